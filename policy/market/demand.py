@@ -1,0 +1,78 @@
+"""Demand families: how units answer to price, relative to demand at the market's reference price."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+FAMILIES = ("constant_elasticity", "linear", "log_linear", "logit", "kinked")
+"""Names of the demand families; `DemandCurves.family` holds indices into this tuple."""
+
+_FLOOR = 1e-4  # smallest relative demand: keeps logarithms finite beyond a linear curve's choke price
+
+
+@dataclass(frozen=True)
+class DemandCurves:
+    """The demand curves of B markets.
+
+    Every family is parametrised by its elasticity at the reference price, so that families are
+    comparable: with m = price / reference price and e > 0 the size of that elasticity,
+
+    - constant elasticity: d = m^-e
+    - linear: d = max(0, 1 - e (m - 1))
+    - log-linear: d = exp(-e (m - 1))
+    - logit: share among own product, outside option and competitor at relative price m_c,
+      d = s(m, m_c) / s(1, 1), s = exp(a - k m) / (1 + exp(a - k m) + exp(a_c - k m_c)), k = e / (1 - s(1, 1))
+    - kinked: constant elasticity e below m = 1 and e * kink above (loss aversion)
+
+    Families other than logit answer to the competitor with a constant cross-elasticity.
+    """
+
+    family: NDArray[np.int64]
+    """Index into `FAMILIES`, shape (B,)."""
+    elasticity: NDArray[np.float64]
+    """Size of the own-price elasticity at the reference price, positive, shape (B,)."""
+    cross_elasticity: NDArray[np.float64]
+    """Elasticity to the competitor's price, at least 0, shape (B,)."""
+    share: NDArray[np.float64]
+    """Logit only: own share of the market at reference prices, in (0, 1), shape (B,)."""
+    competitor_share: NDArray[np.float64]
+    """Logit only: competitor's share at reference prices; with `share` below 1, shape (B,)."""
+    kink: NDArray[np.float64]
+    """Kinked only: elasticity above the reference price over elasticity below, shape (B,)."""
+
+    def log_demand(self, multipliers: NDArray, competitor: NDArray) -> NDArray:
+        """Log of demand relative to demand at the reference price.
+
+        Parameters
+        ----------
+        multipliers
+            Own price over reference price, shape (B, P).
+        competitor
+            Competitor's price over its usual price, 1 where there is none, shape (B, 1) or (B, P).
+
+        Returns
+        -------
+        Log relative demand, shape (B, P), non-increasing in the own price.
+        """
+        m = multipliers
+        e = self.elasticity[:, None]
+        log_m, log_c = np.log(m), np.log(competitor)
+        family = self.family[:, None]
+        log_d = -e * log_m
+        log_d = np.where(family == 1, np.log(np.maximum(1.0 - e * (m - 1.0), _FLOOR)), log_d)
+        log_d = np.where(family == 2, -e * (m - 1.0), log_d)
+        log_d = np.where(family == 4, -e * np.where(m > 1, self.kink[:, None], 1.0) * log_m, log_d)
+        log_d = log_d + self.cross_elasticity[:, None] * log_c
+        return np.maximum(np.where(family == 3, self._logit(m, competitor), log_d), np.log(_FLOOR) - 2.0)
+
+    def _logit(self, m: NDArray, m_c: NDArray) -> NDArray:
+        """Log share relative to the share at reference prices, shape (B, P)."""
+        s, s_c = self.share[:, None], self.competitor_share[:, None]
+        k = self.elasticity[:, None] / (1.0 - s)  # own-price elasticity of a logit is -k m (1 - s)
+        outside = 1.0 - s - s_c
+        own = np.log(s / outside) - k * (m - 1.0)
+        rival = np.log(s_c / outside) - k * (m_c - 1.0)
+        return own - np.logaddexp(np.logaddexp(0.0, own), rival) - np.log(s)

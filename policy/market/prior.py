@@ -1,0 +1,237 @@
+"""The prior over markets: what a product's hidden demand process may look like."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+from numpy.typing import NDArray
+
+from policy.market.demand import FAMILIES, DemandCurves
+
+PERIODS_PER_YEAR = np.array([365.25, 365.25 / 7.0, 12.0])
+"""Periods in a year for day, week, month: the index is `Markets.period`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Markets:
+    """B markets over T periods: hidden demand, and the paths that do not depend on our prices."""
+
+    demand: DemandCurves
+    reference_price: NDArray[np.float64]
+    """Usual price in currency, shape (B,). Trials start at it unless a history precedes them."""
+    price_low: NDArray[np.float64]
+    price_high: NDArray[np.float64]
+    """Range of prices a policy may charge, shape (B,)."""
+    log_level: NDArray[np.float64]
+    """Log of mean units per period at the reference price without promotion, shape (B, T)."""
+    shock: NDArray[np.float64]
+    """The autocorrelated part of `log_level` that an endogenous seller can feel, shape (B, T)."""
+    unit_cost: NDArray[np.float64]
+    """Currency per unit, shape (B, T)."""
+    competitor: NDArray[np.float64]
+    """Competitor's own price path over its usual price, before it follows us, shape (B, T)."""
+    competitor_price: NDArray[np.float64]
+    """Competitor's usual price in currency, NaN where there is none, shape (B,)."""
+    following: NDArray[np.float64]
+    """Weight with which the competitor copies our last relative price, in [0, 1], shape (B,)."""
+    promo_lift: NDArray[np.float64]
+    """Log lift of a promotion apart from its price cut, shape (B,)."""
+    views: NDArray[np.float64]
+    """Traffic, an index with noise, shape (B, T); moves with `log_level`."""
+    dispersion: NDArray[np.float64]
+    """Negative-binomial dispersion: variance = mean + dispersion * mean^2, shape (B,)."""
+    zero_chance: NDArray[np.float64]
+    """Chance that a period sells nothing whatever the price, shape (B,)."""
+    order_up_to: NDArray[np.float64]
+    """Stock after a replenishment in units, inf where stock never limits sales, shape (B,)."""
+    replenish_chance: NDArray[np.float64]
+    """Chance of a replenishment before each period, shape (B,)."""
+    period: NDArray[np.int64]
+    """0 day, 1 week, 2 month, shape (B,)."""
+    start_day: NDArray[np.int64]
+    """Day of the first period, days since 1970-01-01, shape (B,)."""
+
+    def __len__(self) -> int:
+        return len(self.reference_price)
+
+    @property
+    def horizon(self) -> int:
+        """Number of periods T."""
+        return self.log_level.shape[1]
+
+    @property
+    def has_competitor(self) -> NDArray[np.bool_]:
+        return np.isfinite(self.competitor_price)
+
+    def days(self) -> NDArray[np.int64]:
+        """First day of each period, days since 1970-01-01, shape (B, T); a month counts 30.4375 days."""
+        step = np.array([1.0, 7.0, 30.4375])[self.period]
+        return self.start_day[:, None] + np.round(step[:, None] * np.arange(self.horizon)).astype(np.int64)
+
+    def log_mean_units(self, t: int, prices: NDArray, competitor: NDArray, promo: NDArray) -> NDArray:
+        """Log of mean demand in period t at each candidate price.
+
+        Parameters
+        ----------
+        t
+            Period, 0-based.
+        prices
+            Candidate prices in currency, shape (B, P).
+        competitor
+            Competitor's price over its usual price (1 where there is none), shape (B,).
+        promo
+            Promotion in [0, 1], shape (B,).
+
+        Returns
+        -------
+        Log of mean units, before count noise and stock, shape (B, P).
+        """
+        m = prices / self.reference_price[:, None]
+        level = self.log_level[:, t] + self.promo_lift * promo + np.log1p(-self.zero_chance)
+        return level[:, None] + self.demand.log_demand(m, competitor[:, None])
+
+    def take(self, index: NDArray) -> Markets:
+        """The markets at `index`, in that order."""
+        demand = DemandCurves(**{f.name: getattr(self.demand, f.name)[index] for f in fields(DemandCurves)})
+        own = {f.name: getattr(self, f.name)[index] for f in fields(Markets) if f.name != "demand"}
+        return Markets(demand=demand, **own)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prior:
+    """Ranges from which markets are drawn. Pairs are (low, high) of a uniform or log-uniform range,
+    or (mean, standard deviation) of a normal where the docstring says so."""
+
+    families: tuple[str, ...] = FAMILIES
+    log_elasticity: tuple[float, float] = (0.75, 0.55)
+    """Normal; the size of the elasticity is its exponential, clipped to [0.15, 9]. Median 2.1."""
+    log_units: tuple[float, float] = (3.3, 1.7)
+    """Normal; log of units per period at the reference price. One market in six is drawn from
+    `large_log_units` instead, so that chain-level volumes are known too."""
+    large_log_units: tuple[float, float] = (0.0, 11.5)
+    cost_ratio: tuple[float, float] = (0.2, 0.9)
+    """Unit cost over reference price, uniform."""
+    price_range: tuple[float, float] = (0.5, 2.0)
+    """Lowest and highest allowed price over the reference price."""
+    shock_sd: tuple[float, float] = (0.02, 0.45)
+    """Stationary standard deviation of the autocorrelated shock, log-uniform."""
+    season_sd: tuple[float, float] = (0.0, 0.22)
+    """Normal; amplitude of each annual harmonic."""
+    trend: tuple[float, float] = (0.0, 0.25)
+    """Normal; log change of the level per year."""
+    walk_sd: tuple[float, float] = (0.002, 0.06)
+    """Random walk of the log level per period, log-uniform."""
+    promo_lift: tuple[float, float] = (0.3, 0.3)
+    """Normal; log lift of a promotion apart from its price."""
+    dispersion: tuple[float, float] = (0.003, 0.6)
+    """Log-uniform."""
+    competitor_chance: float = 0.4
+    stock_chance: float = 0.25
+    intermittent_chance: float = 0.1
+    period_chances: tuple[float, float, float] = (0.15, 0.75, 0.1)
+    """Chances of daily, weekly and monthly periods."""
+
+    def sample(self, rng: np.random.Generator, n: int, horizon: int) -> Markets:
+        """Draw n markets over `horizon` periods."""
+        if n < 1 or horizon < 1:
+            raise ValueError(f"`n` and `horizon` must be at least 1, got {n} and {horizon}.")
+        period = rng.choice(3, size=n, p=self.period_chances)
+        start_day = rng.integers(10_000, 22_000, size=n)
+        has_competitor = rng.random(n) < self.competitor_chance
+        demand = self._demand(rng, n, has_competitor)
+        shock = _autoregressive(
+            rng, n, horizon, rho=rng.uniform(0.0, 0.92, n), sd=_log_uniform(rng, self.shock_sd, n)
+        )
+        level = self._level(rng, n, horizon, period, start_day)
+        reference_price = _log_uniform(rng, (1.5, 400.0), n)
+        mean_level = np.exp(level.mean(axis=1))
+        limited = rng.random(n) < self.stock_chance
+        intermittent = rng.random(n) < self.intermittent_chance
+        competitor = _autoregressive(
+            rng, n, horizon, rho=rng.uniform(0.6, 0.97, n), sd=rng.uniform(0.02, 0.15, n)
+        )
+        traffic_share = rng.uniform(0.0, 1.0, (n, 1))
+        log_level = level + shock
+        return Markets(
+            demand=demand,
+            reference_price=reference_price,
+            price_low=reference_price * self.price_range[0],
+            price_high=reference_price * self.price_range[1],
+            log_level=log_level,
+            shock=shock,
+            unit_cost=reference_price[:, None]
+            * rng.uniform(*self.cost_ratio, (n, 1))
+            * _steps(rng, n, horizon, chance=0.4, sd=0.08),
+            competitor=np.where(has_competitor[:, None], np.exp(competitor), 1.0),
+            competitor_price=np.where(
+                has_competitor, reference_price * np.exp(rng.normal(0.0, 0.15, n)), np.nan
+            ),
+            following=np.where(has_competitor & (rng.random(n) < 0.3), rng.uniform(0.3, 1.0, n), 0.0),
+            promo_lift=np.maximum(rng.normal(*self.promo_lift, n), -0.1),
+            views=np.exp(traffic_share * log_level + 0.1 * rng.normal(size=(n, horizon)) + 4.0),
+            dispersion=_log_uniform(rng, self.dispersion, n),
+            zero_chance=np.where(intermittent, rng.uniform(0.05, 0.5, n), 0.0),
+            order_up_to=np.where(limited, np.ceil(mean_level * rng.uniform(2.0, 15.0, n)), np.inf),
+            replenish_chance=rng.uniform(0.08, 0.6, n),
+            period=period,
+            start_day=start_day,
+        )
+
+    def _demand(self, rng: np.random.Generator, n: int, has_competitor: NDArray) -> DemandCurves:
+        allowed = np.array([FAMILIES.index(f) for f in self.families])
+        elasticity = np.clip(np.exp(rng.normal(*self.log_elasticity, n)), 0.15, 9.0)
+        share = rng.uniform(0.03, 0.6, n)
+        return DemandCurves(
+            family=rng.choice(allowed, n),
+            elasticity=elasticity,
+            cross_elasticity=np.where(has_competitor, elasticity * rng.uniform(0.0, 0.7, n), 0.0),
+            share=share,
+            competitor_share=np.where(has_competitor, (0.95 - share) * rng.uniform(0.1, 0.9, n), 1e-6),
+            kink=rng.uniform(1.0, 2.5, n),
+        )
+
+    def _level(
+        self, rng: np.random.Generator, n: int, horizon: int, period: NDArray, start_day: NDArray
+    ) -> NDArray:
+        """Base, trend, random walk, seasons and year-end peak: log units, shape (n, horizon)."""
+        large = rng.random(n) < 1 / 6
+        base = np.where(large, rng.uniform(*self.large_log_units, n), rng.normal(*self.log_units, n))
+        years = np.arange(horizon) / PERIODS_PER_YEAR[period][:, None]
+        phase = 2 * np.pi * (start_day[:, None] / 365.25 + years)
+        level = np.clip(base, -1.0, 12.0)[:, None] + rng.normal(*self.trend, (n, 1)) * years
+        level += np.cumsum(
+            _log_uniform(rng, self.walk_sd, n)[:, None] * rng.normal(size=(n, horizon)), axis=1
+        )
+        for harmonic, damping in ((1, 1.0), (2, 0.5)):
+            amplitude = rng.normal(*self.season_sd, (n, 1)) * damping
+            level += amplitude * np.sin(harmonic * phase + rng.uniform(0, 2 * np.pi, (n, 1)))
+        # A peak in the weeks before the turn of the year, as retail has; width one to five weeks.
+        peak = np.where(rng.random((n, 1)) < 0.3, rng.uniform(0.1, 0.9, (n, 1)), 0.0)
+        to_year_end = (phase / (2 * np.pi) + 10 / 365.25) % 1.0 - 0.94
+        level += peak * np.exp(-0.5 * (to_year_end * 52 / rng.uniform(1.0, 5.0, (n, 1))) ** 2)
+        weekday = rng.normal(0.0, 1.0, (n, 7)) * rng.uniform(0.0, 0.5, (n, 1))
+        day = (start_day[:, None] + np.arange(horizon)) % 7
+        return level + np.where((period == 0)[:, None], np.take_along_axis(weekday, day, axis=1), 0.0)
+
+
+def _log_uniform(rng: np.random.Generator, bounds: tuple[float, float], n: int) -> NDArray:
+    return np.exp(rng.uniform(np.log(bounds[0]), np.log(bounds[1]), n))
+
+
+def _autoregressive(rng: np.random.Generator, n: int, horizon: int, *, rho: NDArray, sd: NDArray) -> NDArray:
+    """Stationary AR(1) paths with standard deviation `sd`, shape (n, horizon)."""
+    noise = rng.normal(size=(n, horizon)) * (sd * np.sqrt(1 - rho**2))[:, None]
+    path = np.empty((n, horizon))
+    state = rng.normal(size=n) * sd
+    for t in range(horizon):
+        state = rho * state + noise[:, t]
+        path[:, t] = state
+    return path
+
+
+def _steps(rng: np.random.Generator, n: int, horizon: int, *, chance: float, sd: float) -> NDArray:
+    """Factors that start at 1 and, in a share `chance` of rows, change a few times, shape (n, horizon)."""
+    jumps = (rng.random((n, horizon)) < 3.0 / max(horizon, 12)) & (rng.random((n, 1)) < chance)
+    jumps[:, 0] = False
+    return np.clip(np.exp(np.cumsum(jumps * rng.normal(0.02, sd, (n, horizon)), axis=1)), 0.6, 1.6)

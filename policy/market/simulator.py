@@ -1,0 +1,148 @@
+"""The batched simulator: B markets step together, one price each per period."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import gammaincinv, pdtrik
+
+from policy.market.prior import Markets
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What a seller knows before pricing period t. Currency and units as in `Markets`; shapes (B,)."""
+
+    t: int
+    day: NDArray[np.int64]
+    """First day of the period, days since 1970-01-01."""
+    period: NDArray[np.int64]
+    """0 day, 1 week, 2 month."""
+    last_price: NDArray[np.float64]
+    """Price charged in the period before; the reference price at the start."""
+    unit_cost: NDArray[np.float64]
+    competitor_price: NDArray[np.float64]
+    """NaN where there is no competitor."""
+    promo: NDArray[np.float64]
+    stock: NDArray[np.float64]
+    """Units on hand, NaN where stock is not tracked (it then never limits sales)."""
+    price_low: NDArray[np.float64]
+    price_high: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What happened in a period. Shapes (B,)."""
+
+    price: NDArray[np.float64]
+    units: NDArray[np.float64]
+    """Units sold: demand limited by stock."""
+    demand: NDArray[np.float64]
+    """Units asked for; hidden from sellers, used by training and by tests."""
+    views: NDArray[np.float64]
+    profit: NDArray[np.float64]
+    expected_profit: NDArray[np.float64]
+    """Profit at mean demand, limited by stock: what regret is measured in."""
+
+
+class Simulator:
+    """Runs markets forward. Noise is drawn per market and period before play, so that every policy
+    run on the same markets and seed meets the same luck (common random numbers)."""
+
+    def __init__(self, markets: Markets, rng: np.random.Generator, *, promo: NDArray | None = None):
+        """
+        Parameters
+        ----------
+        markets
+            B markets over T periods.
+        rng
+            Source of count noise and replenishments.
+        promo
+            Promotion path in [0, 1], shape (B, T); none where omitted. Paths set by a logging policy
+            are written period by period through `set_promo`.
+        """
+        b, horizon = markets.log_level.shape
+        self.markets = markets
+        self.t = 0
+        self._promo = np.zeros((b, horizon)) if promo is None else promo.copy()
+        # Negative-binomial counts by inversion, so that they rise with the mean for given luck: a gamma
+        # rate with mean 1 and shape 1 / dispersion, then a Poisson count.
+        shape = 1 / markets.dispersion[:, None]
+        self._rate = gammaincinv(shape, rng.uniform(1e-9, 1 - 1e-9, (b, horizon))) / shape
+        self._poisson_u = rng.uniform(1e-9, 1 - 1e-9, (b, horizon))
+        self._zero = rng.random((b, horizon)) < markets.zero_chance[:, None]
+        self._replenish = rng.random((b, horizon)) < markets.replenish_chance[:, None]
+        self._days = markets.days()
+        self._stock = markets.order_up_to.copy()
+        self._last_price = markets.reference_price.copy()
+
+    def set_promo(self, promo: NDArray) -> None:
+        """Set the promotion of the coming period, shape (B,)."""
+        self._promo[:, self.t] = promo
+
+    @property
+    def competitor(self) -> NDArray:
+        """Competitor's price in the coming period over its usual price, 1 where there is none, shape (B,)."""
+        m = self.markets
+        followed = self._last_price / m.reference_price
+        return np.where(
+            m.has_competitor, m.competitor[:, self.t] ** (1 - m.following) * followed**m.following, 1.0
+        )
+
+    def observation(self) -> Observation:
+        """What is known before pricing the coming period."""
+        m, t = self.markets, self.t
+        return Observation(
+            t=t,
+            day=self._days[:, t],
+            period=m.period,
+            last_price=self._last_price,
+            unit_cost=m.unit_cost[:, t],
+            competitor_price=m.competitor_price * self.competitor,
+            promo=self._promo[:, t],
+            stock=np.where(np.isinf(self._stock), np.nan, self._stock),
+            price_low=m.price_low,
+            price_high=m.price_high,
+        )
+
+    def log_mean_units(self, prices: NDArray) -> NDArray:
+        """Log of mean demand in the coming period at candidate prices (B, P), shape (B, P)."""
+        return self.markets.log_mean_units(self.t, prices, self.competitor, self._promo[:, self.t])
+
+    def expected_profit(self, prices: NDArray) -> NDArray:
+        """Expected profit of the coming period at candidate prices (B, P): currency, shape (B, P)."""
+        units = np.minimum(np.exp(self.log_mean_units(prices)), self._stock[:, None])
+        return (prices - self.markets.unit_cost[:, self.t, None]) * units
+
+    def draw_demand(self, log_mean: NDArray, rng: np.random.Generator) -> NDArray:
+        """Independent demand draws for the coming period at mean exp(log_mean) (B, P), shape (B, P)."""
+        zero = rng.random(log_mean.shape) < self.markets.zero_chance[:, None]
+        mean = np.exp(log_mean) / (1 - self.markets.zero_chance[:, None])
+        shape = 1 / self.markets.dispersion[:, None]
+        return np.where(zero, 0.0, rng.poisson(rng.gamma(shape, np.minimum(mean, 1e7) / shape)))
+
+    def step(self, prices: NDArray) -> Outcome:
+        """Charge `prices` (B,) in the coming period and move on."""
+        m, t = self.markets, self.t
+        if prices.shape != (len(m),) or not np.all(prices > 0):
+            raise ValueError(f"`prices` must be {len(m)} positive numbers, got shape {prices.shape}.")
+        expected = self.expected_profit(prices[:, None])[:, 0]
+        mean = np.exp(self.log_mean_units(prices[:, None])[:, 0]) / (1 - m.zero_chance)
+        count = np.maximum(np.ceil(pdtrik(self._poisson_u[:, t], mean * self._rate[:, t])), 0.0)
+        demand = np.where(self._zero[:, t], 0.0, count)
+        units = np.minimum(demand, self._stock)
+        self._stock = self._stock - units
+        self._last_price = prices
+        self.t += 1
+        if self.t < m.horizon:
+            self._stock = np.where(self._replenish[:, self.t], m.order_up_to, self._stock)
+        return Outcome(
+            price=prices,
+            units=units,
+            demand=demand,
+            views=m.views[:, t],
+            profit=(prices - m.unit_cost[:, t]) * units,
+            expected_profit=expected,
+        )
