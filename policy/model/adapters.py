@@ -1,0 +1,55 @@
+"""LoRA adapters on the policy network, through peft."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from peft import LoraConfig, PeftModel, get_peft_model
+from torch import nn
+
+from policy.model.transformer import PolicyModel
+
+HEADS = ("encoder_in", "encoder_out", "demand_head", "price_head")
+"""Our own linear layers around the backbone."""
+
+
+def lora_targets(model: PolicyModel) -> list[str]:
+    """Names of every linear layer: backbone, token encoder and heads alike. GPT-2's `Conv1D` counts."""
+    return [
+        name
+        for name, module in model.named_modules()
+        if isinstance(module, nn.Linear) or type(module).__name__ == "Conv1D"
+    ]
+
+
+def add_lora(
+    model: PolicyModel, *, rank: int = 16, alpha: int = 32, train_heads: bool = False
+) -> PolicyModel:
+    """Freeze the network and train low-rank updates of its linear layers (Hu et al. 2021, arXiv 2106.09685).
+
+    With `train_heads`, for a backbone whose token encoder and heads are new, those are trained in full
+    and only the backbone is adapted. Returns the same model with adapters inside it.
+    """
+    targets = [t for t in lora_targets(model) if not (train_heads and t in HEADS)]
+    transposed = any(type(model.get_submodule(t)).__name__ == "Conv1D" for t in targets)
+    config = LoraConfig(
+        r=rank, lora_alpha=alpha, target_modules=targets, bias="none", fan_in_fan_out=transposed
+    )
+    wrapped: Any = get_peft_model(cast(Any, model), config)
+    if train_heads:
+        for name in HEADS:
+            for parameter in wrapped.base_model.model.get_submodule(name).parameters():
+                parameter.requires_grad_(True)
+    return cast(PolicyModel, wrapped)
+
+
+def load_adapter(model: PolicyModel, path: str) -> PolicyModel:
+    """Put a saved adapter on a loaded base model."""
+    wrapped: Any = PeftModel.from_pretrained(cast(Any, model), path)
+    return cast(PolicyModel, wrapped)
+
+
+def merged(model: PolicyModel) -> PolicyModel:
+    """The plain network with its adapter's updates added into the weights."""
+    network: Any = model
+    return cast(PolicyModel, network.merge_and_unload()) if isinstance(network, PeftModel) else model

@@ -1,0 +1,63 @@
+"""Loading the policy network: the embedded base, a folder, or either with a store's adapter."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from transformers.utils import logging as hf_logging
+
+from policy.model.adapters import load_adapter
+from policy.model.transformer import PolicyModel
+
+EMBEDDED = Path(__file__).parent.parent / "weights" / "base"
+"""The base that ships with the package."""
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A network ready for inference, with hashes of the files it came from."""
+
+    network: PolicyModel
+    digest: str
+    adapter_digest: str | None
+
+
+def load_model(path: str | None = None, *, adapter: str | None = None) -> LoadedModel:
+    """Load a model, offline if it is a folder.
+
+    Raises
+    ------
+    FileNotFoundError
+        The folder of the model or of the adapter holds no weights.
+    """
+    folder = Path(path) if path else EMBEDDED
+    digest = _digest(folder, "model")
+    bar = hf_logging.is_progress_bar_enabled()
+    hf_logging.disable_progress_bar()  # four megabytes need none
+    try:
+        network = PolicyModel.from_pretrained(str(folder), dtype=torch.float32)
+    finally:
+        if bar:
+            hf_logging.enable_progress_bar()
+    adapter_digest = None
+    if adapter:
+        adapter_digest = _digest(Path(adapter), "adapter")
+        network = load_adapter(network, adapter)
+    return LoadedModel(network.eval(), digest, adapter_digest)
+
+
+def _digest(folder: Path, kind: str) -> str:
+    """SHA-256 over the weights and configuration in a folder."""
+    files = sorted(folder.glob("*.safetensors")) + sorted(folder.glob("*config.json"))
+    if not any(f.suffix == ".safetensors" for f in files):
+        raise FileNotFoundError(
+            f"No {kind} weights (*.safetensors) in '{folder}'. Give the folder that a training run wrote."
+        )
+    sha = hashlib.sha256()
+    for file in files:
+        sha.update(file.name.encode())
+        sha.update(file.read_bytes())
+    return sha.hexdigest()
