@@ -1,0 +1,1 @@
+"""Learning: batches from the prior, supervised pretraining, and (later) reinforcement learning."""
