@@ -1,0 +1,293 @@
+"""Recommending prices: posterior, best price, rules, outcomes against keeping, reasons and abstentions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtr, ndtri
+
+from policy.decision.choice import best_price, component_objective
+from policy.decision.drivers import drivers
+from policy.decision.evidence import FEW_MOVES, REMEDY, STEP_BEYOND, Evidence, weigh
+from policy.decision.outcomes import gain_between, outcome_at
+from policy.decision.recommendation import (
+    Clamp,
+    Confidence,
+    Interval,
+    Objective,
+    Recommendation,
+)
+from policy.decision.rules import Rules, RulesInfeasible
+from policy.decision.situation import Situation, posterior_of, situation_of
+from policy.model.loading import LoadedModel
+from policy.model.panel import Panel
+from policy.model.posterior import Posterior
+
+WORTHWHILE = 0.005
+"""A change must be expected to gain at least this share of the objective; below it the price is kept."""
+
+NORMAL_90 = float(ndtri(0.9))
+
+TEST_STEP = 0.10
+"""A price test goes at most this far from the current price, a share."""
+
+
+@dataclass(frozen=True)
+class Label:
+    """What a product is called, as far as its history says."""
+
+    name: str | None
+    currency: str | None
+
+
+def recommend(
+    model: LoadedModel,
+    panel: Panel,
+    labels: list[Label],
+    *,
+    objective: Objective,
+    rules: Rules | Mapping[str, Rules],
+    horizon: int,
+    explore: bool,
+) -> list[Recommendation]:
+    """One recommendation per product of the panel, in its order.
+
+    Raises
+    ------
+    ValueError
+        `rules` name products that the panel lacks: a limit that is misspelt would hold for nobody.
+    """
+    if not isinstance(rules, Rules) and (
+        unknown := sorted(map(str, set(rules) - {k for _, k in panel.keys}))
+    ):
+        raise ValueError(
+            f"`rules` name {len(unknown)} products that the history lacks, the first is {unknown[0]!r}. "
+            "Their keys are skus; a sku's rules hold in every store that sells it."
+        )
+    situation = situation_of(panel, maximise_profit=objective == "profit", horizon=horizon)
+    evidence = weigh(panel)
+    posterior = posterior_of(model.network, situation)
+    low, high = search_range(evidence)
+    wanted = best_price(
+        posterior, unit_cost=situation.objective_cost, stock=situation.stock, low=low, high=high
+    )
+    reasons = drivers(model.network, situation, wanted, low, high)
+    tests = _test_prices(posterior, situation, low, high)
+    records = []
+    for row, (store, sku) in enumerate(panel.keys):
+        limits = rules if isinstance(rules, Rules) else rules.get(sku, Rules())
+        record = _decide(
+            Case(posterior.take(np.array([row])), situation.take(np.array([row])), evidence, row),
+            sku=sku,
+            store=store,
+            panel=panel,
+            label=labels[row],
+            rules=limits,
+            wanted=float(wanted[row]),
+            test_price=float(tests[row]),
+            explore=explore,
+        )
+        if record.abstained is None:
+            record = replace(record, drivers=reasons[row])
+        records.append(
+            replace(
+                record,
+                model_hash=model.digest[:16],
+                adapter_hash=model.adapter_digest[:16] if model.adapter_digest else None,
+                rules_hash=limits.digest,
+                history_hash=panel.digest(row),
+            )
+        )
+    return records
+
+
+def search_range(evidence: Evidence) -> tuple[NDArray, NDArray]:
+    """Prices that the history can speak for: those charged, and a step beyond, shape (B,) each."""
+    return evidence.known_low * (1 - STEP_BEYOND), evidence.known_high * (1 + STEP_BEYOND)
+
+
+@dataclass(frozen=True)
+class Case:
+    """One product's posterior and situation (single rows), and the panel's evidence."""
+
+    posterior: Posterior
+    situation: Situation
+    evidence: Evidence
+    row: int
+
+    def objective_at(self, prices: list[float]) -> NDArray:
+        """Objective per curve at prices, currency per period, shape (K, P)."""
+        return component_objective(
+            self.posterior,
+            np.array([prices]),
+            self.situation.objective_cost,
+            self.situation.stock,
+        )[0]
+
+
+def _decide(
+    case: Case,
+    *,
+    sku: str,
+    store: str | None,
+    panel: Panel,
+    label: Label,
+    rules: Rules,
+    wanted: float,
+    test_price: float,
+    explore: bool,
+) -> Recommendation:
+    row, evidence, situation = case.row, case.evidence, case.situation
+    current = float(situation.current_price[0])
+    cost = _known(situation.unit_cost[0])
+    abstained = evidence.abstain[row]
+    profit = situation.maximise_profit and cost is not None
+    cautions, remedies = _cautions(case, asked_profit=situation.maximise_profit, cost=cost)
+    price = current
+    clamps: tuple[Clamp, ...] = ()
+    if abstained is None:
+        try:
+            price, clamps = _price_within_rules(case, wanted, current, cost, rules)
+        except RulesInfeasible as conflict:
+            abstained = "rules_infeasible"
+            cautions += [f"conflict_{rule}" for rule in conflict.rules]
+    if abstained is None and price == current and abs(wanted / current - 1) > 1e-9 and not clamps:
+        cautions.append("gain_not_worthwhile")
+    if abstained is not None:
+        remedies.insert(0, REMEDY[abstained])
+    lowest, highest = evidence.known_low[row], evidence.known_high[row]
+    if abstained is None and price != current and not lowest * 1.001 < price < highest * 0.999:
+        cautions.append("at_edge_of_known_prices")
+        remedies.append("run_price_test")
+    speaks = abstained in (None, "price_never_varied", "rules_infeasible", "stale_data")
+    keep = outcome_at(case.posterior, situation, current) if speaks else None
+    take = outcome_at(case.posterior, situation, price) if abstained is None else None
+    gain = gain_between(case.objective_at([price, current]), case.posterior) if take else None
+    slope, slope_low, slope_high = case.posterior.elasticity(situation.current_price)
+    elasticity = Interval(mean=float(slope[0]), low=float(slope_low[0]), high=float(slope_high[0]))
+    next_day = int(situation.future.day[0, 0])
+    return Recommendation(
+        sku=sku,
+        store=store,
+        name=label.name,
+        currency=label.currency,
+        period=panel.period,
+        date=str(np.datetime64(next_day, "D")),
+        periods_of_history=int(evidence.periods[row]),
+        objective="profit" if profit else "revenue",
+        current_price=current,
+        price=price,
+        model_price=wanted if abstained in (None, "rules_infeasible") else None,
+        unit_cost=cost,
+        competitor_price=_known(situation.competitor_price[0]),
+        take=take,
+        keep=keep,
+        gain=gain,
+        elasticity=elasticity if abstained in (None, "rules_infeasible", "stale_data") else None,
+        clamps=clamps,
+        confidence=_confidence(case, [price, current], elasticity) if abstained is None else "low",
+        cautions=tuple(dict.fromkeys(cautions)),
+        abstained=abstained,
+        remedies=tuple(dict.fromkeys(remedies)),
+        test_price=_test_within_rules(test_price, current, cost, rules)
+        if explore or abstained == "price_never_varied"
+        else None,
+    )
+
+
+def _known(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
+
+
+def _price_within_rules(
+    case: Case, wanted: float, current: float, cost: float | None, rules: Rules
+) -> tuple[float, tuple[Clamp, ...]]:
+    """The model's price after rules, or the current one where a change is not expected to pay.
+
+    The ending is a matter of looks: where reaching it is expected to cost `WORTHWHILE` or more, the price
+    stays as it is.
+    """
+    price, clamps = rules.apply(wanted, current_price=current, unit_cost=cost)
+    means = case.posterior.weights[0] @ case.objective_at([price, current])
+    least = WORTHWHILE * abs(means[1])
+    if price != current and means[0] - means[1] < least:
+        loses = means[0] - means[1] < -least
+        required = replace(rules, price_ending=None) if loses else rules
+        kept, kept_clamps = required.apply(current, current_price=current, unit_cost=cost)
+        if not kept_clamps and abs(kept - current) < 0.005:
+            return current, ()
+    return price, clamps
+
+
+def _cautions(case: Case, *, asked_profit: bool, cost: float | None) -> tuple[list[str], list[str]]:
+    """Codes of what a reader should know, and of what would help."""
+    cautions, remedies = [], []
+    current = float(case.situation.current_price[0])
+    if asked_profit and cost is None:
+        cautions.append("cost_missing")
+        remedies.append("add_cost")
+    if cost is not None and current < cost:
+        cautions.append("price_below_cost")
+    if case.evidence.abstain[case.row] is None and case.evidence.moves[case.row] < FEW_MOVES:
+        cautions.append("few_price_changes")
+        remedies.append("run_price_test")
+    stock = case.situation.stock[0]
+    if np.isfinite(stock) and stock > 0:
+        demand = float(case.posterior.mean_units(np.array([[current]]))[0, 0])
+        if stock < demand:
+            cautions.append("stock_limits_sales")
+            remedies.append("restock")
+    return cautions, remedies
+
+
+def _confidence(case: Case, prices: list[float], elasticity: Interval) -> Confidence:
+    """High where the change pays with a chance of nine in ten (or, for keeping, where the response is known
+    narrowly) and the price has moved often; low where the chance is below seven in ten. Always low where
+    profit was wanted and the cost is unknown: more revenue may well be less profit."""
+    if case.situation.maximise_profit and not np.isfinite(case.situation.unit_cost[0]):
+        return "low"
+    often = case.evidence.moves[case.row] >= 2 * FEW_MOVES
+    if prices[0] == prices[1]:
+        width = (elasticity.high - elasticity.low) / max(abs(elasticity.mean), 0.5)
+        return "high" if width < 0.6 and often else "medium" if width < 1.2 else "low"
+    value = case.objective_at(prices)
+    mean, low, _ = case.posterior.gain_interval((value[:, 0] - value[:, 1])[None, :])
+    reach = max(float(mean[0] - low[0]), 1e-12)  # as far as the calibrated interval goes to either side
+    pays = float(ndtr(NORMAL_90 * mean[0] / reach))
+    return "high" if pays >= 0.9 and often else "medium" if pays >= 0.7 else "low"
+
+
+def _test_prices(posterior: Posterior, situation: Situation, low: NDArray, high: NDArray) -> NDArray:
+    """The price whose trial would teach most: toward the best price of the curve, among those with weight,
+    that disagrees most with the current price; at most `TEST_STEP` away, shape (B,)."""
+    b, k = posterior.weights.shape
+    row = np.repeat(np.arange(b), k)
+    single = Posterior(
+        np.ones((b * k, 1)),
+        posterior.log_units.reshape(b * k, 1, -1),
+        posterior.dispersion.reshape(b * k, 1),
+        posterior.log_price[row],
+    )
+    own = best_price(
+        single,
+        unit_cost=situation.objective_cost[row],
+        stock=situation.stock[row],
+        low=low[row],
+        high=high[row],
+    ).reshape(b, k)
+    current = situation.current_price[:, None]
+    # With weight is what has a third of an even share: 5 % of six curves.
+    distance = np.where(posterior.weights > 0.3 / k, np.abs(np.log(own / current)), -1.0)
+    pick = own[np.arange(b), distance.argmax(axis=1)]
+    return np.clip(pick, current[:, 0] * (1 - TEST_STEP), current[:, 0] * (1 + TEST_STEP))
+
+
+def _test_within_rules(price: float, current: float, cost: float | None, rules: Rules) -> float | None:
+    try:
+        tested, _ = rules.apply(price, current_price=current, unit_cost=cost)
+    except RulesInfeasible:
+        return None
+    return None if abs(tested / current - 1) < 0.01 else tested

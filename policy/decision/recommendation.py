@@ -1,0 +1,158 @@
+"""The decision record: what the policy recommends for one product, and everything that led to it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+Objective = Literal["profit", "revenue"]
+Confidence = Literal["high", "medium", "low"]
+AbstentionCode = Literal[
+    "too_little_history",
+    "price_never_varied",
+    "cost_missing",
+    "out_of_stock",
+    "stale_data",
+    "outside_known_range",
+    "rules_infeasible",
+]
+"""Why no price is recommended. The product then keeps its price and `remedies` say what would help."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Interval:
+    """A posterior mean with its central 80 % interval, all in the unit of the quantity.
+
+    Units, revenue and profit of an `Outcome` are those of a single period, chance of the day included; a
+    gain and an elasticity are about averages, so only what is not known of demand is in their intervals."""
+
+    mean: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What is expected per period at one price, over the horizon of the recommendation."""
+
+    price: float
+    """Price in store currency."""
+    units: Interval
+    """Units per period."""
+    revenue: Interval
+    """Store currency per period."""
+    profit: Interval | None
+    """Store currency per period; None where the unit cost is unknown."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Clamp:
+    """One rule that moved the price, in the order in which the rules were applied."""
+
+    rule: str
+    """`max_change`, `min_margin`, `below_cost`, `map` or `price_ending`."""
+    before: float
+    after: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Driver:
+    """How far one input moved the recommended price, by neutralising that input and asking again."""
+
+    name: str
+    """`elasticity`, `unit_cost`, `competitor_price` or `stock`."""
+    contribution: float
+    """Model price with the input minus model price without it, in store currency; signed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recommendation:
+    """One product's recommended price for its next period, with the evidence (JSON by `to_dict`).
+
+    Where `abstained` is set, `price` is the current price, `model_price` is None (unless only the rules
+    stand in its way), and the outcomes are given only where the policy can stand behind them.
+    """
+
+    sku: str
+    store: str | None
+    name: str | None
+    currency: str | None
+    """ISO 4217 code where the history says so."""
+    period: Literal["day", "week", "month"]
+    date: str
+    """First day of the period being priced, ISO 8601."""
+    periods_of_history: int
+    objective: Objective
+    """What was maximised: revenue where profit was asked for and cost is unknown."""
+
+    current_price: float
+    """Last price charged."""
+    price: float
+    """Recommended price after rules."""
+    model_price: float | None
+    """What the policy would charge without rules."""
+    unit_cost: float | None
+    competitor_price: float | None
+
+    take: Outcome | None
+    """At the recommended price."""
+    keep: Outcome | None
+    """At the current price."""
+    gain: Interval | None
+    """Objective at the recommended price minus objective at the current one, per period."""
+    elasticity: Interval | None
+    """Per cent change of units for one per cent change of price, at the current price; negative."""
+
+    drivers: tuple[Driver, ...] = ()
+    """Largest absolute contribution first."""
+    clamps: tuple[Clamp, ...] = ()
+    confidence: Confidence = "low"
+    cautions: tuple[str, ...] = ()
+    """Codes: `at_edge_of_known_prices`, `few_price_changes`, `stock_limits_sales`, `cost_missing`, ..."""
+    abstained: AbstentionCode | None = None
+    remedies: tuple[str, ...] = ()
+    """Codes of what would fix an abstention or raise confidence, e.g. `add_cost`, `run_price_test`."""
+    test_price: float | None = None
+    """A price worth testing where uncertainty is worth buying down (`explore=True`, or abstained)."""
+
+    model_hash: str = ""
+    adapter_hash: str | None = None
+    rules_hash: str = ""
+    history_hash: str = ""
+    """Hash of this product's canonical history, so that a record can be traced to its input."""
+
+    @property
+    def change(self) -> float:
+        """Relative change from the current price, a fraction."""
+        return self.price / self.current_price - 1.0
+
+    @property
+    def binding_rule(self) -> str | None:
+        """The last rule that moved the price, or None."""
+        return self.clamps[-1].rule if self.clamps else None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON types, with `change` and `binding_rule` included."""
+        return asdict(self) | {"change": self.change, "binding_rule": self.binding_rule}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Recommendation:
+        """The inverse of `to_dict`, for records read back from a store."""
+        fields = {k: v for k, v in values.items() if k not in ("change", "binding_rule")}
+        for name in ("take", "keep"):
+            if fields[name] is not None:
+                fields[name] = _outcome(fields[name])
+        for name in ("gain", "elasticity"):
+            if fields[name] is not None:
+                fields[name] = Interval(**fields[name])
+        fields["drivers"] = tuple(Driver(**d) for d in fields["drivers"])
+        fields["clamps"] = tuple(Clamp(**c) for c in fields["clamps"])
+        for name in ("cautions", "remedies"):
+            fields[name] = tuple(fields[name])
+        return cls(**fields)
+
+
+def _outcome(values: Mapping[str, Any]) -> Outcome:
+    intervals = {n: values[n] and Interval(**values[n]) for n in ("units", "revenue", "profit")}
+    return Outcome(price=values["price"], **intervals)

@@ -1,0 +1,308 @@
+"""PricingPipeline: from a table of sales to forecasts, demand curves and recommended prices."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from policy.decision.choice import component_objective
+from policy.decision.evidence import FEW_MOVES, Evidence, weigh
+from policy.decision.outcomes import LEVELS, DemandCurve, WhatIf, gain_between, outcome_at
+from policy.decision.recommend import Label, recommend, search_range
+from policy.decision.recommendation import Interval, Objective, Recommendation
+from policy.decision.rules import Rules
+from policy.decision.situation import posterior_of, situation_of
+from policy.history import HistoryError, canonical_history
+from policy.model.future import MOST_AHEAD, future_periods
+from policy.model.inference import infer
+from policy.model.loading import LoadedModel, load_model
+from policy.model.panel import Panel, make_panel, product_keys
+
+
+class PricingPipeline:
+    """The policy behind one door. Methods take a sales history as a DataFrame, one row per product and
+    period (`sku, date, price, units`; optional `store, cost, stock, competitor_price, promo, views,
+    category, name, currency`), and raise `HistoryError` where it cannot be understood.
+
+    The same inputs give the same answers; nothing is kept between calls.
+    """
+
+    def __init__(self, model: LoadedModel):
+        self._model = model
+
+    @classmethod
+    def from_pretrained(cls, path: str | None = None, *, adapter: str | None = None) -> PricingPipeline:
+        """Load the embedded base, or the model in a folder, with a store's LoRA adapter if one is given.
+
+        Raises
+        ------
+        FileNotFoundError
+            A folder holds no weights.
+        """
+        return cls(load_model(path, adapter=adapter))
+
+    @property
+    def model_hash(self) -> str:
+        """Hash of the model's files, as recommendations carry it."""
+        return self._model.digest[:16]
+
+    def predict_demand(
+        self,
+        history: pd.DataFrame,
+        future: pd.DataFrame,
+        quantile_levels: Sequence[float] = LEVELS,
+    ) -> pd.DataFrame:
+        """Forecast units at given future prices.
+
+        Parameters
+        ----------
+        history
+            Sales so far, any number of products.
+        future
+            Periods ahead: `sku, date, price`, `store` where the history has it, and `cost,
+            competitor_price, promo` where known. Each product's rows are its next periods in order of date,
+            one row a period: to compare prices for one period, see `demand_curve`.
+        quantile_levels
+            Levels in (0, 1).
+
+        Returns
+        -------
+        The key columns of `future`, in its order, with `mean` and one column per level ("0.1", ...), in
+        units per period. Products that the history does not know raise.
+        """
+        levels = tuple(float(q) for q in quantile_levels)
+        if not levels or not all(0 < q < 1 for q in levels) or list(levels) != sorted(set(levels)):
+            raise ValueError(f"`quantile_levels` must increase within (0, 1), got {quantile_levels!r}.")
+        panel, _ = self._panel(history)
+        ahead, rows, columns = future_periods(panel, future)
+        horizon = ahead.price.shape[1]
+        posterior, _ = infer(
+            self._model.network, panel.extended(ahead), start_price=panel.first_price, ahead=horizon
+        )
+        chosen = posterior.take(rows * horizon + columns)
+        prices = ahead.price[rows, columns][:, None]
+        found = chosen.quantiles(prices, levels)[:, 0]
+        result = future[[c for c in ("store", "sku", "date", "price") if c in future]].copy()
+        result["mean"] = chosen.mean_units(prices)[:, 0]
+        for i, level in enumerate(levels):
+            result[f"{level:g}"] = found[:, i]
+        return result
+
+    def demand_curve(
+        self, history: pd.DataFrame, prices: Sequence[float] | None = None, *, points: int = 41
+    ) -> list[DemandCurve]:
+        """Expected demand against price in the next period, for every product in order of (store, sku).
+
+        Parameters
+        ----------
+        history
+            Sales so far.
+        prices
+            Prices to evaluate in store currency; by default `points` prices over the range that the
+            history can speak for.
+        """
+        panel, labels = self._panel(history)
+        situation = situation_of(panel, maximise_profit=True)
+        posterior = posterior_of(self._model.network, situation)
+        evidence = weigh(panel)
+        low, high = search_range(evidence)
+        if prices is None:
+            fraction = np.linspace(0.0, 1.0, points)
+            grid = low[:, None] + fraction * (high - low)[:, None]
+        else:
+            if not all(np.isfinite(p) and p > 0 for p in prices) or not len(prices):
+                raise ValueError(f"`prices` must be positive numbers, got {prices!r}.")
+            grid = np.broadcast_to(np.sort(np.asarray(prices, dtype=float)), (len(panel), len(prices)))
+        quantiles = posterior.quantiles(grid, LEVELS)
+        mean = posterior.mean_units(grid)
+        value = component_objective(posterior, grid, situation.objective_cost, situation.stock)
+        expected = np.einsum("nk,nkp->np", posterior.weights, value)
+        limit = np.where(np.isfinite(situation.stock), situation.stock, np.inf)[:, None]
+        margin = grid - situation.objective_cost[:, None]
+        ends = [margin * np.minimum(units, limit) for units in posterior.mean_units_band(grid)]
+        band = np.minimum(*ends), np.maximum(*ends)  # below cost, more units lose more
+        slopes = posterior.elasticity(situation.current_price)
+        curves = []
+        for row, (store, sku) in enumerate(panel.keys):
+            cost = situation.unit_cost[row]
+            curves.append(
+                DemandCurve(
+                    sku=sku,
+                    store=store,
+                    name=labels[row].name,
+                    currency=labels[row].currency,
+                    period=panel.period,
+                    prices=grid[row].copy(),
+                    mean=mean[row],
+                    quantiles={f"{q:g}": quantiles[row, :, i] for i, q in enumerate(LEVELS)},
+                    elasticity=_interval(slopes, row),
+                    current_price=float(situation.current_price[row]),
+                    unit_cost=float(cost) if np.isfinite(cost) else None,
+                    known_low=float(evidence.known_low[row]),
+                    known_high=float(evidence.known_high[row]),
+                    objective="profit" if np.isfinite(cost) else "revenue",
+                    objective_mean=expected[row],
+                    objective_low=band[0][row],
+                    objective_high=band[1][row],
+                )
+            )
+        return curves
+
+    def recommend(
+        self,
+        history: pd.DataFrame,
+        *,
+        objective: Objective = "profit",
+        rules: Rules | Mapping[str, Rules] | None = None,
+        horizon: int = 1,
+        explore: bool = False,
+    ) -> list[Recommendation]:
+        """Recommend one price per product for its next `horizon` periods, in order of (store, sku).
+
+        Parameters
+        ----------
+        objective
+            `profit` or `revenue`. Products without a cost are priced for revenue and say so.
+        rules
+            Limits for all products, or by sku (products left out get the default `Rules()`).
+        explore
+            Also name a price worth testing where the response to price is uncertain.
+        """
+        if objective not in ("profit", "revenue"):
+            raise ValueError(f"`objective` must be 'profit' or 'revenue', got {objective!r}.")
+        if not isinstance(horizon, int) or not 1 <= horizon <= MOST_AHEAD:
+            raise ValueError(f"`horizon` must be a whole number from 1 to {MOST_AHEAD}, got {horizon!r}.")
+        panel, labels = self._panel(history)
+        return recommend(
+            self._model,
+            panel,
+            labels,
+            objective=objective,
+            rules=Rules() if rules is None else rules,
+            horizon=horizon,
+            explore=explore,
+        )
+
+    def what_if(
+        self,
+        history: pd.DataFrame,
+        *,
+        sku: str,
+        price: float,
+        store: str | None = None,
+        unit_cost: float | None = None,
+        competitor_price: float | None = None,
+    ) -> WhatIf:
+        """What to expect at a price of the merchant's choosing, against keeping the present one.
+
+        Parameters
+        ----------
+        price, unit_cost, competitor_price
+            Store currency; cost and competitor's price replace the known ones for this question only.
+
+        Raises
+        ------
+        HistoryError
+            The product is not in the history, or is in several stores and `store` is not given.
+        ValueError
+            A price that is not a positive number.
+        """
+        given = {"price": price, "unit_cost": unit_cost, "competitor_price": competitor_price}
+        for name, value in given.items():
+            if value is not None and not (np.isfinite(value) and value > 0):
+                raise ValueError(f"`{name}` must be a positive number, got {value!r}.")
+        panel, labels = self._panel(history)
+        row = _find(panel, sku, store)
+        situation = situation_of(panel, maximise_profit=True).take(np.array([row]))
+        situation = situation.with_future(
+            cost=None if unit_cost is None else np.array([unit_cost]),
+            competitor_price=None if competitor_price is None else np.array([competitor_price]),
+        )
+        posterior = posterior_of(self._model.network, situation)
+        evidence = weigh(panel)
+        current = float(situation.current_price[0])
+        values = component_objective(
+            posterior, np.array([[price, current]]), situation.objective_cost, situation.stock
+        )[0]
+        cost = situation.unit_cost[0]
+        rival = situation.competitor_price[0]
+        return WhatIf(
+            sku=sku,
+            store=panel.keys[row][0],
+            name=labels[row].name,
+            currency=labels[row].currency,
+            period=panel.period,
+            objective="profit" if np.isfinite(cost) else "revenue",
+            unit_cost=float(cost) if np.isfinite(cost) else None,
+            competitor_price=float(rival) if np.isfinite(rival) else None,
+            at=outcome_at(posterior, situation, price),
+            keep=outcome_at(posterior, situation, current),
+            gain=gain_between(values, posterior),
+            elasticity=_interval(posterior.elasticity(situation.current_price), 0),
+            known_low=float(evidence.known_low[row]),
+            known_high=float(evidence.known_high[row]),
+            cautions=_what_if_cautions(evidence, row, price, cost),
+        )
+
+    def _panel(self, history: pd.DataFrame) -> tuple[Panel, list[Label]]:
+        frame, report = canonical_history(history)
+        panel = make_panel(frame, report.period)
+        return panel, _labels(frame)
+
+
+def _labels(frame: pd.DataFrame) -> list[Label]:
+    """Last known name and currency of each product, in order of (store, sku)."""
+    keys = product_keys(frame)
+    last: dict[str, list[str | None]] = {}
+    for column in ("name", "currency"):
+        if column in frame:
+            known = frame[column].dropna().groupby(keys.codes[frame[column].notna().to_numpy()]).last()
+            last[column] = [
+                None if i not in known.index else str(known.loc[i]) for i in range(len(keys.names))
+            ]
+        else:
+            last[column] = [None] * len(keys.names)
+    return [Label(n, c) for n, c in zip(last["name"], last["currency"], strict=True)]
+
+
+def _interval(values: tuple[NDArray, NDArray, NDArray], row: int) -> Interval:
+    mean, low, high = (float(v[row]) for v in values)
+    return Interval(mean=mean, low=min(low, mean), high=max(high, mean))
+
+
+def _find(panel: Panel, sku: str, store: str | None) -> int:
+    rows = [i for i, (s, k) in enumerate(panel.keys) if k == sku and (store is None or s == store)]
+    if len(rows) == 1:
+        return rows[0]
+    if not rows:
+        raise HistoryError(
+            "unknown_product",
+            "No sales of product '{sku}' in this history of {products:,} products; check the sku.",
+            sku=sku,
+            products=len(panel),
+        )
+    stores = ", ".join(str(panel.keys[i][0]) for i in rows[:5])
+    raise HistoryError(
+        "several_stores",
+        "Product '{sku}' is sold in {count} stores ({stores}); say which by `store`.",
+        sku=sku,
+        count=len(rows),
+        stores=stores,
+    )
+
+
+def _what_if_cautions(evidence: Evidence, row: int, price: float, cost: float) -> tuple[str, ...]:
+    cautions: list[str] = [] if evidence.abstain[row] is None else [str(evidence.abstain[row])]
+    low, high = search_range(evidence)
+    if not low[row] <= price <= high[row]:
+        cautions.append("outside_known_range")
+    if evidence.abstain[row] is None and evidence.moves[row] < FEW_MOVES:
+        cautions.append("few_price_changes")
+    if not np.isfinite(cost):
+        cautions.append("cost_missing")
+    elif price < cost:
+        cautions.append("price_below_cost")
+    return tuple(cautions)
