@@ -1,0 +1,1 @@
+"""Evaluation: baselines, metrics and the benchmark on simulated markets."""
