@@ -1,0 +1,17 @@
+"""What the shop remembers: products, sales, prices, rules, decisions and who changed what."""
+
+from assistant.store.database import StoreError, data_home
+from assistant.store.ingest import ImportResult
+from assistant.store.records import AuditEntry, Decision, Product, RulesVersion
+from assistant.store.store import Store
+
+__all__ = [
+    "AuditEntry",
+    "Decision",
+    "ImportResult",
+    "Product",
+    "RulesVersion",
+    "Store",
+    "StoreError",
+    "data_home",
+]

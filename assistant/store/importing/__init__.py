@@ -1,0 +1,98 @@
+"""From a merchant's file to the canonical history: read whole or not at all.
+
+reading.py   bytes → cells under a header        columns.py  whose column is which (names in columns.toml)
+values.py    money and counts, dates.py dates     sales.py    cells → rows of sales, and what is wrong
+report.py    what was understood, in words
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from assistant.store.importing.columns import ColumnMatch, dates_orders, match_columns, plain, platform_of
+from assistant.store.importing.reading import read_cells
+from assistant.store.importing.report import ImportReport, error_text, problem
+from assistant.store.importing.sales import Sheet, as_text, read_sales
+from policy.history import Gaps, Period, canonical_history
+
+__all__ = ["ImportReport", "Imported", "error_text", "read_history"]
+
+_ISO_OF_SIGN = {"$": "USD", "¥": "CNY"}
+"""What a sign that several countries share is taken for; the report says so."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Imported:
+    """A file's sales and what was understood of them."""
+
+    frame: pd.DataFrame
+    """The canonical table."""
+    report: ImportReport
+
+
+def read_history(
+    path: str | Path, *, period: Period | None = None, gaps: Gaps | None = None, skip_bad_rows: bool = False
+) -> Imported:
+    """Read sales from CSV, TSV, Excel or Parquet, each also as .gz.
+
+    Parameters
+    ----------
+    path
+        The file; its content decides what it is, not its name.
+    period, gaps
+        See `policy.history.canonical_history`; both are found out where None.
+    skip_bad_rows
+        Set aside rows that cannot be read, with a note, instead of refusing the file.
+
+    Raises
+    ------
+    HistoryError
+        One clear error; nothing is half loaded. `error_text` says it in another language.
+    """
+    path = Path(path)
+    cells = read_cells(path, skip_bad_rows=skip_bad_rows)
+    blank = [_is_blank(cells.table[i]) for i in range(len(cells.header))]
+    matches = match_columns(cells.header, blank=blank)
+    _refuse_twins(matches, cells.header, blank, path.name)
+    platform = platform_of(cells.header)
+    sheet = Sheet(cells, matches, platform)
+    rows = read_sales(sheet, file=path.name, skip_bad_rows=skip_bad_rows)
+    seen = [note.detail for note in sheet.notes if note.code == "currency_seen"]
+    if seen:
+        rows = rows.assign(currency=_ISO_OF_SIGN.get(seen[0], seen[0]))
+    is_log = (platform is not None and platform.log) or bool(sheet.at.keys() & {"order", "event"})
+    is_log |= any(match.field == "date" and dates_orders(match.source) for match in matches)
+    table, history = canonical_history(rows, period=period, gaps=gaps, transactions=is_log or None)
+    used = {match.position for match in matches}
+    report = ImportReport(
+        file=path.name,
+        sha256=cells.sha256,
+        kind=cells.kind,
+        platform=platform.title if platform else None,
+        encoding=cells.encoding,
+        delimiter=cells.delimiter,
+        sheet=cells.sheet,
+        other_sheets=cells.other_sheets,
+        columns=tuple(matches),
+        ignored=tuple(name for i, name in enumerate(cells.header) if name and i not in used),
+        notes=tuple(sheet.notes),
+        history=history,
+    )
+    return Imported(frame=table, report=report)
+
+
+def _is_blank(column: pd.Series) -> bool:
+    distinct = pd.Series(column.unique(), dtype=object)
+    return len(distinct) <= 3 and bool((as_text(distinct) == "").all())
+
+
+def _refuse_twins(
+    matches: Sequence[ColumnMatch], header: Sequence[str], blank: Sequence[bool], file: str
+) -> None:
+    names = [plain(name) for name, empty in zip(header, blank, strict=True) if not empty]
+    if twins := [match.source for match in matches if names.count(plain(match.source)) > 1]:
+        raise problem("file_columns_twice", file=file, found=", ".join(f"'{name}'" for name in twins))

@@ -1,0 +1,1 @@
+"""Schema migrations, run by Alembic from within `assistant.store.database`."""
