@@ -1,0 +1,229 @@
+"""The command line, `pricing-assistant`. Heavy imports wait inside the commands: `--help` is instant."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from importlib import import_module
+
+PROGRAM = "pricing-assistant"
+
+PASSED_ON = {
+    "pretrain": ("policy.learning.pretrain", "train the base policy on simulated markets"),
+    "evaluate": ("policy.evaluation.benchmark", "run the published comparisons and write their tables"),
+}
+"""Commands with a parser of their own: module with `main(argv)`, and what the command does."""
+
+INTERRUPTED = 130
+BROKEN_PIPE = 141
+INTERNAL_ERROR = 70
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status.
+
+    0 done; 1 bad input, said in one message; 2 wrong usage; 70 a fault of ours; 130 interrupted; 141 the
+    reader of our output went away. PRICING_ASSISTANT_DEBUG=1 shows the traceback of 1 and 70.
+    """
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        try:
+            return _run(arguments)
+        finally:
+            sys.stdout.flush()  # here, where a reader that went away can still be handled
+    except KeyboardInterrupt:
+        print(file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Python flushes once more at exit, which would complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
+    except Exception as error:
+        if os.environ.get("PRICING_ASSISTANT_DEBUG") == "1":
+            raise
+        if _is_bad_input(error):
+            print(f"{PROGRAM}: {_message(error)}", file=sys.stderr)
+            return 1
+        print(
+            f"{PROGRAM}: this is a fault in the program ({type(error).__name__}: {error}).\n"
+            "Set PRICING_ASSISTANT_DEBUG=1 and run it again to see where.",
+            file=sys.stderr,
+        )
+        return INTERNAL_ERROR
+
+
+def _run(arguments: list[str]) -> int:
+    if arguments and arguments[0] in PASSED_ON:
+        module, _ = PASSED_ON[arguments[0]]
+        return int(import_module(module).main(arguments[1:]) or 0)
+    parsed = parser().parse_args(arguments)
+    from assistant import cli_commands
+
+    command: Callable[[argparse.Namespace], int] = getattr(cli_commands, parsed.command)
+    return command(parsed)
+
+
+def _is_bad_input(error: Exception) -> bool:
+    """Whether the input or the surroundings are at fault, in which case the message tells what to do."""
+    from assistant.cli_commands import InputError
+    from assistant.store import StoreError
+    from policy.history import HistoryError
+
+    return isinstance(error, InputError | HistoryError | StoreError | OSError)
+
+
+def _message(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}." if error.filename else f"{error.strerror}."
+    return str(error)
+
+
+def parser() -> argparse.ArgumentParser:
+    """Everything that can be typed."""
+    top = argparse.ArgumentParser(
+        prog=PROGRAM,
+        description="Prices from your sales history, with the reasons and the uncertainty.",
+        epilog=f"Start with a demo shop:\n  {PROGRAM} demo && {PROGRAM} app\n"
+        f"or with your own sales:\n  {PROGRAM} recommend sales.csv",
+        formatter_class=_Help,
+    )
+    top.add_argument("--version", action=_Version, help="print the version and exit")
+    commands = top.add_subparsers(metavar="COMMAND", required=True)
+
+    app = _add(commands, "app", "start the app and print its address", "app --open")
+    app.add_argument("--host", default="127.0.0.1", help="address to listen on (default: this machine only)")
+    app.add_argument("--port", type=_port, help="port to listen on (default: the first free from 7860)")
+    app.add_argument("--open", action="store_true", help="open it in the browser")
+    _add_data_dir(app)
+
+    chat = _add(commands, "chat", "talk about prices in the terminal", "chat")
+    _add_data_dir(chat)
+
+    ask = _add(commands, "ask", "ask one question", 'ask "what should I charge for the lavender candle?"')
+    ask.add_argument("question", help="the question, in English or Chinese")
+    ask.add_argument("--json", action="store_true", help="print the answer with its facts as JSON")
+    _add_data_dir(ask)
+
+    recommend = _add(
+        commands,
+        "recommend",
+        "recommend a price for every product of a file",
+        "recommend sales.csv --max-change 15% --min-margin 25% --price-ending 0.99",
+    )
+    _add_file(recommend)
+    recommend.add_argument("--json", action="store_true", help="print the full records as JSON")
+    recommend.add_argument("--product", action="append", metavar="SKU", help="only this product (repeatable)")
+    recommend.add_argument("--store", metavar="NAME", help="only this store, where the file has several")
+    recommend.add_argument("--objective", choices=("profit", "revenue"), default="profit")
+    recommend.add_argument("--language", choices=("en", "zh"), default="en", help="language of the table")
+    rules = recommend.add_argument_group("rules, which hold whatever the model says (`none` lifts one)")
+    rules.add_argument(
+        "--max-change", type=_fraction, metavar="SHARE", default=0.20, help="largest step (default: 20%%)"
+    )
+    rules.add_argument(
+        "--min-margin", type=_fraction, metavar="SHARE", default=0.10, help="smallest margin (default: 10%%)"
+    )
+    rules.add_argument("--price-ending", type=_amount, metavar="ENDING", help="0.99 for 4.99, 9 for 139")
+    rules.add_argument("--map", type=_amount, metavar="PRICE", help="minimum advertised price")
+
+    load = _add(commands, "import", "load a file of sales into the shop", "import sales.xlsx", "import_file")
+    _add_file(load)
+    _add_data_dir(load)
+    load.add_argument("--language", choices=("en", "zh"), default="en", help="language of the report")
+
+    demo = _add(commands, "demo", "create the demo shop", "demo --reset")
+    demo.add_argument("--reset", action="store_true", help="delete the demo shop and create it anew")
+    _add_data_dir(demo)
+
+    for name, (_, summary) in PASSED_ON.items():
+        commands.add_parser(name, help=summary, add_help=False)
+    return top
+
+
+class _Help(argparse.RawDescriptionHelpFormatter):
+    """Keeps the lines of examples, and a column wide enough for every command's name."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, max_help_position=32)
+
+
+class _Version(argparse.Action):
+    """Looks the version up only when asked: reading package metadata takes as long as all the rest."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str, help: str | None = None) -> None:
+        super().__init__(option_strings, dest, nargs=0, default=argparse.SUPPRESS, help=help)
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from importlib.metadata import version
+
+        print(PROGRAM, version(PROGRAM))
+        parser.exit()
+
+
+_Commands = argparse._SubParsersAction  # argparse has no public name for it
+
+
+def _add(
+    commands: _Commands, name: str, summary: str, example: str, function: str | None = None
+) -> argparse.ArgumentParser:
+    added: argparse.ArgumentParser = commands.add_parser(
+        name,
+        help=summary,
+        description=f"{summary[0].upper()}{summary[1:]}.",
+        epilog=f"Example:\n  {PROGRAM} {example}",
+        formatter_class=_Help,
+    )
+    added.set_defaults(command=function or name)
+    return added
+
+
+def _add_data_dir(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--data-dir", metavar="DIR", help="where the shop is kept (default: PRICING_ASSISTANT_HOME)"
+    )
+
+
+def _add_file(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "file",
+        metavar="FILE",
+        help="sales as CSV, TSV, Excel or Parquet: a row per sale, or per product and period",
+    )
+    command.add_argument("--period", choices=("day", "week", "month"), help="default: found from the dates")
+    command.add_argument(
+        "--gaps",
+        choices=("zero", "unknown"),
+        help="what a missing period means: nothing sold, or not recorded (default: found from the data)",
+    )
+    command.add_argument("--skip-bad-rows", action="store_true", help="set unreadable rows aside and say so")
+
+
+def _fraction(text: str) -> float | None:
+    """`20%` and `0.2` are 0.2; `none` is None."""
+    if text.lower() == "none":
+        return None
+    try:
+        value = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a share; write 20% or 0.2, or none") from None
+    if value >= 1 and not text.endswith("%"):
+        raise argparse.ArgumentTypeError(f"{text} is more than everything; write {text}% or {value / 100:g}")
+    return value
+
+
+def _amount(text: str) -> float | None:
+    """A number, or `none`."""
+    if text.lower() == "none":
+        return None
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
+
+
+def _port(text: str) -> int:
+    if not (text.isdigit() and 1 <= int(text) <= 65535):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port between 1 and 65535")
+    return int(text)

@@ -1,0 +1,216 @@
+"""What each command of `pricing-assistant` does, once its arguments are read."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from policy.decision.rules import Rules
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from assistant.agent import Assistant
+    from assistant.store import Store
+    from assistant.store.importing import Imported
+
+
+class InputError(ValueError):
+    """What was typed cannot be done; the message says what to do instead."""
+
+
+def app(arguments: argparse.Namespace) -> int:
+    """Serve the app until interrupted."""
+    import app as application
+
+    application.main(
+        host=arguments.host, port=arguments.port, data_dir=arguments.data_dir, open_browser=arguments.open
+    )
+    return 0
+
+
+def ask(arguments: argparse.Namespace) -> int:
+    """One question, one answer; 1 where the language model gave none."""
+    answer = _assistant(arguments).ask(arguments.question, thread=f"ask-{uuid4()}")
+    if arguments.json:
+        print(json.dumps(answer.to_dict(), ensure_ascii=False, indent=2))
+    else:
+        _say(answer.text)
+    return 1 if answer.failed else 0
+
+
+def chat(arguments: argparse.Namespace) -> int:
+    """A conversation: from a person at the terminal, or line by line from a pipe."""
+    assistant, thread = _assistant(arguments), f"chat-{uuid4()}"
+    at_terminal = sys.stdin.isatty()
+    if at_terminal:
+        import readline  # noqa: F401  # arrow keys and history in `input`
+
+        print("Ask about prices, in English or Chinese. /quit ends the conversation.")
+    while True:
+        try:
+            question = input("> " if at_terminal else "").strip()
+        except EOFError:
+            return 0
+        if question in ("/quit", "/exit"):
+            return 0
+        if question:
+            _say(assistant.ask(question, thread=thread).text)
+            print(flush=True)
+
+
+def recommend(arguments: argparse.Namespace) -> int:
+    """Price every product of a file; the report of what was understood goes to stderr."""
+    rules = _rules(arguments)
+    imported = _read(arguments)
+    print(imported.report.to_text(arguments.language), end="\n\n", file=sys.stderr)
+    history = _selection(imported.frame, skus=arguments.product, store=arguments.store)
+
+    from policy import PricingPipeline
+
+    recommendations = PricingPipeline.from_pretrained().recommend(
+        history, objective=arguments.objective, rules=rules
+    )
+    if arguments.json:
+        print(json.dumps([r.to_dict() for r in recommendations], ensure_ascii=False, indent=2))
+        return 0
+
+    from assistant.cli_tables import recommendation_table
+
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    print(recommendation_table(recommendations, arguments.language, width=width))
+    return 0
+
+
+def import_file(arguments: argparse.Namespace) -> int:
+    """Load a file into the shop, all of it or nothing."""
+    from assistant.store import Store
+
+    imported = _read(arguments)
+    print(imported.report.to_text(arguments.language))
+    store = Store.open(home=arguments.data_dir)
+    result = store.import_history(
+        imported.frame,
+        source=imported.report.file,
+        content_hash=imported.report.sha256,
+        report=imported.report.to_dict(),
+    )
+    from assistant.cli_tables import import_summary
+
+    print("\n" + import_summary(result, store.place, arguments.language))
+    return 0
+
+
+def demo(arguments: argparse.Namespace) -> int:
+    """Create the demo shop where there is none; with --reset, create it anew."""
+    from assistant.store import Store
+    from assistant.store.demo import ACTOR, create_demo
+
+    store = Store.open(home=arguments.data_dir)
+    products = store.products()
+    if products and arguments.reset:
+        if any(entry.actor != ACTOR for entry in store.audit(limit=sys.maxsize) if entry.action == "import"):
+            raise InputError(
+                f"The shop in {store.place} holds imported sales, which --reset would delete. "
+                "Name another folder with --data-dir for the demo shop."
+            )
+        store = _emptied(store)
+    elif products:
+        print(f"There is a shop of {len(products)} products in {store.place} already; nothing was changed.")
+        return 0
+    result = create_demo(store)
+    print(f"Created the demo shop of {result.products} products in {store.place}.")
+    return 0
+
+
+def _emptied(store: Store) -> Store:
+    """The same store with nothing in it. Raises `InputError` for a database that is not a local file."""
+    from assistant.store import Store
+
+    file = Path(store.place)
+    if not file.is_file():
+        raise InputError(
+            f"--reset deletes a local file only; empty {store.place} yourself, or use --data-dir."
+        )
+    store.close()
+    for part in (file, file.with_name(f"{file.name}-wal"), file.with_name(f"{file.name}-shm")):
+        part.unlink(missing_ok=True)
+    return Store.open(home=file.parent)
+
+
+def _assistant(arguments: argparse.Namespace) -> Assistant:
+    """The assistant over this data directory's shop. Raises `InputError` where there is no shop yet."""
+    from assistant.store import Store
+
+    store = Store.open(home=arguments.data_dir)
+    if not store.products():
+        raise InputError(
+            "There is no shop yet. Run `pricing-assistant demo` for one to try, "
+            "or `pricing-assistant import FILE` for your own sales."
+        )
+    from assistant.agent import Assistant, ModelUnavailable
+
+    try:
+        return Assistant(store)
+    except ModelUnavailable as error:
+        raise InputError(str(error)) from error
+
+
+def _say(markdown: str) -> None:
+    """An answer, set in type on a screen and as it is in a file or pipe."""
+    if not sys.stdout.isatty():
+        print(markdown)
+        return
+    from rich.console import Console
+    from rich.markdown import Markdown
+
+    Console().print(Markdown(markdown))
+
+
+def _read(arguments: argparse.Namespace) -> Imported:
+    """The file's sales. Raises `InputError` in the language asked for."""
+    from assistant.store.importing import error_text, read_history
+    from policy.history import HistoryError
+
+    try:
+        return read_history(
+            arguments.file,
+            period=arguments.period,
+            gaps=arguments.gaps,
+            skip_bad_rows=arguments.skip_bad_rows,
+        )
+    except HistoryError as error:
+        raise InputError(error_text(error, arguments.language)) from error
+
+
+def _rules(arguments: argparse.Namespace) -> Rules:
+    try:
+        return Rules(
+            max_change=arguments.max_change,
+            min_margin=arguments.min_margin,
+            price_ending=arguments.price_ending,
+            minimum_advertised_price=arguments.map,
+        )
+    except ValueError as error:
+        raise InputError(str(error)) from error
+
+
+def _selection(history: pd.DataFrame, *, skus: list[str] | None, store: str | None) -> pd.DataFrame:
+    """The rows asked for. Raises `InputError` naming what the file does not hold."""
+    for column, wanted in {"sku": skus, "store": None if store is None else [store]}.items():
+        if wanted is None:
+            continue
+        held = set(history[column]) if column in history else set()
+        if unknown := [value for value in wanted if value not in held]:
+            some = ", ".join(map(str, sorted(held)[:5])) or "none"
+            raise InputError(
+                f"The file has no {column} {', '.join(map(repr, unknown))}. "
+                f"It has {len(held)}: {some}{', ...' if len(held) > 5 else ''}."
+            )
+        history = history[history[column].isin(wanted)]
+    return history

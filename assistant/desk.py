@@ -1,0 +1,271 @@
+"""The assistant's desk: a shop's store, the policy loaded behind the chat, the decisions written down."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import threading
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import TYPE_CHECKING, Any, cast
+
+from assistant import search
+from assistant.facts import labels
+from assistant.wording import Language
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from assistant.store import Product, Store
+    from policy.decision.outcomes import DemandCurve, WhatIf
+    from policy.decision.recommendation import Objective, Recommendation
+    from policy.pipeline import PricingPipeline
+
+ACTOR = "assistant"
+"""Who wrote a decision, in the store's records."""
+
+
+class DeskError(Exception):
+    """A request that the merchant can put right; `message` says how, in words of `prompts/`."""
+
+    def __init__(self, code: str, **values: str) -> None:
+        super().__init__(code)
+        self.code = code
+        self.values = values
+
+    def message(self, language: Language) -> str:
+        return str(labels(language)["errors"][self.code]).format_map(self.values)
+
+
+@dataclass(frozen=True)
+class Decision:
+    """A recommendation and the id under which the store keeps it."""
+
+    recommendation: Recommendation
+    id: str
+
+
+@dataclass(frozen=True)
+class _Remembered:
+    """A recommendation, what it was computed from, and its id once it was saved."""
+
+    basis: str
+    recommendation: Recommendation
+    id: str | None = None
+
+
+class Desk:
+    """Everything that the tools do, without a language model in it. Safe to call from several threads."""
+
+    def __init__(
+        self, store: Store, *, pipeline: PricingPipeline | Future[PricingPipeline] | None = None
+    ) -> None:
+        """`pipeline` may be another desk's `warm()`, so that two shops share one policy in memory."""
+        self.store = store
+        self._pipeline = pipeline if isinstance(pipeline, Future) else None
+        if pipeline is not None and self._pipeline is None:
+            self._pipeline = Future()
+            self._pipeline.set_result(cast("PricingPipeline", pipeline))
+        self._starting = threading.Lock()
+        self._computing = threading.RLock()
+        self._memory: dict[tuple[str, str | None, Objective], _Remembered] = {}
+        self._given: dict[str, Recommendation] = {}
+        self._curves: dict[str, tuple[str, list[DemandCurve]]] = {}
+
+    def warm(self) -> Future[PricingPipeline]:
+        """Start loading the policy in the background, once; its result or its error is in the future."""
+        with self._starting:
+            if self._pipeline is None:
+                self._pipeline = Future()
+                threading.Thread(target=_load, args=(self._pipeline,), name="policy", daemon=True).start()
+            return self._pipeline
+
+    @property
+    def ready(self) -> bool:
+        """Whether the policy is loaded, so that an answer need not wait for it."""
+        return self._pipeline is not None and self._pipeline.done()
+
+    @property
+    def pipeline(self) -> PricingPipeline:
+        """The policy, waited for where it is still loading."""
+        return self.warm().result()
+
+    def find(self, query: str) -> search.Found:
+        """The products that a phrase means (see `search.find`)."""
+        return search.find(query, self.store.products())
+
+    def product(self, sku: str) -> Product:
+        """The product with this SKU, case aside. Raises `DeskError`."""
+        for product in self.store.products():
+            if product.sku.casefold() == sku.strip().casefold():
+                return product
+        raise DeskError("unknown_sku", sku=sku)
+
+    def known(self, skus: Sequence[str]) -> tuple[list[str], list[str]]:
+        """Those SKUs that the shop has, in its own spelling, and those that it has not."""
+        own = {product.sku.casefold(): product.sku for product in self.store.products()}
+        found = {sku: own.get(sku.strip().casefold()) for sku in skus}
+        return list(dict.fromkeys(filter(None, found.values()))), [sku for sku in found if not found[sku]]
+
+    def recommend(self, skus: Sequence[str], *, objective: Objective = "profit") -> list[Decision]:
+        """Recommendations for these products in every outlet that sells them, each saved as a decision.
+
+        Unchanged history and rules give the decision that was already saved. Raises `DeskError` for an
+        unknown SKU, `HistoryError` for a history that the policy cannot read.
+        """
+        known, unknown = self.known(skus)
+        if unknown:
+            raise DeskError("unknown_sku", sku=", ".join(unknown))
+        with self._computing:
+            return self._saved(self._recommendations(known, objective), objective)
+
+    def overview(self, *, objective: Objective = "profit") -> list[Decision]:
+        """Recommendations for the whole shop, the largest expected gain first, abstentions last."""
+        with self._computing:
+            decisions = self._saved(self._recommendations(None, objective), objective)
+        return sorted(decisions, key=_by_gain)
+
+    def recommendation(self, decision_id: str) -> Recommendation:
+        """What a decision of this desk was saved from. Raises `KeyError` for an id it did not give."""
+        return self._given[decision_id]
+
+    def recommendation_of(self, sku: str, *, store: str | None = None) -> Recommendation:
+        """The recommendation for one product in one outlet, not saved. Raises `DeskError`."""
+        found = self.product(sku)
+        with self._computing:
+            every = self._recommendations([found.sku], "profit")
+        outlets = [it for it in every if store is None or it.store == store]
+        if len(outlets) == 1:
+            return outlets[0]
+        names = ", ".join(str(it.store) for it in outlets)
+        raise DeskError("several_outlets" if outlets else "unknown_sku", sku=found.sku, stores=names)
+
+    def what_if(
+        self,
+        sku: str,
+        *,
+        store: str | None = None,
+        price: float | None = None,
+        percent: float | None = None,
+        amount: float | None = None,
+        unit_cost: float | None = None,
+        competitor_price: float | None = None,
+    ) -> WhatIf:
+        """What is expected at another price, against keeping the current one.
+
+        Exactly one of `price`, `percent` (-10 is ten per cent down) and `amount` (-10 is ten off), in the
+        store's currency; cost and competitor's price replace the known ones for this question.
+        Raises `DeskError`.
+        """
+        if sum(x is not None for x in (price, percent, amount)) != 1:
+            raise DeskError("one_change")
+        now = self.recommendation_of(sku, store=store)
+        if percent is not None:
+            price = now.current_price * (1 + percent / 100)
+        elif amount is not None:
+            price = now.current_price + amount
+        if not all(0 < x < math.inf for x in (price, unit_cost, competitor_price) if x is not None):
+            raise DeskError("bad_price")
+        with self._computing:
+            return self.pipeline.what_if(
+                self._history([now.sku])[0],
+                sku=now.sku,
+                store=now.store,
+                price=cast("float", price),
+                unit_cost=unit_cost,
+                competitor_price=competitor_price,
+            )
+
+    def curve(self, sku: str, *, store: str | None = None) -> DemandCurve:
+        """Demand and profit over price, for the figure beside an answer. Raises `DeskError`."""
+        found = self.product(sku)
+        with self._computing:
+            history, _ = self._history([found.sku])
+            basis = _digest(history)
+            known = self._curves.get(found.sku)
+            if known is None or known[0] != basis:
+                curves = [curve for curve in self.pipeline.demand_curve(history) if curve.sku == found.sku]
+                known = self._curves[found.sku] = basis, curves
+        matching = [curve for curve in known[1] if store is None or curve.store == store]
+        if not matching:
+            raise DeskError("unknown_sku", sku=sku)
+        return matching[0]
+
+    def _recommendations(self, skus: Sequence[str] | None, objective: Objective) -> list[Recommendation]:
+        """In the order of the history; computed only where a product's history or rules changed."""
+        history, newest = self._history(skus)
+        every = _by_product(history)
+        groups = {key: group for key, group in every.items() if skus is None or key[0] in skus}
+        rules = self.store.rules_for(sorted({sku for sku, _ in every}))
+        basis = {
+            key: f"{newest} {_digest(group)} {rules[key[0]].digest if key[0] in rules else ''}"
+            for key, group in groups.items()
+        }
+        stale = [
+            key
+            for key in groups
+            if (known := self._memory.get((*key, objective))) is None or known.basis != basis[key]
+        ]
+        if stale:
+            for it in self.pipeline.recommend(history, objective=objective, rules=rules):
+                key = it.sku, it.store or None
+                if key in stale:
+                    self._memory[*key, objective] = _Remembered(basis[key], it)
+        return [self._memory[(*key, objective)].recommendation for key in groups]
+
+    def _history(self, skus: Sequence[str] | None) -> tuple[pd.DataFrame, date]:
+        """The history of some products, or of all, and the shop's newest date.
+
+        With some products comes the one that sold last: the policy tells by it which of them are out of date,
+        and what a period is, so that a product asked about alone is judged as in the whole shop.
+        """
+        products = self.store.products()
+        if not products:
+            raise DeskError("empty_shop")
+        last = max(products, key=lambda product: (product.last_date, product.periods, product.sku))
+        wanted = None if skus is None else sorted({*skus, last.sku})
+        return self.store.history(wanted), last.last_date
+
+    def _saved(self, recommendations: Sequence[Recommendation], objective: Objective) -> list[Decision]:
+        keys = [(it.sku, it.store or None, objective) for it in recommendations]
+        unsaved = [key for key in keys if self._memory[key].id is None]
+        if unsaved:
+            new = [self._memory[key].recommendation for key in unsaved]
+            ids = self.store.save_decisions(new, actor=ACTOR)
+            for key, id in zip(unsaved, ids, strict=True):
+                self._memory[key] = replace(self._memory[key], id=id)
+                self._given[id] = self._memory[key].recommendation
+        return [Decision(self._memory[key].recommendation, str(self._memory[key].id)) for key in keys]
+
+
+def _load(future: Future[PricingPipeline]) -> None:
+    try:
+        from policy import PricingPipeline
+
+        future.set_result(PricingPipeline.from_pretrained())
+    except BaseException as error:  # whoever asks for the policy gets the error, wherever it happened
+        future.set_exception(error)
+
+
+def _by_product(history: pd.DataFrame) -> dict[tuple[str, str | None], pd.DataFrame]:
+    """The history of each (sku, store); store is None where the table names none."""
+    if "store" not in history.columns:
+        return {(str(sku), None): group for sku, group in history.groupby("sku", sort=True)}
+    groups = history.groupby([history["store"].fillna(""), "sku"], sort=True)
+    return {(str(key[1]), str(key[0]) or None): group for key, group in groups}
+
+
+def _digest(history: pd.DataFrame) -> str:
+    """The content of one product's table, whatever its index."""
+    from pandas.util import hash_pandas_object
+
+    known = history.dropna(axis=1, how="all")  # other products decide whether an empty column is there
+    rows: Any = hash_pandas_object(known, index=False).to_numpy()
+    return hashlib.sha256("|".join(known.columns).encode() + rows.tobytes()).hexdigest()[:16]
+
+
+def _by_gain(decision: Decision) -> tuple[bool, float]:
+    it = decision.recommendation
+    return it.abstained is not None, -(it.gain.mean if it.gain is not None else 0.0)

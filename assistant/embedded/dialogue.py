@@ -1,0 +1,363 @@
+"""From a conversation to its next step: tool calls to make, or what to answer.
+
+The plan of an answer reads as if tools answered at once (`ask`). Where a result is not there yet, `Pending`
+carries the calls out, and the same plan runs again once they are answered; earlier turns are understood by
+running theirs on the results recorded in the conversation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from langchain_core.messages import BaseMessage, SystemMessage
+
+from assistant.embedded.amounts import Amounts
+from assistant.embedded.conversation import (
+    Call,
+    Payload,
+    Product,
+    Turn,
+    items_of,
+    names_in,
+    product_of,
+    turns_of,
+)
+from assistant.embedded.products import Ask, Resolved, State, fitting, resolve, stating
+from assistant.embedded.understanding import UNKNOWN, Mention, Request, language_of, understand
+
+PRODUCT_INTENTS = ("price", "compare", "explain", "confidence", "elasticity", "facts", "what_if")
+
+INSTEAD: Mapping[str, str] = {
+    "fabricate": "price",
+    "clearance": "price",
+    "override": "price",
+    "rounding": "price",
+    "fees": "facts",
+    "below_cost": "facts",
+    "report": "overview",
+    "match": "what_if",
+    "coupon": "what_if",
+    "discount_law": "what_if",
+    "action": "what_if",
+    "reverse": "what_if",
+}
+"""What can be answered where the thing asked for cannot: the answer opens with the topic's sentence."""
+
+DOLLARS = frozenset({"USD", "CAD", "AUD", "NZD", "HKD", "SGD", "TWD"})
+MOST_PRODUCTS = 6
+"""Products of one what-if question."""
+MOST_TRIED = 2
+"""Earlier what-if prices that stand beside a new one."""
+
+Kind = Literal[
+    "price", "table", "explain", "brief", "confidence", "elasticity", "facts", "what_if", "overview", "gaps",
+    "inelastic", "list", "clarify", "which", "at_which_price", "which_direction", "currency", "not_found",
+    "error", "topic", "help", "greeting", "thanks", "unknown",
+]  # fmt: skip
+
+
+class Pending(Exception):
+    """Tool calls whose results the plan needs first."""
+
+    def __init__(self, calls: Sequence[Call]) -> None:
+        super().__init__(calls)
+        self.calls = tuple(calls)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reply:
+    """What to say: a kind of answer and the tool results it words."""
+
+    kind: Kind
+    request: Request
+    payloads: tuple[Payload, ...] = ()
+    resolved: Resolved = field(default_factory=Resolved)
+    calls: tuple[Call, ...] = ()
+
+    @property
+    def language(self) -> str:
+        """The language the tools formatted their facts in; without any, the question's."""
+        return next((str(p["language"]) for p in self.payloads if p.get("language")), self.request.language)
+
+
+def next_step(messages: Sequence[BaseMessage]) -> tuple[Call, ...] | tuple[Reply, ...]:
+    """Calls to make now, or, once all results are there, the replies that make up the answer."""
+    turns = turns_of(messages)
+    if not turns:
+        return (Reply(kind="greeting", request=Request(text="", language="en")),)
+    system = " ".join(str(message.text) for message in messages if isinstance(message, SystemMessage))
+    language = language_of(system, "en")
+    state, names = State(), dict[str, str]()
+    for turn in turns[:-1]:
+        names |= names_in(turn.payloads)
+        language_then = language_of(turn.said, language)
+        state = _remember(turn, understand(turn.said, language=language_then, names=names), state)
+    turn = turns[-1]
+    names |= names_in(turn.payloads)
+    replies: list[Reply] = []
+    for request in understand(turn.said, language=language_of(turn.said, language), names=names):
+        try:
+            reply = _plan(request, state, turn)
+        except Pending as pending:
+            return pending.calls
+        replies.append(reply)
+        state = _after(reply, state)
+    return tuple(replies)
+
+
+def _remember(turn: Turn, requests: Sequence[Request], state: State) -> State:
+    """The state after a turn that is over."""
+    for request in requests:
+        try:
+            state = replace(_after(_plan(request, state, turn), state), answer=turn.answer)
+        except Pending:  # words without tool calls, or another model's calls
+            products = tuple({p.sku: p for x in turn.payloads for p in map(product_of, items_of(x))}.values())
+            spoken = request.mentions or _spoken_of(turn.answer) or state.mentions
+            state = State(
+                request=replace(request, mentions=spoken),
+                focus=products,
+                mentions=spoken,
+                candidates=state.candidates,
+                listing=state.listing,
+                answer=turn.answer,
+            )
+    if not turn.said and turn.answer:  # the conversation opens with the assistant's words
+        state = replace(state, mentions=_spoken_of(turn.answer), answer=turn.answer)
+    return state
+
+
+def _spoken_of(answer: str) -> tuple[Mention, ...]:
+    """What an answer without tool calls seems to speak of."""
+    requests = understand(answer, language=language_of(answer, "en"))
+    return next((request.mentions[:1] for request in requests if request.mentions), ())
+
+
+def _after(reply: Reply, state: State) -> State:
+    products, candidates = reply.resolved.products, reply.resolved.candidates
+    asked = {"clarify": "which", "which": "which", "at_which_price": "price", "which_direction": "direction"}
+    if reply.kind in ("topic", "help", "greeting", "thanks", "unknown"):
+        return replace(state, asked="", tried=())
+    return State(
+        request=reply.request,
+        focus=products or (state.focus if reply.kind in ("overview", "gaps", "inelastic") else ()),
+        candidates=candidates or (products if len(products) > 1 else state.candidates),
+        listing=reply.resolved.listing or state.listing,
+        asked=asked.get(reply.kind, ""),
+        tried=reply.calls if reply.kind == "what_if" else (),
+    )
+
+
+def _plan(request: Request, state: State, turn: Turn) -> Reply:
+    """What to answer to one request; raises Pending for results that are not there yet."""
+
+    def ask(calls: Sequence[Call]) -> list[Payload]:
+        if lacking := [call for call in dict.fromkeys(calls) if call not in turn.results]:
+            raise Pending(lacking)
+        return [turn.results[call] for call in calls]
+
+    if request.topic == "jailbreak" and request.mentions:
+        # Such words may stand in a product's name, which is only a name. Once the shop has named it, the
+        # message is read again with the name set aside, and does not come here.
+        ask([Call.of("find_products", query=request.text)])
+    request = _in_context(request, state)
+    request = _instead(request, state)
+    if request.topic is not None and request.intent == UNKNOWN:
+        return Reply(kind="topic", request=request)
+    if request.intent == "overview" and request.mentions:  # "is the kettle overpriced?", "which candles ...?"
+        named = ask([Call.of("find_products", query=mention.text) for mention in request.mentions])
+        if any(payload.get("status") in ("ok", "category", "ambiguous") for payload in named):
+            return _about_products(replace(request, intent="price"), state, ask)
+    if request.intent in ("overview", "gaps"):
+        payload = ask([Call.of("catalogue_overview")])[0]
+        kind: Kind = (
+            "gaps"
+            if request.intent == "gaps"
+            else "inelastic"
+            if "inelastic" in request.flags
+            else "overview"
+        )
+        return Reply(kind="error" if _failed(payload) else kind, request=request, payloads=(payload,))
+    if request.intent == "find":
+        call = Call.of("find_products", query=request.mentions[0].text if request.mentions else "")
+        payload = ask([call])[0]
+        rows = tuple(product_of(row) for row in payload.get("matches", []))
+        found = Resolved(candidates=rows, listing=(call,))
+        if payload.get("status") == "not_found":
+            found = Resolved(missing=tuple(mention.text for mention in request.mentions))
+        kind = "error" if _failed(payload) else "not_found" if found.missing else "list"
+        return Reply(kind=kind, request=request, payloads=(payload,), resolved=found)
+    if request.intent not in PRODUCT_INTENTS:
+        kinds: dict[str, Kind] = {"help": "help", "greeting": "greeting", "thanks": "thanks"}
+        return Reply(kind=kinds.get(request.intent, "unknown"), request=request)
+    return _about_products(request, state, ask)
+
+
+def _about_products(request: Request, state: State, ask: Ask) -> Reply:
+    """The answer to a question about one or several products."""
+    found = resolve(request, state, ask)
+    reply = Reply(kind="which", request=request, resolved=found)
+    if found.failed is not None:
+        return replace(reply, kind="error", payloads=(found.failed,))
+    if not found.products:
+        return replace(
+            reply, kind="clarify" if found.candidates else "not_found" if found.missing else "which"
+        )
+    if request.has_number and _other_currency(request.amounts.currency, found.products):
+        return replace(reply, kind="currency")
+    if request.intent == "what_if":
+        return _what_if(request, state, ask, reply)
+    skus = [product.sku for product in found.products]
+    if request.intent in ("price", "compare") or len(skus) > 1:
+        payload = ask([Call.of("recommend", skus=skus, objective=request.objective)])[0]
+        kind: Kind = "price" if len(items_of(payload)) == 1 else "table"
+        return _checked(replace(reply, kind=kind, payloads=(payload, *_price_named(request, payload, ask))))
+    payload = ask([Call.of("explain", sku=skus[0])])[0]
+    kind = "brief" if "brief" in request.flags and request.intent == "explain" else _EXPLAINED[request.intent]
+    return _checked(replace(reply, kind="table" if len(items_of(payload)) > 1 else kind, payloads=(payload,)))
+
+
+_EXPLAINED: Mapping[str, Kind] = {
+    "explain": "explain",
+    "confidence": "confidence",
+    "elasticity": "elasticity",
+    "facts": "facts",
+}
+
+
+def _price_named(request: Request, payload: Payload, ask: Ask) -> list[Payload]:
+    """What-if at the price a merchant has in mind ("is 42 right?"), where it is not the price now."""
+    items = items_of(payload)
+    if request.intent != "price" or request.topic is not None or len(items) != 1 or items[0].get("abstained"):
+        return []
+    current = str(items[0].get("facts", {}).get("current_price", ""))
+    others = [price for price in request.amounts.prices if f"{price:,.2f}" not in current]
+    named = ask([Call.of("what_if", sku=items[0]["sku"], price=price) for price in others])
+    return [result for result in named if not _failed(result)]
+
+
+def _what_if(request: Request, state: State, ask: Ask, reply: Reply) -> Reply:
+    """What-if at each price asked about, beside those asked about just before for the same product."""
+    amounts = request.amounts
+    if not request.has_number:
+        return replace(reply, kind="at_which_price")
+    if not amounts.signed:
+        return replace(reply, kind="which_direction")
+    products = reply.resolved.products[:MOST_PRODUCTS]
+    calls = [call for product in products for call in _changes(amounts, product)]
+    if len(products) == 1 and not request.mentions:
+        before = [call for call in state.tried if call.args["sku"] == products[0].sku]
+        if not before and not state.focus and state.request is not None and state.request.intent == "what_if":
+            before = _changes(state.request.amounts, products[0])
+        if "further" in request.flags and before and "price" in before[-1].args:
+            calls = _changes(_from(before[-1].args["price"], amounts), products[0])
+        calls = [*before[-MOST_TRIED:], *calls]
+    calls = list(dict.fromkeys(calls))
+    return _checked(replace(reply, kind="what_if", payloads=tuple(ask(calls)), calls=tuple(calls)))
+
+
+def _changes(amounts: Amounts, product: Product) -> list[Call]:
+    """What-if calls for every price, percentage or amount that was named."""
+    calls = [Call.of("what_if", sku=product.sku, price=price) for price in amounts.prices]
+    if amounts.percent is not None:
+        calls.append(Call.of("what_if", sku=product.sku, percent=amounts.percent))
+    elif amounts.amount is not None:
+        calls.append(Call.of("what_if", sku=product.sku, amount=amounts.amount))
+    return calls
+
+
+def _from(price: float, amounts: Amounts) -> Amounts:
+    """A change on top of a price just tried ("and another 2 off") as the price it leads to."""
+    changed = price * (1 + (amounts.percent or 0) / 100) + (amounts.amount or 0)
+    return amounts if amounts.prices else Amounts(prices=(round(changed, 2),))
+
+
+def _in_context(request: Request, state: State) -> Request:
+    """The request with what it leaves unsaid taken from what was asked before."""
+    before, amounts = state.request or request, request.amounts
+    if request.topic is not None:
+        return request
+    if state.asked == "direction" and amounts.direction and not request.has_number:
+        return replace(before, amounts=_signed(before.amounts, amounts.direction))
+    if not amounts.signed and before.amounts.direction:  # "and by 15 %?" goes the way of the question before
+        request = replace(request, amounts=_signed(amounts, before.amounts.direction))
+    names_one = (
+        request.selection is not None
+        or bool(request.mentions)
+        or bool(request.flags & {"them", "small", "large"})
+    )
+    open_question = state.asked == "which" and names_one
+    if state.asked == "which" and not open_question:
+        changes = amounts.percent is not None or amounts.amount is not None
+        meant = fitting(request.text, state.candidates)
+        meant = meant or ([] if changes else stating(request.text, state.candidates))
+        if len(meant) == 1:
+            chosen = Mention(meant[0].name, meant[0].sku, marked=True)
+            return replace(before, mentions=(chosen,), text=request.text)
+    if open_question and request.intent in (UNKNOWN, "find", "thanks", "greeting"):
+        return replace(
+            before, mentions=request.mentions, selection=request.selection, flags=before.flags | request.flags
+        )
+    if request.intent != UNKNOWN:
+        return request
+    if state.asked == "price" and request.has_number:
+        return replace(before, amounts=request.amounts)
+    same = "same_question" in request.flags and request.mentions and not request.has_number
+    if state.asked == "direction" and (request.selection is not None or same):
+        return replace(request, intent="price")  # the question back was left unanswered
+    if state.request is not None and (request.selection is not None or same):
+        intent = before.intent if before.intent in PRODUCT_INTENTS else "price"
+        return replace(request, intent=intent, amounts=before.amounts, flags=request.flags | before.flags)
+    if request.flags & {"revenue", "profit"} and state.focus:
+        return replace(request, intent="price")
+    if request.has_number and (state.focus or state.mentions or request.mentions):
+        return replace(request, intent="what_if")
+    return replace(request, intent="price") if request.mentions or request.selection else request
+
+
+def _signed(amounts: Amounts, sign: int) -> Amounts:
+    """The changes with the direction that was said elsewhere."""
+    percent, amount = (
+        None if value is None else abs(value) * sign for value in (amounts.percent, amounts.amount)
+    )
+    return replace(amounts, percent=percent, amount=amount, signed=True, direction=sign)
+
+
+def _instead(request: Request, state: State) -> Request:
+    """The request with its intent set to what can be answered where its topic cannot, or to nothing."""
+    if request.topic is None:
+        return request
+    intent = INSTEAD.get(request.topic, UNKNOWN)
+    if (
+        request.topic == "action"
+        and not request.has_number
+        and request.intent == "price"
+        and request.mentions
+    ):
+        intent = "price"
+    named = bool(request.mentions or state.focus or state.mentions)
+    everything = "every" in request.flags and not request.mentions
+    if intent == "what_if" and (everything or not request.has_number):
+        intent = UNKNOWN
+    if intent in PRODUCT_INTENTS and not named and request.topic not in ("match", "action"):
+        intent = UNKNOWN
+    return replace(request, intent=intent)
+
+
+def _other_currency(said: str | None, products: Sequence[Product]) -> bool:
+    """Whether a price was named in a currency that is not the shop's."""
+    known = {product.currency for product in products if product.currency}
+    if said is None or not known:
+        return False
+    return not (known & DOLLARS) if said == "USD" else said not in known
+
+
+def _failed(payload: Payload) -> bool:
+    return payload.get("status") == "error"
+
+
+def _checked(reply: Reply) -> Reply:
+    """The reply without results that failed; an error where all did."""
+    good = tuple(payload for payload in reply.payloads if not _failed(payload))
+    return replace(reply, payloads=good) if good else replace(reply, kind="error")

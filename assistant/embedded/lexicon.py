@@ -1,0 +1,123 @@
+"""What the embedded model knows of a language, read from `prompts/<language>/lexicon.toml`."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+import prompts
+
+Patterns = tuple[re.Pattern[str], ...]
+
+NUMBER = (
+    r"(?<![A-Za-z0-9.])(?<!\d,)(?<![A-Za-z]-)"
+    r"(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d{1,3}(?:\.\d{3})+,\d{1,2}|\d+(?:[.,]\d+)?|\.\d+)(?![0-9])"
+)
+"""A number in digits that is not part of a code such as BT20 or KET-10."""
+
+
+ROLES = ("coupon", "percent", "time", "past", "spec", "amount", "price")
+"""What a number may be, in the order in which patterns claim it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Topic:
+    """Something that is not one of the product questions: refused, not built, or answered in fixed words."""
+
+    name: str
+    patterns: Patterns
+    needs_number: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lexicon:
+    """One language's words and patterns, compiled; the file says what each is for."""
+
+    language: str
+    markers: re.Pattern[str]
+    marker_weight: int
+    script: re.Pattern[str]
+    keywords: tuple[str, ...]
+    amounts: Mapping[str, Patterns]
+    fixed_percents: tuple[tuple[re.Pattern[str], float], ...]
+    numerals: Mapping[str, float]
+    up: re.Pattern[str]
+    down: re.Pattern[str]
+    currencies: tuple[tuple[str, re.Pattern[str]], ...]
+    topics: tuple[Topic, ...]
+    intents: tuple[tuple[str, Patterns], ...]
+    flags: Mapping[str, Patterns]
+    ordinals: tuple[Patterns, ...]
+    fillers: re.Pattern[str]
+    splitters: re.Pattern[str]
+    sentence_ends: re.Pattern[str]
+    soft: re.Pattern[str]
+    determiners: re.Pattern[str]
+    shortest_phrase: int
+
+
+@cache
+def lexicon(language: str) -> Lexicon:
+    """The compiled lexicon of one language."""
+    source = tomllib.loads(prompts.load(language, "lexicon.toml"))
+    amounts, phrases = source["amounts"], source["phrases"]
+    number = f"(?:{NUMBER}|{amounts['numerals_pattern']})" if amounts["numerals_pattern"] else NUMBER
+    return Lexicon(
+        language=language,
+        markers=_any(source["markers"]),
+        marker_weight=source["marker_weight"],
+        script=_compile(source["script"]),
+        keywords=tuple(source["keywords"]),
+        amounts={role: _each(amounts[role], number) for role in ROLES},
+        fixed_percents=tuple((_compile(row["pattern"]), row["value"]) for row in amounts["fixed_percents"]),
+        numerals=amounts["numerals"],
+        up=_any(amounts["up"]),
+        down=_any(amounts["down"]),
+        currencies=tuple((code, _any(words)) for code, words in amounts["currencies"].items()),
+        topics=tuple(
+            Topic(
+                name=row["name"],
+                patterns=_each(row["patterns"], number),
+                needs_number=row.get("needs_number", False),
+            )
+            for row in source["topics"]
+        ),
+        intents=tuple((row["name"], _each(row["patterns"], number)) for row in source["intents"]),
+        flags={name: _each(patterns, number) for name, patterns in source["flags"].items()},
+        ordinals=tuple(_each(patterns, number) for patterns in source["ordinals"]),
+        fillers=_any(phrases["fillers"]),
+        splitters=_any(phrases["splitters"]),
+        sentence_ends=_any(phrases["sentence_ends"]),
+        soft=_any(phrases["soft"]),
+        determiners=_any(phrases["determiners"]),
+        shortest_phrase=phrases["shortest"],
+    )
+
+
+def matches(patterns: Patterns, text: str) -> bool:
+    """Whether any of the patterns occurs in the text."""
+    return any(pattern.search(text) for pattern in patterns)
+
+
+def _each(patterns: Iterable[str], number: str) -> Patterns:
+    return tuple(_compile(p.replace("{n}", f"(?P<n>{number})").replace("{x}", number)) for p in patterns)
+
+
+def _any(words: Iterable[str]) -> re.Pattern[str]:
+    """One pattern for all, longest first, so that 'how much' wins over 'how'."""
+    return _compile("|".join(sorted(words, key=len, reverse=True)))
+
+
+def _compile(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern, re.IGNORECASE)
+
+
+@cache
+def languages() -> tuple[str, ...]:
+    """The languages there are, a folder with a lexicon each: ("en", "zh")."""
+    folders = (folder for folder in files("prompts").iterdir() if folder.is_dir())
+    return tuple(sorted(folder.name for folder in folders if folder.joinpath("lexicon.toml").is_file()))

@@ -1,0 +1,309 @@
+"""From a merchant's message to what is asked, of which products, at which price: `understand`.
+
+All knowledge of a language is in its lexicon. A product's name is data: what is quoted, or is the known name
+of a product, is set aside before anything else is read, so that words and numbers inside a name mean nothing.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+
+from rapidfuzz.distance import OSA
+
+from assistant.embedded.amounts import Amounts, amounts_in
+from assistant.embedded.lexicon import Lexicon, languages, lexicon, matches
+
+UNKNOWN = "unknown"
+_MASK = 0xA000
+"""First of the letters that stand for names set aside: of a script (Yi) that no merchant here writes in."""
+_QUOTED = re.compile(
+    r"(?<!\w)['\"]([^'\"]{2,}(?:'\w[^'\"]*)?)['\"](?!\w)"  # 'lamp', "women's socks"
+    r"|[“「《]([^”」》]{2,})[”」》]"
+)
+_CODE = re.compile(r"(?<![A-Za-z0-9-])(?=[A-Za-z0-9-]*[A-Z])[A-Z0-9]+(?:-[A-Z0-9]+)+(?![A-Za-z0-9-])")
+
+
+@dataclass(frozen=True)
+class Mention:
+    """What a message calls a product; `sku` where the words are a name already known."""
+
+    text: str
+    sku: str | None = None
+    marked: bool = False
+    """Whether it surely means a product ("the ...", a quotation, a code) rather than words left over."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Selection:
+    """Which of the products spoken of before is meant."""
+
+    index: int | None = None
+    other: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """One thing a merchant asks for."""
+
+    text: str
+    language: str
+    intent: str = UNKNOWN
+    topic: str | None = None
+    """Something to say first: what is refused, or not built; the intent is then what can be done instead."""
+    mentions: tuple[Mention, ...] = ()
+    amounts: Amounts = field(default_factory=Amounts)
+    flags: frozenset[str] = frozenset()
+    selection: Selection | None = None
+
+    @property
+    def objective(self) -> str:
+        """What to aim at: profit unless revenue is asked for."""
+        return "revenue" if "revenue" in self.flags and "profit" not in self.flags else "profit"
+
+    @property
+    def has_number(self) -> bool:
+        """Whether a price or a change of price is named."""
+        return (
+            bool(self.amounts.prices) or self.amounts.percent is not None or self.amounts.amount is not None
+        )
+
+
+def language_of(text: str, default: str) -> str:
+    """The language a message is in, by its function words; a bare name or number keeps `default`."""
+    text = _normal(text)
+    text = _QUOTED.sub(" ", text) or text  # a quoted name may be in another language
+    known = {name: lexicon(name) for name in languages()}
+    scores = {name: words.marker_weight * len(words.markers.findall(text)) for name, words in known.items()}
+    best = max(scores.values())
+    leaders = [name for name, score in scores.items() if score == best]
+    if best:
+        return leaders[0] if len(leaders) == 1 else default if default in leaders else leaders[0]
+    letters = {name: len(words.script.findall(text)) for name, words in known.items()}
+    # Latin letters alone may be a product's code in any language; another script tells its language.
+    others = {name: count for name, count in letters.items() if count and name != "en"}
+    return max(others, key=others.__getitem__) if others else default
+
+
+def understand(text: str, *, language: str, names: Mapping[str, str] | None = None) -> tuple[Request, ...]:
+    """Read one message.
+
+    Parameters
+    ----------
+    text
+        The merchant's words.
+    language
+        The language they are in.
+    names
+        Names and SKUs of products already spoken of, with the SKU of each: these words are names wherever
+        they occur.
+
+    Returns
+    -------
+    What is asked, in order; at least one request.
+    """
+    return _understand(text, language, tuple(sorted((names or {}).items())))
+
+
+@lru_cache(maxsize=256)
+def _understand(text: str, language: str, names: tuple[tuple[str, str], ...]) -> tuple[Request, ...]:
+    words = lexicon(language)
+    masked, aside = _set_aside(_normal(text), names, words)
+    masked = _mend(masked, words)
+    parts: list[str] = []
+    requests: list[Request] = []
+    for part in _sentences(masked, words):
+        request = _read(part, words, aside)
+        if requests and not _stands_alone(request, requests[-1]):
+            parts[-1] = f"{parts[-1]} {part}"
+            requests[-1] = _read(parts[-1], words, aside)
+        elif (
+            requests
+            and requests[-1].intent in ("greeting", "thanks", UNKNOWN)
+            and not requests[-1].mentions
+            and requests[-1].topic is None
+        ):
+            parts[-1], requests[-1] = part, request
+        else:
+            parts.append(part)
+            requests.append(request)
+    return tuple(requests) or (Request(text=text, language=language),)
+
+
+def _stands_alone(request: Request, before: Request) -> bool:
+    """Whether a sentence is a request of its own rather than more words on the one before."""
+    if before.topic is not None and before.intent == UNKNOWN and before.mentions and not request.mentions:
+        return False
+    if request.topic is not None:
+        return request.topic != before.topic
+    if request.intent in (UNKNOWN, "greeting", "thanks"):
+        return False
+    if request.intent == "what_if" and not request.has_number and not request.mentions:
+        return False
+    return request.intent != before.intent or bool(request.mentions)
+
+
+def _read(part: str, words: Lexicon, aside: Mapping[str, Mention]) -> Request:
+    amounts = amounts_in(part, words)
+    request = Request(
+        text=_restore(part, aside),
+        language=words.language,
+        mentions=_mentions(part, amounts, words, aside),
+        amounts=amounts,
+        flags=frozenset(name for name, patterns in words.flags.items() if matches(patterns, part)),
+        selection=_selection(part, words),
+    )
+    for topic in words.topics:
+        if matches(topic.patterns, part) and (request.has_number or not topic.needs_number):
+            request = replace(request, topic=topic.name)
+            break
+    for intent, patterns in words.intents:
+        if matches(patterns, part) and (
+            request.has_number or intent != "what_if" or not _asks_price(part, words)
+        ):
+            return replace(request, intent=intent)
+    return request
+
+
+def _asks_price(part: str, words: Lexicon) -> bool:
+    """Whether "if we ..." without a number is only a roundabout way to ask for a price."""
+    return any(intent == "price" and matches(patterns, part) for intent, patterns in words.intents)
+
+
+def _selection(part: str, words: Lexicon) -> Selection | None:
+    for index, patterns in enumerate(words.ordinals):
+        if matches(patterns, part):
+            return Selection(index=index)
+    if matches(words.flags["last"], part):
+        return Selection(index=-1)
+    return Selection(other=True) if matches(words.flags["other"], part) else None
+
+
+def _mentions(
+    part: str, amounts: Amounts, words: Lexicon, aside: Mapping[str, Mention]
+) -> tuple[Mention, ...]:
+    """What is left of a sentence once its numbers and its ordinary words are taken out, in order."""
+    taken = [False] * len(part)
+    ends = [False] * len(part)
+    codes = [match.span() for match in _CODE.finditer(part)]
+    removed = [*amounts.spans, *(m.span() for m in words.fillers.finditer(part))]
+    for start, end in removed:
+        if not any(first <= start and end <= last for first, last in codes):
+            taken[start:end] = [True] * (end - start)
+    for match in words.splitters.finditer(part):
+        ends[match.start() : match.end()] = [True] * (match.end() - match.start())
+    mentions: list[Mention] = []
+    start = 0
+    while start < len(part):
+        if taken[start] or ends[start]:
+            start += 1
+            continue
+        end = start
+        while end < len(part) and not taken[end] and not ends[end] and part[end] not in aside:
+            end += 1
+        if end == start:
+            mentions.append(replace(aside[part[start]], marked=True))
+            start += 1
+            continue
+        if mention := _mention(part, start, end, words):
+            mentions.append(mention)
+        start = end
+    return tuple({m.text.lower(): m for m in reversed(mentions)}.values())[::-1]
+
+
+def _mention(part: str, start: int, end: int, words: Lexicon) -> Mention | None:
+    """The words of one stretch of text without those at its edges that only join."""
+    text = part[start:end]
+    while match := re.match(rf"\s*(?:{words.soft.pattern})", text, re.IGNORECASE):
+        if match.end() == 0:
+            break
+        start, text = start + match.end(), text[match.end() :]
+    while match := re.search(rf"(?:{words.soft.pattern})\s*$", text, re.IGNORECASE):
+        text = text[: match.start()]
+    text = text.strip()
+    if len(text) < words.shortest_phrase or not re.search(r"[^\W\d_]", text):
+        return None
+    marked = (
+        bool(words.determiners.search(part[:start]))
+        or bool(_CODE.search(text))
+        or text == part.strip(" ?!.。？！")
+    )
+    return Mention(text, marked=marked)
+
+
+def _sentences(text: str, words: Lexicon) -> list[str]:
+    """The message cut at the ends of sentences, each with its question mark or stop."""
+    parts, start = [], 0
+    for match in words.sentence_ends.finditer(text):
+        parts.append(text[start : match.end()])
+        start = match.end()
+    parts.append(text[start:])
+    return [part.strip() for part in parts if part.strip()] or [text]
+
+
+def _set_aside(
+    text: str, names: tuple[tuple[str, str], ...], words: Lexicon
+) -> tuple[str, dict[str, Mention]]:
+    """Replace known names and quotations by one character each."""
+    aside: dict[str, Mention] = {}
+
+    def put(mention: Mention) -> str:
+        mark = chr(_MASK + len(aside))
+        aside[mark] = mention
+        return mark
+
+    for name, sku in sorted(names, key=lambda pair: -len(pair[0])):
+        if len(name) > 1 and name.lower() in text.lower():
+            pattern = re.compile(rf"(?<![A-Za-z0-9]){re.escape(_normal(name))}(?![A-Za-z0-9])", re.IGNORECASE)
+            while match := pattern.search(text):
+                text = text[: match.start()] + put(Mention(match.group(), sku)) + text[match.end() :]
+
+    def quotation(match: re.Match[str]) -> str:
+        said = match[1] or match[2]
+        # 'was 129 now 99' is in quotation marks too, but nothing in it could be a name.
+        is_name = re.search(r"[^\W\d_]", words.fillers.sub(" ", said))
+        return put(Mention(said.strip())) if is_name else match.group()
+
+    return _QUOTED.sub(quotation, text), aside
+
+
+def _restore(part: str, aside: Mapping[str, Mention]) -> str:
+    return "".join(aside[sign].text if sign in aside else sign for sign in part)
+
+
+def _normal(text: str) -> str:
+    """One way to write what can be written in several: widths, quotes and spaces."""
+    text = unicodedata.normalize("NFKC", text).replace("’", "'").replace("`", "'")
+    return re.sub(r"[ \t]+", " ", text).strip()
+
+
+def _mend(text: str, words: Lexicon) -> str:
+    """Correct misspelt keywords that the text does not hold already; other words stay as they are."""
+    said = {token.lower() for token in re.findall(r"[A-Za-z]+", text)}
+    known = set(words.keywords)
+
+    def mended(match: re.Match[str]) -> str:
+        token = match.group().lower()
+        if len(token) < 4 or token in known or words.fillers.fullmatch(token):
+            return match.group()
+        for keyword in words.keywords:
+            if keyword not in said and token[0] == keyword[0] and _misspelt(token, keyword):
+                return keyword
+        return match.group()
+
+    return re.sub(r"(?<![\w-])[A-Za-z]+(?![\w-])", mended, text)
+
+
+def _misspelt(token: str, keyword: str) -> bool:
+    """One letter added, lost or swapped with its neighbour; two slips in long words."""
+    if len(keyword) < 5 or keyword + "r" == token or keyword + "s" == token:
+        return False
+    distance = OSA.distance(token, keyword, score_cutoff=2)
+    same_letters = sorted(token) == sorted(keyword)
+    long = len(keyword) >= 9
+    return (distance == 1 and (long or len(token) != len(keyword) or same_letters)) or (
+        distance == 2 and long
+    )

@@ -1,0 +1,137 @@
+"""The HTML beside the chat: the headline price, the table of facts, what was understood of a file.
+
+Names come out of merchants' files and may hold anything, so that every value is escaped here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from html import escape
+from typing import TYPE_CHECKING
+
+from assistant.facts import Fact, labels
+from assistant.wording import Wording, wording
+
+if TYPE_CHECKING:
+    from assistant.session import Evidence
+
+
+CHIPS = ("abstained", "confidence", "binding_rule")
+"""Facts in words that the headline shows beside the prices."""
+
+BACKGROUND = ("model_price", "driver", "clamp", "history", "date", "interval", "objective", *CHIPS)
+"""Facts on how a price came about, by the first part of their key."""
+
+LOGO = (
+    '<svg viewBox="0 0 40 40" aria-hidden="true"><rect width="40" height="40" rx="10" fill="#0072b2"/>'
+    '<path d="M8 28 C15 28 15 13 21 13 S28 21 32 22" fill="none" stroke="#fff" stroke-width="3" '
+    'stroke-linecap="round"/><circle cx="21" cy="13" r="4.5" fill="#f0a35c" stroke="#fff"/></svg>'
+)
+SKETCH = (
+    '<svg viewBox="0 0 320 120" fill="none" stroke="currentColor" stroke-width="3" stroke-linecap="round" '
+    'aria-hidden="true"><path d="M8 8v104h304"/><path d="M24 96c60 0 80-72 140-72s90 44 140 60"/>'
+    '<path d="M164 24v88" stroke-dasharray="2 8"/><circle cx="164" cy="24" r="6" fill="currentColor"/></svg>'
+)
+"""A price curve drawn faintly, where the figure will be."""
+
+FOR_COMMAND_LINE = re.compile(r"[,，][^,，.。]*--skip-bad-rows[^.。]*")
+"""The part of a sentence that names an option; the page has a button in its place."""
+
+TO_LATEST = """() => setTimeout(() => {
+  const said = document.querySelectorAll("#chat .message.user, #chat .message.bot");
+  const start = [...said].filter((it) => it.matches(".user")).pop() ?? said[0];
+  const box = start?.closest(".bubble-wrap");
+  if (box) box.scrollTop += start.getBoundingClientRect().top - box.getBoundingClientRect().top - 12;
+}, 100)"""
+"""Script that shows the latest question and the start of its answer, once they are drawn."""
+
+
+def brand(words: Wording) -> str:
+    """The product's name and what it does."""
+    return f"<header>{LOGO}<div><h1>{words('title')}</h1><p>{words('tagline')}</p></div></header>"
+
+
+def heading(text: str) -> str:
+    """The title of a part of the page."""
+    return f"<h2>{escape(text)}</h2>"
+
+
+def headline(evidence: Evidence) -> str:
+    """The product, its price now and the suggested or asked one at a glance, and how far to trust it."""
+    facts = {fact.key: fact for fact in evidence.facts}
+    now, price, change = (facts.get(key) for key in ("current_price", "price", "change"))
+    if now is not None and price is not None and now.value == price.value:
+        figures = _figure(price, "suggested", wording(evidence.language)("evidence.no_change"))
+    else:
+        shown = [_figure(now, "now")] if now is not None else []
+        if price is not None:
+            shown.append(_figure(price, "suggested", change.value if change is not None else ""))
+        figures = '<span class="arrow" aria-hidden="true">→</span>'.join(shown)
+    chips = [f"{facts[key].label}: {facts[key].value}" for key in CHIPS if key in facts]
+    it = evidence.recommendation
+    if it is not None and evidence.asked is None:  # its cautions are about its own price, not one asked about
+        cautions = labels(evidence.language)["cautions"]
+        chips += [cautions.get(code, code) for code in it.cautions]
+    remarks = "".join(f"<li>{escape(chip)}</li>" for chip in chips)
+    sku = f" <small>{escape(it.sku)}</small>" if it is not None and it.sku != evidence.title else ""
+    return (
+        f'<section class="headline"><h3>{escape(evidence.title)}{sku}</h3>'
+        f"{_wrapped('div', 'prices', figures)}{_wrapped('ul', 'chips', remarks)}</section>"
+    )
+
+
+def facts_table(facts: Iterable[Fact], words: Wording) -> str:
+    """Labels and formatted values as a table, a quantity and its interval in one row; nothing without facts.
+
+    What decided comes first; how it came about is folded away below.
+    """
+    facts = list(facts)
+    ids = {fact.id for fact in facts}
+    intervals = {fact.id: fact.value for fact in facts if fact.key.endswith("_range")}
+    first: list[str] = []
+    folded: list[str] = []
+    for fact in facts:
+        if fact.id in intervals and fact.id.removesuffix("_range") in ids:
+            continue
+        interval = intervals.get(f"{fact.id}_range")
+        value = escape(fact.value) + (f" <small>{escape(interval)}</small>" if interval else "")
+        row = f'<tr><th scope="row">{escape(fact.label)}</th><td>{value}</td></tr>'
+        (folded if fact.key.split(".")[0] in BACKGROUND else first).append(row)
+    table = _table(words("evidence.facts"), first)
+    if folded:
+        summary = f"<summary>{escape(words('evidence.background'))}</summary>"
+        table += f"<details>{summary}{_table('', folded)}</details>"
+    return table
+
+
+def notice(title: str, text: str, *, kind: str) -> str:
+    """A titled message of several lines, `kind` being `error` or `done`; read out by screen readers."""
+    text = FOR_COMMAND_LINE.sub("", text)
+    role = "alert" if kind == "error" else "status"
+    lines = "<br>".join(escape(line) for line in text.strip().splitlines())
+    return f'<div class="notice {kind}" role="{role}"><strong>{escape(title)}</strong><p>{lines}</p></div>'
+
+
+def empty(text: str) -> str:
+    """What stands where nothing is yet."""
+    return f'<div class="empty">{SKETCH}<p>{escape(text)}</p></div>'
+
+
+def pending(text: str) -> str:
+    """What stands where something is being worked on."""
+    return f'<div class="empty" role="status"><p>{escape(text)}</p></div>'
+
+
+def _table(caption: str, rows: list[str]) -> str:
+    head = f"<caption>{escape(caption)}</caption>" if caption else ""
+    return f'<table class="facts">{head}<tbody>{"".join(rows)}</tbody></table>' if rows else ""
+
+
+def _figure(fact: Fact, role: str, change: str = "") -> str:
+    extra = f"<em>{escape(change)}</em>" if change else ""
+    return f'<div class="{role}"><span>{escape(fact.label)}</span><b>{escape(fact.value)}</b>{extra}</div>'
+
+
+def _wrapped(tag: str, role: str, content: str) -> str:
+    return f'<{tag} class="{role}">{content}</{tag}>' if content else ""

@@ -1,0 +1,311 @@
+"""What each open page looks at: the installed shop, or a visitor's own file, kept apart, then forgotten."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+import threading
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from assistant.agent import Answer, Assistant, ToolCall
+from assistant.facts import Fact, subject_of
+from assistant.figures import demand_and_profit
+from assistant.store import Store
+from assistant.store.demo import ACTOR as DEMO
+from assistant.store.demo import create_demo
+from assistant.store.importing import read_history
+from assistant.wording import Language, wording
+from policy.history import HistoryError
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
+    from assistant.store.importing import ImportReport
+    from policy.decision.recommendation import Recommendation
+
+UPLOAD_LIMIT_MB = 50
+"""Largest file taken through the browser; larger ones go through `pricing-assistant import`."""
+SOME_BAD = ("some_bad", "rows_ragged")
+"""The remedy, or else the code, of a `HistoryError` where a file can be used without its bad rows."""
+ASKED = ".at_"
+"""In the subject of facts about a price that the merchant asked about (`facts.what_if_facts`)."""
+OVERVIEW = "overview"
+"""The subject of facts about the shop as a whole."""
+
+
+class UploadTooLarge(ValueError):
+    """A file above the limit. `str()` is the message for the merchant, in the language asked for."""
+
+    def __init__(self, file: str, size_mb: float, language: Language) -> None:
+        super().__init__(
+            wording(language)("data.too_big", file=file, size=f"{size_mb:,.0f}", limit=UPLOAD_LIMIT_MB)
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evidence:
+    """What stands behind one part of an answer: a product, or the shop as a whole."""
+
+    title: str
+    """The product's name."""
+    language: Language
+    """Of the answer."""
+    facts: tuple[Fact, ...]
+    recommendation: Recommendation | None
+    """None for facts about the shop as a whole."""
+
+    @property
+    def asked(self) -> float | None:
+        """The price a what-if was about; None for other answers."""
+        return next((f.raw for f in self.facts if f.key == "price" and ASKED in f.subject), None)
+
+
+class Visit:
+    """One open page: the shop it asks about, its conversation and the evidence of its last answer."""
+
+    def __init__(self, key: str, shop: Assistant) -> None:
+        self.key = key
+        self.report: ImportReport | None = None
+        """How the visitor's file was understood; None while they look at the installed shop."""
+        self.refused: Path | None = None
+        """An upload of which only some rows are bad, kept until the visitor decides about them."""
+        self.evidence: tuple[Evidence, ...] = ()
+        self._shop = shop
+        self._assistant = shop
+        self._folder: Path | None = None
+        self._conversation = 0
+        self._steps: Iterator[ToolCall | Answer] | None = None
+        # One thing at a time: a page closed during an upload must not leave the file behind, nor an upload
+        # take the store away from under an answer.
+        self._busy = threading.RLock()
+        self._turn = threading.Lock()
+
+    @property
+    def _thread(self) -> str:
+        return f"app-{self.key}-{self._conversation}"
+
+    @property
+    def ready(self) -> bool:
+        """Whether the policy is loaded, so that an answer takes no longer than its own time."""
+        return self._assistant.desk.ready
+
+    def take_turn(self) -> bool:
+        """Whether a question can be asked now: not while another is being answered. Ends with `end_turn`."""
+        return self._turn.acquire(blocking=False)
+
+    def end_turn(self) -> None:
+        self._turn.release()
+
+    def ask(self, question: str, language: Language) -> Iterator[ToolCall | Answer]:
+        """Each step as it begins, and the answer last; its evidence is kept for `figure`.
+
+        `language` is of answers to questions that could be in any, e.g. a bare SKU.
+        """
+        with self._busy:
+            self._stop()
+            steps = self._assistant.stream(question, thread=self._thread, language=language)
+            self._steps = steps
+        while True:
+            # Not held between steps: whoever reads them may come from another thread, or stop reading.
+            with self._busy:
+                if steps is not self._steps:
+                    return  # stopped: the conversation is gone
+                step = next(steps, None)
+                if step is None:
+                    self._steps = None
+                    return
+                if isinstance(step, Answer):
+                    self.evidence = self._evidence_of(step)
+            yield step
+
+    def _stop(self) -> None:
+        """End an unfinished answer; it must not go on writing into a store that is about to close."""
+        if self._steps is not None:
+            cast(Generator, self._steps).close()
+            self._steps = None
+
+    def figure(self, evidence: Evidence) -> Figure | None:
+        """Demand and profit against price; None where there is no demand to draw."""
+        it = evidence.recommendation
+        if it is None or it.keep is None:
+            return None
+        with self._busy:
+            curve = self._assistant.desk.curve(it.sku, store=it.store)
+        return demand_and_profit(curve, it, evidence.language, asked=evidence.asked)
+
+    def start_over(self) -> None:
+        """Begin a new conversation about the same shop; the old one is forgotten."""
+        with self._busy:
+            self._stop()
+            self._assistant.forget(self._thread)
+            self._conversation += 1
+            self.evidence = ()
+
+    def open_file(self, path: Path, language: Language, *, skip_bad_rows: bool = False) -> ImportReport:
+        """Answer about this file from now on, from a store of its own.
+
+        Where the file cannot be used everything stays as it was. Raises `UploadTooLarge`, `HistoryError`.
+
+        Parameters
+        ----------
+        path
+            The server's copy of an upload. It is deleted, unless only some of its rows are bad: then it is
+            `refused` until the visitor decides.
+        language
+            Of the error's text.
+        skip_bad_rows
+            Set unreadable rows aside instead of refusing the file.
+        """
+        with self._busy:
+            previous, self.refused = self.refused, None
+            if previous is not None and previous != path:
+                previous.unlink(missing_ok=True)
+            try:
+                return self._open(path, language, skip_bad_rows)
+            except HistoryError as error:
+                if error.values.get("remedy_code", error.code) in SOME_BAD:
+                    self.refused = path
+                raise
+            finally:
+                if self.refused is None:
+                    path.unlink(missing_ok=True)
+
+    def _open(self, path: Path, language: Language, skip_bad_rows: bool) -> ImportReport:
+        size_mb = path.stat().st_size / 2**20
+        if size_mb > UPLOAD_LIMIT_MB:
+            raise UploadTooLarge(path.name, size_mb, language)
+        imported = read_history(path, skip_bad_rows=skip_bad_rows)
+        report = imported.report
+        folder = Path(tempfile.mkdtemp(prefix="pricing-assistant-"))
+        try:
+            store = Store.open(home=folder)
+            store.import_history(
+                imported.frame, source=path.name, content_hash=report.sha256, report=report.to_dict()
+            )
+            assistant = Assistant(store, pipeline=self._shop.desk.warm())
+        except BaseException:
+            shutil.rmtree(folder)
+            raise
+        self._leave_file()
+        self._assistant, self._folder, self.report = assistant, folder, report
+        return report
+
+    def close_file(self) -> None:
+        """Return to the installed shop and delete everything of the visitor's file."""
+        with self._busy:
+            if self.refused is not None:
+                self.refused.unlink(missing_ok=True)
+                self.refused = None
+            self._leave_file()
+
+    def _leave_file(self) -> None:
+        self.start_over()
+        if self._folder is not None:
+            _close(self._assistant)
+            shutil.rmtree(self._folder)
+        self._assistant, self._folder, self.report = self._shop, None, None
+
+    def create_demo(self) -> None:
+        """Fill the installed shop, where it is empty, with the demo shop."""
+        with self._busy:
+            create_demo(self._shop.desk.store)
+
+    @property
+    def shop_is_empty(self) -> bool:
+        return not self._shop.desk.store.products()
+
+    def situation(self, language: Language) -> str:
+        """One sentence on which shop the answers are about."""
+        words = wording(language)
+        if self.report is not None:
+            return words("data.showing_file", file=self.report.file)
+        store = self._shop.desk.store
+        if not (products := len(store.products())):
+            return words("data.showing_empty")
+        return words("data.showing_demo" if _is_demo(store) else "data.showing_shop", products=products)
+
+    def examples(self, language: Language) -> list[str]:
+        """Questions to try; outside the demo shop they are about the product with the longest history."""
+        words, store = wording(language), self._assistant.desk.store
+        products = store.products()
+        if not products:
+            return []
+        if self.report is None and _is_demo(store):
+            return words.examples("demo")
+        product = max(products, key=lambda it: it.periods)
+        return [text.replace("{product}", product.name or product.sku) for text in words.examples("own")]
+
+    def _evidence_of(self, answer: Answer) -> tuple[Evidence, ...]:
+        """One part per product that was priced, in the answer's order; the shop as a whole comes first.
+
+        None for an answer that prices nothing, such as a question back: the figure of an earlier one beside
+        it would mislead.
+        """
+        desk = self._assistant.desk
+        told = {fact.subject for fact in answer.facts}
+        decided = [desk.recommendation(decision_id) for decision_id in answer.decision_ids]
+        # A what-if decides nothing: its product's recommendation is looked up for comparison.
+        asked_about = [sku for sku in answer.skus if any(it.startswith(sku) and ASKED in it for it in told)]
+        decided += [
+            desk.recommendation_of(sku) for sku in asked_about if sku not in {it.sku for it in decided}
+        ]
+        parts = []
+        for it in decided:
+            subject = subject_of(it.sku, it.store)
+            about = {other for other in told if other == subject or other.startswith(f"{subject}{ASKED}")}
+            facts = tuple(fact for fact in answer.facts if fact.subject in about)
+            if facts:
+                title = it.name or it.sku
+                parts.append(Evidence(title=title, language=answer.language, facts=facts, recommendation=it))
+        overview = tuple(fact for fact in answer.facts if fact.subject == OVERVIEW)
+        if overview:
+            title = wording(answer.language)("evidence.shop")
+            parts.insert(
+                0, Evidence(title=title, language=answer.language, facts=overview, recommendation=None)
+            )
+        return tuple(parts)
+
+
+class Sessions:
+    """The visits of all open pages, by the page's key. Safe to use from several threads."""
+
+    def __init__(self, home: str | None = None) -> None:
+        self._shop = Assistant(Store.open(home=home))
+        self._shop.desk.warm()
+        self._visits: dict[str, Visit] = {}
+        self._lock = threading.Lock()
+
+    def visit(self, key: str) -> Visit:
+        """The page's visit, begun where it is new."""
+        with self._lock:
+            if key not in self._visits:
+                self._visits[key] = Visit(key, self._shop)
+            return self._visits[key]
+
+    def end(self, key: str) -> None:
+        """Forget a page that was closed, its file included."""
+        with self._lock:
+            visit = self._visits.pop(key, None)
+        if visit is not None:
+            visit.close_file()
+
+    def close(self) -> None:
+        """Forget every page and let go of the shop."""
+        for key in list(self._visits):
+            self.end(key)
+        _close(self._shop)
+
+
+def _is_demo(store: Store) -> bool:
+    """Whether all of the store's sales are the demo shop's."""
+    imports = [entry for entry in store.audit(limit=sys.maxsize) if entry.action == "import"]
+    return bool(imports) and all(entry.actor == DEMO for entry in imports)
+
+
+def _close(assistant: Assistant) -> None:
+    assistant.close()
+    assistant.desk.store.close()

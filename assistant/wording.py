@@ -1,0 +1,66 @@
+"""What the interface says, in the merchant's language; the sentences are data in `prompts/<language>/`."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from functools import cache
+from typing import Any, Literal
+
+import prompts
+
+Language = Literal["en", "zh"]
+LANGUAGES: Mapping[Language, str] = {"en": "English", "zh": "中文"}
+"""Interface languages and what each calls itself."""
+
+
+class Wording:
+    """The interface in one language: `words("data.upload")`, `words("data.reading", file="sales.csv")`."""
+
+    def __init__(self, language: Language) -> None:
+        self.language: Language = language
+        self._tree = tomllib.loads(prompts.load(language, "interface.toml"))
+
+    def __call__(self, key: str, **values: object) -> str:
+        """The sentence at a dotted key, its placeholders filled; KeyError names a missing key or value."""
+        sentence = self._at(key)
+        if not isinstance(sentence, str):
+            raise KeyError(f"{key!r} is not a sentence of the {self.language} interface")
+        return prompts.substitute(sentence, **{name: str(value) for name, value in values.items()})
+
+    def examples(self, shop: str) -> list[str]:
+        """The example questions for one kind of shop; `{product}` stands for one of its products."""
+        return [str(question) for question in self._at(f"examples.{shop}")]
+
+    def _at(self, key: str) -> Any:
+        node: Any = self._tree
+        for part in key.split("."):
+            node = node[part]
+        return node
+
+
+@cache
+def wording(language: Language) -> Wording:
+    """The one `Wording` of a language."""
+    return Wording(language)
+
+
+def preferred_language(accept_language: str | None) -> Language:
+    """The interface language for an `Accept-Language` header: the one of ours it prefers, else English.
+
+    >>> preferred_language("zh-CN,zh;q=0.9,en;q=0.8")
+    'zh'
+    """
+    best: Language = "en"
+    weight = 0.0
+    for item in (accept_language or "").split(","):
+        tag, _, quality = item.strip().partition(";q=")
+        primary = tag.split("-")[0].lower()
+        try:
+            preference = float(quality or 1)
+        except ValueError:  # a malformed header is the browser's business, not the merchant's
+            continue
+        for language in LANGUAGES:
+            if primary == language and preference > weight:
+                best, weight = language, preference
+    return best

@@ -1,0 +1,224 @@
+"""What the tools rest on: finding products, remembering recommendations, saving decisions."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from small_shop import INJECTION, ThumbPolicy, history, open_shop
+
+from assistant.desk import Desk, DeskError
+from assistant.store import Store
+from policy.decision.rules import Rules
+
+
+@pytest.fixture
+def store(home: Path) -> Iterator[Store]:
+    opened = open_shop(home)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def policy() -> ThumbPolicy:
+    return ThumbPolicy()
+
+
+@pytest.fixture
+def desk(store: Store, policy: Any) -> Desk:
+    return Desk(store, pipeline=policy)
+
+
+# Finding products
+
+
+@pytest.mark.parametrize(
+    ("phrase", "sku"),
+    [
+        ("lavender candle", "CAN-LAV-200"),
+        ("the lavander candel", "CAN-LAV-200"),
+        ("CAN-LAV-200", "CAN-LAV-200"),
+        ("can-lav", "CAN-LAV-200"),
+        ("price of hdp-bt20 please", "HDP-BT20"),
+        ("BT20", "HDP-BT20"),
+        ("headfones", "HDP-BT20"),
+        ("white mug", "MUG-CER-350W"),
+        ("my white mugs", "MUG-CER-350W"),
+        ("travel mug", "MUG-TRV-500"),
+        ("set of 4 mugs", "BND-MUG4"),
+        ("1.7 L kettle", "KET-17"),
+        ("kettle 1.0L", "KET-10"),
+        ("65w usb-c charger", "CHG-65W"),
+        (INJECTION, "INJ-1"),
+        ("garden lamp", "INJ-1"),
+        ("薰衣草蜡烛", "CAN-LAV-200"),
+        ("薰衣草蜡烛现在卖多少合适", "CAN-LAV-200"),
+        ("白色马克杯", "MUG-CER-350W"),
+    ],
+)
+def test_one_clear_match(desk: Desk, phrase: str, sku: str) -> None:
+    found = desk.find(phrase)
+    assert (found.status, [product.sku for product in found.matches]) == ("ok", [sku])
+
+
+@pytest.mark.parametrize(
+    ("phrase", "skus"),
+    [
+        ("mug", {"MUG-CER-350W", "MUG-CER-350B", "MUG-TRV-500", "BND-MUG4"}),
+        ("price for kettle", {"KET-17", "KET-10"}),
+        ("small kettle", {"KET-17", "KET-10"}),
+        ("蜡烛", {"CAN-LAV-200", "CAN-PIN-200"}),
+        ("杯子", {"MUG-CER-350W", "MUG-CER-350B"}),
+    ],
+)
+def test_several_matches_are_not_chosen_between(desk: Desk, phrase: str, skus: set[str]) -> None:
+    found = desk.find(phrase)
+    assert found.status == "ambiguous"
+    assert {product.sku for product in found.matches} == skus
+
+
+@pytest.mark.parametrize("phrase", ["mugs", "all mugs", "every mug"])
+def test_a_whole_category(desk: Desk, phrase: str) -> None:
+    found = desk.find(phrase)
+    assert (found.status, found.category, len(found.matches)) == ("category", "mugs", 4)
+
+
+@pytest.mark.parametrize("phrase", ["unicorn", "the weather and the election", "天气"])
+def test_nothing_is_made_to_match(desk: Desk, phrase: str) -> None:
+    assert desk.find(phrase).status == "not_found"
+
+
+def test_an_empty_phrase_means_all(desk: Desk) -> None:
+    assert len(desk.find("").matches) == len(desk.store.products())
+
+
+# Decisions
+
+
+def test_a_recommendation_is_saved_as_a_decision(desk: Desk, store: Store) -> None:
+    (decision,) = desk.recommend(["can-lav-200"])
+    assert store.decision(decision.id).record == decision.recommendation.to_dict() | {
+        "drivers": [{"name": "elasticity", "contribution": pytest.approx(-1.98)}],
+        "clamps": [{"rule": "max_change", "before": 15.84, "after": 16.2}],
+        "cautions": [],
+        "remedies": [],
+    }
+    assert desk.recommendation(decision.id) is decision.recommendation
+
+
+def test_the_same_question_is_computed_and_saved_once(desk: Desk, policy: ThumbPolicy, store: Store) -> None:
+    first = desk.recommend(["CAN-LAV-200"])
+    assert desk.recommend(["CAN-LAV-200"]) == first
+    assert len(policy.calls) == 1
+    everything = desk.overview()
+    assert len(everything) == len(store.products())
+    assert desk.overview() == everything
+    assert len(policy.calls) == 2
+    assert first[0] in everything
+    assert len([entry for entry in store.audit() if entry.action == "decisions_saved"]) == 2
+
+
+def test_new_rules_and_new_sales_are_computed_anew(desk: Desk, policy: ThumbPolicy, store: Store) -> None:
+    (before,) = desk.recommend(["CAN-LAV-200"])
+    store.set_rules(Rules(max_change=0.05), scope="product", key="CAN-LAV-200", actor="test")
+    (after,) = desk.recommend(["CAN-LAV-200"])
+    assert after.id != before.id
+    longer = history(weeks=13)
+    store.import_history(longer, source="later", content_hash="later")
+    (latest,) = desk.recommend(["CAN-LAV-200"])
+    assert latest.recommendation.periods_of_history == 13
+    assert len(policy.calls) == 3
+
+
+def test_a_product_asked_about_alone_is_judged_as_in_the_whole_shop(home: Path) -> None:
+    # The pan sold last in week 3 of 40: alone it would look fresh.
+    sales = history(weeks=40)
+    old = sales["sku"].eq("PAN-28") & (sales["date"] > pd.Timestamp("2026-08-24"))
+    store = Store.open(home=home)
+    store.import_history(sales[~old], source="s", content_hash="h")
+    desk = Desk(store, pipeline=ThumbPolicy())  # type: ignore[arg-type]
+    (alone,) = desk.recommend(["PAN-28"])
+    assert alone.recommendation.abstained == "stale_data"
+    assert alone in desk.overview()
+    store.close()
+
+
+def test_the_overview_begins_with_the_largest_gain(desk: Desk) -> None:
+    gains = [it.recommendation.gain.mean for it in desk.overview() if it.recommendation.gain]
+    assert gains == sorted(gains, reverse=True)
+    assert desk.overview()[-1].recommendation.abstained == "price_never_varied"
+
+
+# What if
+
+
+def test_a_price_a_percentage_and_an_amount_are_the_same_question(desk: Desk) -> None:
+    asked = [
+        desk.what_if("CAN-LAV-200", **change)
+        for change in ({"price": 16.2}, {"percent": -10.0}, {"amount": -1.8})
+    ]
+    assert [it.at.price for it in asked] == pytest.approx([16.2] * 3)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        ({"sku": "NOPE", "price": 1.0}, "unknown_sku"),
+        ({"sku": "CAN-LAV-200"}, "one_change"),
+        ({"sku": "CAN-LAV-200", "price": 1.0, "percent": 1.0}, "one_change"),
+        ({"sku": "CAN-LAV-200", "price": -1.0}, "bad_price"),
+        ({"sku": "CAN-LAV-200", "percent": -100.0}, "bad_price"),
+        ({"sku": "CAN-LAV-200", "price": float("nan")}, "bad_price"),
+    ],
+)
+def test_what_cannot_be_asked_says_why(desk: Desk, arguments: dict[str, Any], code: str) -> None:
+    with pytest.raises(DeskError) as error:
+        desk.what_if(**arguments)
+    assert error.value.code == code
+    assert error.value.message("en") != error.value.message("zh")
+
+
+def test_an_empty_shop_says_so(home: Path) -> None:
+    store = Store.open(home=home)
+    with pytest.raises(DeskError, match="empty_shop"):
+        Desk(store, pipeline=ThumbPolicy()).overview()  # type: ignore[arg-type]
+    store.close()
+
+
+# Loading
+
+
+def test_the_policy_loads_once_behind_the_chat(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    gate, loads = threading.Event(), []
+
+    def load(future: Future[Any]) -> None:
+        loads.append(threading.current_thread().name)
+        gate.wait(10)
+        future.set_result("policy")
+
+    monkeypatch.setattr("assistant.desk._load", load)
+    desk = Desk(store)
+    assert not desk.ready
+    assert desk.warm() is desk.warm()
+    assert not desk.ready
+    assert desk.find("lavender candle").status == "ok"
+    gate.set()
+    assert desk.pipeline == "policy"
+    assert loads == ["policy"]
+    assert Desk(store, pipeline=desk.warm()).ready
+
+
+def test_a_policy_that_cannot_load_fails_where_it_is_needed(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def load(future: Future[Any]) -> None:
+        future.set_exception(FileNotFoundError("no weights"))
+
+    monkeypatch.setattr("assistant.desk._load", load)
+    with pytest.raises(FileNotFoundError, match="no weights"):
+        Desk(store).recommend(["CAN-LAV-200"])

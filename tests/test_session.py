@@ -1,0 +1,212 @@
+"""Pages and their shops: a visitor's file is asked about on its own, and nothing of it stays."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+
+from assistant.agent import Answer, ToolCall
+from assistant.session import UPLOAD_LIMIT_MB, Sessions, UploadTooLarge, Visit
+from assistant.store import Store
+from assistant.store.demo import create_demo
+from policy.history import HistoryError
+
+
+@pytest.fixture(scope="module")
+def sessions(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sessions]:
+    home = tmp_path_factory.mktemp("shop")
+    store = Store.open(home=home)
+    create_demo(store)
+    store.close()
+    sessions = Sessions(str(home))
+    while not sessions.visit("first").ready:
+        time.sleep(0.1)
+    yield sessions
+    sessions.close()
+
+
+@pytest.fixture
+def visit(sessions: Sessions, request: pytest.FixtureRequest, monkeypatch, tmp_path: Path) -> Iterator[Visit]:
+    uploads = tmp_path / "uploads"
+    uploads.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(uploads))
+    yield sessions.visit(request.node.name)
+    sessions.end(request.node.name)
+    assert list(uploads.iterdir()) == []  # whatever happened, nothing of the visitor's file stays
+
+
+@pytest.fixture
+def bakery(tmp_path: Path) -> Path:
+    """Two years of weekly sales of one bread, 20 % off in every fifth week."""
+    rows = ["product,week,price,qty sold,cost"]
+    for week in range(104):
+        price, sold = (5.2, 70) if week % 5 == 0 else (6.5, 48)
+        monday = date(2024, 1, 1) + timedelta(weeks=week)
+        rows.append(f"Sourdough Loaf,{monday},{price},{sold + week % 7},2.1")
+    path = tmp_path / "bakery.csv"
+    path.write_text("\n".join(rows), encoding="utf-8")
+    return path
+
+
+def ask(visit: Visit, question: str) -> Answer:
+    *steps, answer = visit.ask(question, "en")
+    assert all(isinstance(step, ToolCall) for step in steps)
+    assert isinstance(answer, Answer)
+    return answer
+
+
+def test_the_evidence_is_the_decision_that_the_answer_gives(visit: Visit) -> None:
+    answer = ask(visit, "what should I charge for the lavender candle?")
+    (evidence,) = visit.evidence
+    assert evidence.recommendation is not None
+    assert evidence.recommendation.sku == "CAN-LAV-200"
+    values = {fact.key: fact.value for fact in evidence.facts}
+    assert values["price"] in answer.text
+    figure = visit.figure(evidence)
+    assert figure is not None
+    marked = {shape.x0 for shape in figure.layout.shapes if shape.type == "line"}
+    assert marked == {evidence.recommendation.current_price, evidence.recommendation.price}
+
+
+def test_a_price_asked_about_is_marked_beside_the_suggested_one(visit: Visit) -> None:
+    ask(visit, "what should I charge for the lavender candle?")
+    ask(visit, "what if I charge $16.20?")
+    (evidence,) = visit.evidence
+    assert evidence.asked == pytest.approx(16.20)
+    figure = visit.figure(evidence)
+    assert figure is not None
+    assert any("$16.20" in annotation.text for annotation in figure.layout.annotations)
+
+
+def test_a_question_back_leaves_no_evidence(visit: Visit) -> None:
+    ask(visit, "what should I charge for the lavender candle?")
+    ask(visit, "price for mug")
+    assert visit.evidence == ()
+
+
+def test_an_overview_begins_with_the_shop_as_a_whole(visit: Visit) -> None:
+    ask(visit, "Where am I leaving money on the table?")
+    shop, *products = visit.evidence
+    assert shop.recommendation is None
+    assert visit.figure(shop) is None
+    assert products and all(part.recommendation is not None for part in products)
+
+
+def test_a_file_is_asked_about_on_its_own(visit: Visit, bakery: Path) -> None:
+    report = visit.open_file(bakery, "en")
+    assert report.history.products == 1
+    assert "bakery.csv" in visit.situation("en")
+    assert visit.examples("en")[0] == "What should I charge for Sourdough Loaf?"
+    assert ask(visit, "what should I charge for the sourdough loaf?").skus == ["Sourdough Loaf"]
+    assert not ask(visit, "what should I charge for the lavender candle?").decision_ids
+
+    visit.close_file()
+    assert "demo" in visit.situation("en")
+    assert ask(visit, "what should I charge for the lavender candle?").skus == ["CAN-LAV-200"]
+    assert not ask(visit, "what should I charge for the sourdough loaf?").decision_ids
+
+
+def test_visits_do_not_mix(sessions: Sessions, visit: Visit, bakery: Path) -> None:
+    visit.open_file(bakery, "en")
+    other = sessions.visit("another page")
+    assert other.report is None
+    assert ask(other, "what should I charge for the lavender candle?").skus == ["CAN-LAV-200"]
+    assert ask(visit, "what should I charge for the sourdough loaf?").skus == ["Sourdough Loaf"]
+    sessions.end("another page")
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"when;thing\n2026-01-01;x\n", bytes(range(256)) * 9, b"PK\x03\x04no"]
+)
+def test_a_file_that_cannot_be_used_changes_nothing(visit: Visit, tmp_path: Path, content: bytes) -> None:
+    broken = tmp_path / "broken.xlsx"
+    broken.write_bytes(content)
+    with pytest.raises(HistoryError, match=r"broken\.xlsx"):
+        visit.open_file(broken, "en")
+    assert visit.report is None
+    assert ask(visit, "what should I charge for the lavender candle?").skus == ["CAN-LAV-200"]
+
+
+def test_a_bad_second_file_leaves_the_first_one_open(visit: Visit, bakery: Path, tmp_path: Path) -> None:
+    visit.open_file(bakery, "en")
+    broken = tmp_path / "broken.csv"
+    broken.write_text("when\n2026-01-01\n", encoding="utf-8")
+    with pytest.raises(HistoryError):
+        visit.open_file(broken, "en")
+    assert ask(visit, "what should I charge for the sourdough loaf?").skus == ["Sourdough Loaf"]
+
+
+def test_bad_rows_can_be_left_out(visit: Visit, bakery: Path) -> None:
+    with bakery.open("a", encoding="utf-8") as file:
+        file.write("\nSourdough Loaf,2026-01-05,n/a,48,2.1")
+    with pytest.raises(HistoryError, match=r"1 of 105 rows"):
+        visit.open_file(bakery, "en")
+    assert visit.refused == bakery
+    report = visit.open_file(bakery, "en", skip_bad_rows=True)
+    assert report.history.rows_out == 104
+    assert visit.refused is None
+
+
+def test_rows_with_too_many_cells_can_be_left_out(visit: Visit, bakery: Path) -> None:
+    with bakery.open("a", encoding="utf-8") as file:
+        file.write("\nSourdough Loaf,2026-01-05,6.5,48,2.1,more")
+    with pytest.raises(HistoryError, match=r"1 of 105 rows"):
+        visit.open_file(bakery, "en")
+    assert visit.refused == bakery
+    assert visit.open_file(bakery, "en", skip_bad_rows=True).history.rows_out == 104
+
+
+def test_an_upload_is_deleted_once_it_is_read_or_given_up(visit: Visit, bakery: Path, tmp_path: Path) -> None:
+    visit.open_file(bakery, "en")
+    assert not bakery.exists()
+    partly_bad = tmp_path / "sales.csv"
+    partly_bad.write_text("sku,date,price,units\nA,2026-01-05,1,2\nA,2026-01-06,n/a,2\n", encoding="utf-8")
+    with pytest.raises(HistoryError):
+        visit.open_file(partly_bad, "en")
+    assert partly_bad.exists()
+    visit.close_file()
+    assert not partly_bad.exists()
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_a_huge_file_is_refused_before_it_is_read(visit: Visit, tmp_path: Path, language) -> None:
+    huge = tmp_path / "huge.csv"
+    with huge.open("wb") as file:
+        file.truncate((UPLOAD_LIMIT_MB + 1) * 2**20)
+    with pytest.raises(UploadTooLarge, match=rf"huge\.csv.*{UPLOAD_LIMIT_MB + 1} MB.*{UPLOAD_LIMIT_MB} MB"):
+        visit.open_file(huge, language)
+
+
+def test_a_page_can_close_in_the_middle_of_an_answer(visit: Visit, bakery: Path) -> None:
+    visit.open_file(bakery, "en")
+    answers = [visit.ask(question, "en") for question in ("price for sourdough", "why that price?")]
+    for steps in answers:
+        next(steps)
+    closing = threading.Thread(target=visit.close_file)
+    closing.start()
+    closing.join(timeout=30)
+    assert not closing.is_alive()
+    assert [list(steps) for steps in answers] == [[], []]
+
+
+def test_a_conversation_that_starts_over_is_forgotten(visit: Visit) -> None:
+    ask(visit, "what should I charge for the lavender candle?")
+    visit.start_over()
+    assert visit.evidence == ()
+    assert not ask(visit, "why that price?").decision_ids
+
+
+def test_an_empty_shop_offers_the_demo(home: Path) -> None:
+    sessions = Sessions(str(home))
+    visit = sessions.visit("page")
+    assert visit.shop_is_empty
+    assert visit.examples("en") == []
+    visit.create_demo()
+    assert "demo" in visit.situation("en")
+    assert "lavender" in visit.examples("en")[0]
+    sessions.close()
