@@ -1,0 +1,255 @@
+"""A merchant's first price in a real browser: ask, see the number and its evidence, ask about an own file."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import tomllib
+from collections.abc import Iterator
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+import prompts
+from assistant.store import Store
+from assistant.store.demo import create_demo
+from assistant.wording import LANGUAGES
+
+CHROMIUM = shutil.which("chromium")
+ROOT = Path(__file__).parents[1]
+QUIET = [
+    "--no-sandbox",
+    "--headless",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+PATIENCE_MS = 60_000
+"""For one expectation: machines that run tests may be slow, and the first question waits for the policy."""
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(CHROMIUM is None, reason="there is no `chromium` on this machine (Debian's package)"),
+]
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The app as a merchant starts it, on a demo shop."""
+    folder = tmp_path_factory.mktemp("app")
+    home, log = folder / "home", folder / "app.log"
+    store = Store.open(home=home)
+    create_demo(store)
+    store.close()
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    start = "import sys; from assistant.cli import main; sys.exit(main())"
+    command = [sys.executable, "-c", start, "app", "--port", str(port), "--data-dir", str(home)]
+    with (
+        log.open("w", encoding="utf-8") as out,
+        subprocess.Popen(command, cwd=ROOT, stdout=out, stderr=subprocess.STDOUT) as server,
+    ):
+        try:
+            while not (started := re.search(r"http://\S+", log.read_text(encoding="utf-8"))):
+                assert server.poll() is None, log.read_text(encoding="utf-8")
+                time.sleep(0.1)
+            yield started.group()
+        finally:
+            server.terminate()
+    assert "Traceback" not in log.read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser: Browser, address: str, request: pytest.FixtureRequest) -> Iterator[Page]:
+    """A page of its own; it may fetch from nowhere else, and nothing may go wrong in it."""
+    settings = {"locale": "en-US", "viewport": {"width": 1280, "height": 900}} | getattr(request, "param", {})
+    with browser.new_context(**settings) as context:
+        page = context.new_page()
+        page.set_default_timeout(PATIENCE_MS)
+        wrong: list[str] = []
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        page.on("console", lambda message: wrong.append(message.text) if message.type == "error" else None)
+        page.on(
+            "request",
+            lambda it: None if it.url.startswith((address, "data:", "blob:")) else wrong.append(it.url),
+        )
+        page.goto(address)
+        expect(page.locator("#chips button").first).to_be_visible()
+        yield page
+        assert wrong == []
+
+
+expect.set_options(timeout=PATIENCE_MS)
+
+
+PROGRESS = [
+    str(text)
+    for language in LANGUAGES
+    for table in [tomllib.loads(prompts.load(language, "interface.toml"))]
+    for text in [table["chat"]["waking"], *table["progress"].values()]
+]
+
+
+def ask(page: Page, question: str) -> str:
+    """Ask, and return the answer that took the place of the progress messages."""
+    answers = page.locator("#chat .message.bot:not(.pending)")
+    before = answers.count()
+    page.locator("#ask textarea").fill(question)
+    page.keyboard.press("Enter")
+    expect(answers).to_have_count(before + 1)
+    expect(answers.last).not_to_have_text(re.compile("|".join([r"^\s*$", *map(re.escape, PROGRESS)])))
+    return answers.last.inner_text()
+
+
+def suggested(page: Page) -> str:
+    return page.locator("#headline .suggested b").inner_text()
+
+
+def test_the_price_its_figure_and_its_facts(page: Page) -> None:
+    ask(page, "what should I charge for the lavender candle?")
+    expect(page.locator("#headline h3")).to_contain_text("Lavender Candle")
+    price = suggested(page)
+    assert re.fullmatch(r"\$\d+\.\d\d", price)
+    expect(page.locator("#chat .message.bot").last).to_contain_text(price)
+    expect(page.get_by_role("row", name="Suggested price").first).to_contain_text(price)
+    expect(page.get_by_role("row", name="Price now").first).to_contain_text("$18.00")
+    figure = page.locator("#figure .js-plotly-plot")
+    expect(figure).to_contain_text(f"Suggested {price}")
+    expect(figure).to_contain_text("Now $18.00")
+    expect(figure).to_contain_text("Units sold in a week")
+
+
+def test_a_question_asked_in_haste_is_not_lost(page: Page) -> None:
+    ask(page, "what should I charge for the lavender candle?")
+    answer = ask(
+        page, "what should I charge for the oak cutting board?"
+    )  # the figure may still be on its way
+    assert "Oak Cutting Board" in answer
+    expect(page.locator("#headline h3")).to_contain_text("Oak Cutting Board")
+    page.locator("#ask textarea").fill("why that price?")
+    for _ in range(3):
+        page.keyboard.press("Enter")
+    expect(page.locator("#chat .message.bot:not(.pending)")).to_have_count(3)
+    expect(page.locator("#chat .message.user")).to_have_count(3)
+
+
+def test_an_example_is_one_click(page: Page) -> None:
+    page.get_by_role("button", name="What should I charge for the lavender candle?").click()
+    expect(page.locator("#headline h3")).to_contain_text("Lavender Candle")
+
+
+def test_the_products_of_an_overview_can_be_looked_at(page: Page) -> None:
+    ask(page, "Where am I leaving money on the table?")
+    expect(page.locator("#headline h3")).to_have_text("The shop as a whole")
+    page.locator("#product input").click()
+    choice = page.get_by_role("option").nth(1)
+    name = choice.inner_text().removeprefix("✓").strip()
+    choice.click()
+    expect(page.locator("#headline h3")).to_contain_text(name)
+    expect(page.locator("#figure .js-plotly-plot")).to_contain_text("Price")
+
+
+@pytest.mark.parametrize("page", [{}, {"viewport": {"width": 390, "height": 844}}], indirect=True)
+def test_an_answer_is_read_from_its_start_and_its_numbers_are_whole(page: Page) -> None:
+    ask(page, "what should I charge for the lavender candle?")
+    ask(page, "Where am I leaving money on the table?")
+    expect(page.locator("#headline h3")).to_have_text("The shop as a whole")
+    page.wait_for_function(
+        """() => {
+            const top = (it) => it.getBoundingClientRect().top;
+            const gap = top([...document.querySelectorAll("#chat .message.user")].pop())
+                - top(document.querySelector("#chat"));
+            return gap >= 0 && gap < 60;
+        }"""
+    )
+    price = page.locator("#chat td", has_text=re.compile(r"^\$[\d.]+$")).first
+    lines = "it => { const range = document.createRange(); range.selectNodeContents(it);"
+    assert price.evaluate(lines + " return new Set([...range.getClientRects()].map(r => r.top)).size }") == 1
+
+
+def test_switching_to_chinese(page: Page) -> None:
+    page.locator("#language label", has_text="中文").click()
+    expect(page.get_by_role("heading", name="定价助手")).to_be_visible()
+    expect(page.get_by_role("button", name="上传销售文件")).to_be_visible()
+    answer = ask(page, "薰衣草蜡烛应该卖多少钱？")
+    assert re.search("[\u4e00-\u9fff]", answer)
+    expect(page.get_by_role("row", name="建议价").first).to_contain_text(suggested(page))
+    expect(page.locator("#figure .js-plotly-plot")).to_contain_text("每周销量")
+
+
+@pytest.mark.parametrize("page", [{"locale": "zh-CN"}], indirect=True)
+def test_a_chinese_browser_is_greeted_in_chinese(page: Page) -> None:
+    expect(page.get_by_role("heading", name="定价助手")).to_be_visible()
+
+
+def test_an_own_file_a_broken_one_and_back(page: Page, tmp_path: Path) -> None:
+    sales = tmp_path / "bakery.csv"
+    rows = ["Product,Week,Unit price,Qty sold,Unit cost"]
+    for week in range(104):
+        price, units = (5.20, 70) if week % 5 == 0 else (6.50, 48)
+        rows.append(
+            f"Sourdough Loaf,{date(2024, 1, 1) + timedelta(weeks=week)},{price},{units + week % 7},2.10"
+        )
+    sales.write_text("\n".join(rows), encoding="utf-8")
+    broken = tmp_path / "broken.csv"
+    broken.write_text("when;thing\n2026-01-01;x\n", encoding="utf-8")
+    upload = page.locator("input[type=file]")
+
+    upload.set_input_files(sales)
+    expect(page.locator("#understood")).to_contain_text("'Qty sold' is the units sold")
+    expect(page.locator("#situation")).to_contain_text("bakery.csv")
+    ask(page, "What should I charge for the sourdough loaf?")
+    expect(page.locator("#headline h3")).to_have_text("Sourdough Loaf")
+    expect(page.locator("#figure .js-plotly-plot")).to_contain_text("Now 6.50")
+    assert "$18.00" not in ask(page, "what should I charge for the lavender candle?")
+
+    upload.set_input_files(broken)
+    error = page.get_by_role("alert")
+    expect(error).to_contain_text("broken.csv has no column for")
+    expect(error).to_have_count(1)
+    expect(page.locator("#situation")).to_contain_text("bakery.csv")
+    ask(page, "What should I charge for the sourdough loaf?")
+    expect(page.locator("#headline h3")).to_have_text("Sourdough Loaf")
+
+    page.get_by_role("button", name="Back to the shop").click()
+    expect(page.locator("#situation")).to_contain_text("demo shop")
+    assert "$18.00" in ask(page, "what should I charge for the lavender candle?")
+
+
+def test_a_page_that_is_not_asked_anything_says_what_it_is_for(page: Page) -> None:
+    expect(page.locator("#chat")).to_contain_text("What would you like to price?")
+    expect(page.locator("#headline")).to_contain_text(
+        "The figure and the facts behind an answer appear here."
+    )
+    page.keyboard.press("Enter")  # an empty question is not a question
+    expect(page.locator("#chat .message")).to_have_count(0)
+
+
+@pytest.mark.parametrize(
+    "page",
+    [{"viewport": {"width": 390, "height": 844}, "color_scheme": "dark", "is_mobile": True}],
+    indirect=True,
+)
+def test_a_phone_needs_no_sideways_scrolling(page: Page) -> None:
+    ask(page, "what should I charge for the lavender candle?")
+    expect(page.locator("#figure .js-plotly-plot")).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    figure = page.locator("#figure .js-plotly-plot").bounding_box()
+    assert figure is not None and figure["width"] > 250

@@ -1,0 +1,285 @@
+"""The command line: exits, messages, the shop and JSON."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from test_cli_tables import ALL
+
+from assistant import cli, cli_commands
+from assistant.cli_tables import recommendation_table
+from policy.decision.recommendation import Recommendation
+from policy.decision.rules import Rules
+
+COMMAND = [sys.executable, "-c", "import sys; from assistant.cli import main; sys.exit(main())"]
+
+
+@pytest.fixture
+def sales(tmp_path: Path) -> Path:
+    """Two products over thirty weeks; one changes its price."""
+    path = tmp_path / "sales.csv"
+    weeks = [f"2025-{1 + week // 4:02d}-{1 + 7 * (week % 4):02d}" for week in range(30)]
+    rows = [f"A,{day},{10 + week % 3},{20 - 2 * (week % 3)},4\n" for week, day in enumerate(weeks)]
+    rows += [f"B,{day},5,7,2\n" for day in weeks]
+    path.write_text("sku,date,price,units,cost\n" + "".join(rows))
+    return path
+
+
+class PricedPipeline:
+    """Answers with the records above, and remembers what it was asked."""
+
+    def __init__(self) -> None:
+        self.asked: dict[str, Any] = {}
+
+    def recommend(self, history: Any, **options: Any) -> list[Recommendation]:
+        self.asked = {"history": history, **options}
+        return ALL
+
+
+@pytest.fixture
+def pipeline(monkeypatch: pytest.MonkeyPatch) -> PricedPipeline:
+    from policy import PricingPipeline
+
+    priced = PricedPipeline()
+    monkeypatch.setattr(PricingPipeline, "from_pretrained", lambda: priced)
+    return priced
+
+
+# Exits and messages
+
+
+@pytest.mark.parametrize("command", ["app", "chat", "ask", "recommend", "import", "demo"])
+def test_every_command_shows_an_example(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        cli.main([command, "--help"])
+    assert stopped.value.code == 0
+    assert f"Example:\n  pricing-assistant {command}" in capsys.readouterr().out
+
+
+def test_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        cli.main(["--help"])
+    listed = {line.split()[0] for line in capsys.readouterr().out.splitlines() if line.startswith("    ")}
+    assert listed == {"app", "chat", "ask", "recommend", "import", "demo", "pretrain", "evaluate"}
+
+
+@pytest.mark.parametrize(
+    "arguments", [[], ["price"], ["recommend"], ["recommend", "x.csv", "--objective", "x"]]
+)
+def test_wrong_usage_exits_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(arguments)
+    assert stopped.value.code == 2
+    assert "usage: pricing-assistant" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["recommend", "import"])
+def test_a_missing_file_is_one_clear_line(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main([command, "nowhere.csv"]) == 1
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("pricing-assistant: ")
+    assert "nowhere.csv" in captured.err
+    assert "Traceback" not in captured.err
+
+
+def test_an_unusable_file_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "sales.csv"
+    path.write_text("sku,date,units\nA,2025-01-06,3\n")
+    assert cli.main(["recommend", str(path)]) == 1
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "price" in captured.err
+    assert "Traceback" not in captured.err
+
+
+def test_debugging_shows_where(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PRICING_ASSISTANT_DEBUG", "1")
+    with pytest.raises((OSError, ValueError)):
+        cli.main(["recommend", "nowhere.csv"])
+
+
+def test_a_fault_of_ours_is_not_blamed_on_the_input(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(arguments: Any) -> int:
+        raise KeyError("a bug")
+
+    monkeypatch.setattr(cli_commands, "demo", broken)
+    assert cli.main(["demo"]) == cli.INTERNAL_ERROR
+    assert "PRICING_ASSISTANT_DEBUG=1" in capsys.readouterr().err
+
+
+def test_an_interrupt_is_quiet(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def interrupted(arguments: Any) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli_commands, "demo", interrupted)
+    assert cli.main(["demo"]) == 130
+    assert capsys.readouterr().err.strip() == ""
+
+
+def test_a_reader_that_goes_away_is_no_fault() -> None:
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    process = subprocess.Popen(
+        [*COMMAND, "recommend", "--help"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment
+    )
+    assert process.stdout is not None and process.stderr is not None
+    process.stdout.close()
+    assert process.wait() == cli.BROKEN_PIPE
+    assert process.stderr.read() == b""
+    process.stderr.close()
+
+
+@pytest.mark.parametrize("command", [["ask", "what should a mug cost?"], ["chat"]])
+def test_without_a_shop_the_next_step_is_named(
+    command: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(command) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "pricing-assistant demo" in line
+    assert "pricing-assistant import" in line
+
+
+@pytest.mark.parametrize("command", ["pretrain", "evaluate"])
+def test_training_and_evaluation_read_their_own_options(
+    command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import importlib
+
+    seen: list[list[str]] = []
+    module = importlib.import_module(cli.PASSED_ON[command][0])
+    monkeypatch.setattr(module, "main", lambda argv: seen.append(argv))
+    assert cli.main([command, "--help", "--anything", "3"]) == 0
+    assert seen == [["--help", "--anything", "3"]]
+
+
+# Recommend
+
+
+def test_rules_are_read_as_people_write_them(sales: Path, pipeline: PricedPipeline) -> None:
+    options = ["--max-change", "15%", "--min-margin", "0.25", "--price-ending", "0.99", "--map", "12"]
+    assert cli.main(["recommend", str(sales), *options]) == 0
+    assert pipeline.asked["rules"] == Rules(
+        max_change=0.15, min_margin=0.25, price_ending=0.99, minimum_advertised_price=12
+    )
+
+
+def test_none_lifts_a_rule(sales: Path, pipeline: PricedPipeline) -> None:
+    assert cli.main(["recommend", str(sales), "--max-change", "none", "--min-margin", "none"]) == 0
+    assert pipeline.asked["rules"] == Rules(max_change=None, min_margin=None)
+
+
+def test_a_share_above_one_asks_what_was_meant(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        cli.main(["recommend", "sales.csv", "--max-change", "15"])
+    assert "15% or 0.15" in capsys.readouterr().err
+
+
+def test_an_impossible_rule_is_bad_input(sales: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["recommend", str(sales), "--min-margin", "120%"]) == 1
+    assert "min_margin" in capsys.readouterr().err
+
+
+def test_products_can_be_chosen(sales: Path, pipeline: PricedPipeline) -> None:
+    assert cli.main(["recommend", str(sales), "--product", "B"]) == 0
+    assert set(pipeline.asked["history"]["sku"]) == {"B"}
+
+
+@pytest.mark.parametrize("option", ["--product", "--store"])
+def test_an_unknown_choice_says_what_there_is(
+    option: str, sales: Path, pipeline: PricedPipeline, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["recommend", str(sales), option, "Z"]) == 1
+    assert "'Z'" in capsys.readouterr().err
+
+
+def test_json_is_the_records_and_nothing_else(
+    sales: Path, pipeline: PricedPipeline, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["recommend", str(sales), "--json"]) == 0
+    captured = capsys.readouterr()
+    assert json.loads(captured.out) == json.loads(json.dumps([r.to_dict() for r in ALL]))
+    assert "sales.csv" in captured.err
+
+
+def test_the_table_goes_to_stdout_and_the_report_to_stderr(
+    sales: Path, pipeline: PricedPipeline, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["recommend", str(sales)]) == 0
+    captured = capsys.readouterr()
+    assert captured.out.rstrip("\n") == recommendation_table(ALL, "en", width=None)
+    assert "sales.csv" in captured.err
+
+
+# The shop
+
+
+def test_the_demo_shop_is_made_once(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["demo"]) == 0
+    assert f"Created the demo shop of 21 products in {home}" in capsys.readouterr().out
+    assert cli.main(["demo"]) == 0
+    assert "nothing was changed" in capsys.readouterr().out
+
+
+def test_resetting_the_demo_shop_starts_over(home: Path) -> None:
+    from assistant.store import Store
+
+    assert cli.main(["demo"]) == 0
+    Store.open(home=home).set_rules(Rules(min_margin=0.5), scope="store", actor="merchant")
+    assert cli.main(["demo", "--reset"]) == 0
+    assert Store.open(home=home).rules_for(["CAN-LAV-200"])["CAN-LAV-200"] == Rules()
+
+
+def test_a_reset_never_deletes_imported_sales(sales: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["demo"]) == 0
+    assert cli.main(["import", str(sales)]) == 0
+    assert cli.main(["demo", "--reset"]) == 1
+    assert "--data-dir" in capsys.readouterr().err
+
+
+def test_importing_twice_changes_nothing(sales: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["import", str(sales)]) == 0
+    assert "2 products (2 of them new), 60 rows added" in capsys.readouterr().out
+    assert cli.main(["import", str(sales)]) == 0
+    assert "nothing changed" in capsys.readouterr().out
+
+
+def test_an_import_reports_in_chinese(
+    sales: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["import", str(sales), "--language", "zh", "--data-dir", str(tmp_path / "shop")]) == 0
+    assert "新增 60 行" in capsys.readouterr().out
+
+
+# Words
+
+
+def test_a_question_is_answered_from_the_shop(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["demo"]) == 0
+    capsys.readouterr()
+    assert cli.main(["ask", "what should I charge for the lavender candle?", "--json"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["language"] == "en"
+    assert answer["skus"] == ["CAN-LAV-200"]
+    (now,) = [fact["value"] for fact in answer["facts"] if fact["key"] == "current_price"]
+    assert now in answer["text"]
+
+
+def test_a_conversation_can_be_piped(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["demo"]) == 0
+    capsys.readouterr()
+    monkeypatch.setattr("sys.stdin", io.StringIO("\n薰衣草蜡烛应该卖多少钱？\n/quit\nnever asked\n"))
+    assert cli.main(["chat"]) == 0
+    said = capsys.readouterr().out
+    assert "US$18.00" in said
+    assert "never asked" not in said
