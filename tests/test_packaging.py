@@ -47,7 +47,9 @@ def imported_distributions() -> set[str]:
 def test_every_dependency_is_used_and_every_import_declared() -> None:
     declared = {name_of(requirement) for requirement in DECLARED["dependencies"]}
     optional = {
-        name_of(r) for extra in ("openai", "postgres") for r in DECLARED["optional-dependencies"][extra]
+        name_of(r)
+        for extra in ("openai", "postgres", "benchmarks")
+        for r in DECLARED["optional-dependencies"][extra]
     }
     # One top-level module, several distributions: only those declared are ours to account for.
     imported = {name for name in imported_distributions() if not name.startswith("langgraph-")} - optional

@@ -1,14 +1,10 @@
-"""The benchmark: every policy on the same markets with the same luck; results as CSV with their settings."""
+"""The benchmark: every policy on the same simulated markets with the same luck."""
 
 from __future__ import annotations
 
-import argparse
-import csv
-import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +20,7 @@ from policy.evaluation.policies import (
     PricingPolicy,
     best_known_price,
 )
-from policy.evaluation.tables import write_readme
+from policy.evaluation.unseen import UnseenPrior
 from policy.market import LoggingPolicies, Markets, Prior, Simulator
 
 
@@ -46,21 +42,61 @@ FRESH_PRIOR = replace(Prior(), stock_chance=0.0)
 """Fresh draws from the training prior, without stock limits: inventory has a benchmark of its own, and
 without it the best price of each period is the best policy."""
 
-SUITES = (
-    Suite(name="fresh, cold start", markets=1000, logged=0, horizon=40, prior=FRESH_PRIOR, seed=20_001),
-    Suite(
-        name="fresh, 30 periods logged", markets=1000, logged=30, horizon=40, prior=FRESH_PRIOR, seed=20_002
-    ),
+SHIFTED_PRIOR = replace(
+    FRESH_PRIOR,
+    shock_sd=(0.6, 1.0),
+    dispersion=(1.5, 3.0),
+    cost_ratio=(0.7, 0.95),
 )
+"""Stronger noise than training draws, and thinner margins. Elasticity is shifted as well, to either side in a
+setting of its own."""
+
+MORE_ELASTIC_PRIOR = replace(SHIFTED_PRIOR, log_elasticity=(1.85, 0.25))
+"""Median 6.4 where training has 2.1; nine in ten lie beyond all but 8 % of training's draws."""
+
+LESS_ELASTIC_PRIOR = replace(SHIFTED_PRIOR, log_elasticity=(-0.4, 0.25))
+"""Median 0.67; nine in ten lie below all but 7 % of training's draws."""
+
+UNSEEN_PRIOR = UnseenPrior(stock_chance=0.0)
+"""Demand families that training does not draw; all else as in `FRESH_PRIOR`."""
+
+
+def _settings(name: str, prior: Prior, *, seed: int) -> tuple[Suite, Suite]:
+    """The setting from a cold start and with 30 periods of the seller's own pricing."""
+    return (
+        Suite(name=f"{name}, cold start", markets=1000, logged=0, horizon=40, prior=prior, seed=seed),
+        Suite(
+            name=f"{name}, 30 periods logged", markets=1000, logged=30, horizon=40, prior=prior, seed=seed + 1
+        ),
+    )
+
+
+SUITES: dict[str, tuple[Suite, ...]] = {
+    "fresh": _settings("fresh", FRESH_PRIOR, seed=20_001),
+    "shifted": (
+        *_settings("more elastic", MORE_ELASTIC_PRIOR, seed=20_003),
+        *_settings("less elastic", LESS_ELASTIC_PRIOR, seed=20_005),
+    ),
+    "unseen": _settings("unseen families", UNSEEN_PRIOR, seed=20_007),
+}
+"""The settings of each suite in simulated markets."""
 
 
 @dataclass(frozen=True)
 class Score:
-    """One policy in one suite. Profit captured is profit over the oracle's, both expected, per market."""
+    """One policy in one suite, all in expected profit given the market and the prices charged.
 
-    captured: NDArray
-    """Shape (B,)."""
+    Where demand depends on past prices, the best profit of a period is that in the state to which the
+    policy brought the market.
+    """
+
+    captured: NDArray[np.float64]
+    """Profit over the best known, per market, shape (B,)."""
+    regret: NDArray[np.float64]
+    """Profit forgone until the end of each priced period, in units of the market's mean best profit per
+    period, shape (B, horizon); at the end it is horizon * (1 - captured)."""
     seconds_per_decision: float
+    """Mean time to act on and to observe one period of one market."""
 
 
 def play(suite: Suite, make: Callable[[Simulator], PricingPolicy]) -> Score:
@@ -72,7 +108,8 @@ def play(suite: Suite, make: Callable[[Simulator], PricingPolicy]) -> Score:
     sellers = LoggingPolicies(markets, habit)
     policy = make(simulator)
     policy.reset(markets, own)
-    got, best, spent = np.zeros(len(markets)), np.zeros(len(markets)), 0.0
+    got, best = np.empty((2, len(markets), suite.horizon))
+    spent = 0.0
     for t in range(suite.logged + suite.horizon):
         simulator.set_promo(sellers.promo(t) if t < suite.logged else np.zeros(len(markets)))
         observation = simulator.observation()
@@ -82,14 +119,19 @@ def play(suite: Suite, make: Callable[[Simulator], PricingPolicy]) -> Score:
             began = time.perf_counter()
             price = policy.act(observation)
             spent += time.perf_counter() - began
-            best += simulator.expected_profit(best_known_price(simulator)[:, None])[:, 0]
+            most = simulator.expected_profit(best_known_price(simulator)[:, None])
+            best[:, t - suite.logged] = most[:, 0]
         outcome = simulator.step(price)
         if t >= suite.logged:
-            got += outcome.expected_profit
+            got[:, t - suite.logged] = outcome.expected_profit
         began = time.perf_counter()
         policy.observe(observation, outcome)
         spent += time.perf_counter() - began
-    return Score(got / best, spent / (suite.horizon * len(markets)))
+    return Score(
+        captured=got.sum(axis=1) / best.sum(axis=1),
+        regret=np.cumsum(best - got, axis=1) / best.mean(axis=1, keepdims=True),
+        seconds_per_decision=spent / (suite.horizon * len(markets)),
+    )
 
 
 def contestants(weights: str | None) -> dict[str, Callable[[Simulator], PricingPolicy]]:
@@ -108,9 +150,9 @@ def contestants(weights: str | None) -> dict[str, Callable[[Simulator], PricingP
     }
 
 
-def rows(suite: Suite, name: str, score: Score, *, model_hash: str, commit: str) -> dict[str, str]:
+def score_row(suite: Suite, name: str, score: Score, *, model_hash: str, commit: str) -> dict[str, str]:
     """One line of the results file."""
-    captured = score.captured
+    captured, regret = score.captured, score.regret[:, -1]
     return {
         "suite": suite.name,
         "policy": name,
@@ -118,9 +160,11 @@ def rows(suite: Suite, name: str, score: Score, *, model_hash: str, commit: str)
         "logged": str(suite.logged),
         "horizon": str(suite.horizon),
         "profit_captured": f"{captured.mean():.4f}",
-        "standard_error": f"{captured.std(ddof=1) / np.sqrt(len(captured)):.4f}",
+        "standard_error": f"{_standard_error(captured):.4f}",
         "median": f"{np.median(captured):.4f}",
         "percentile_5": f"{np.percentile(captured, 5):.4f}",
+        "regret": f"{regret.mean():.3f}",
+        "regret_error": f"{_standard_error(regret):.3f}",
         "microseconds_per_decision": f"{score.seconds_per_decision * 1e6:.1f}",
         "seed": str(suite.seed),
         "model_hash": model_hash,
@@ -128,51 +172,49 @@ def rows(suite: Suite, name: str, score: Score, *, model_hash: str, commit: str)
     }
 
 
-def current_commit() -> str:
-    """Short hash of the checked-out commit, `-dirty` where the tree differs; `unknown` outside a checkout."""
-    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    return done.stdout.strip() if done.returncode == 0 else "unknown"
+def regret_rows(suite: Suite, name: str, score: Score) -> Iterator[dict[str, str]]:
+    """Mean cumulative regret after each period, for the figure."""
+    for t in range(suite.horizon):
+        yield {
+            "suite": suite.name,
+            "policy": name,
+            "period": str(t + 1),
+            "regret": f"{score.regret[:, t].mean():.4f}",
+            "regret_error": f"{_standard_error(score.regret[:, t]):.4f}",
+        }
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Command `pricing-assistant evaluate`."""
-    parser = argparse.ArgumentParser(
-        prog="pricing-assistant evaluate",
-        description="Run every policy on the same simulated markets and report the profit captured.",
-        epilog="example: pricing-assistant evaluate --quick",
-    )
-    parser.add_argument("--weights", help="folder of a model; default: the embedded base")
-    parser.add_argument("--quick", action="store_true", help="200 markets a suite, for a first look")
-    parser.add_argument("--out", type=Path, help="write the results to this CSV file")
-    parser.add_argument("--readme", type=Path, help="with --out: renew the results table in this README")
-    args = parser.parse_args(argv)
-    if args.readme and not args.out:
-        parser.error("--readme needs --out: its table is made from that file")
-    from policy.model.loading import load_model
+def _standard_error(values: NDArray) -> float:
+    return float(values.std(ddof=1) / np.sqrt(len(values)))
 
-    model_hash = load_model(args.weights).digest[:12]
-    commit = current_commit()
-    table: list[dict[str, str]] = []
-    for suite in SUITES:
-        run = replace(suite, markets=200) if args.quick else suite
-        print(f"{run.name}: {run.markets} markets, {run.horizon} periods", flush=True)
-        for name, make in contestants(args.weights).items():
-            score = play(run, make)
-            table.append(rows(run, name, score, model_hash=model_hash, commit=commit))
-            line = table[-1]
+
+@dataclass(frozen=True)
+class Measured:
+    """What a suite in simulated markets leaves behind."""
+
+    scores: list[dict[str, str]]
+    """A row per setting and policy."""
+    regret: list[dict[str, str]]
+    """A row per setting, policy and period."""
+
+
+def measure(
+    suites: tuple[Suite, ...], *, weights: str | None, markets: int | None, model_hash: str, commit: str
+) -> Measured:
+    """Run every policy through some settings, printing as it goes; `markets` overrides their size."""
+    measured = Measured([], [])
+    for setting in suites:
+        suite = setting if markets is None else replace(setting, markets=markets)
+        print(f"{suite.name}: {suite.markets} markets, {suite.horizon} periods", flush=True)
+        for name, make in contestants(weights).items():
+            score = play(suite, make)
+            row = score_row(suite, name, score, model_hash=model_hash, commit=commit)
+            measured.scores.append(row)
+            measured.regret.extend(regret_rows(suite, name, score))
             print(
-                f"  {name:26s} captured {line['profit_captured']} ± {line['standard_error']}"
-                f"  median {line['median']}  5th percentile {line['percentile_5']}",
+                f"  {name:26s} captured {row['profit_captured']} ± {row['standard_error']}"
+                f"  regret {row['regret']} ± {row['regret_error']}"
+                f"  median {row['median']}  5th percentile {row['percentile_5']}",
                 flush=True,
             )
-    if args.out:
-        with args.out.open("w", newline="") as file:
-            writer = csv.DictWriter(file, fieldnames=list(table[0]), lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(table)
-        print(f"Wrote {args.out}.")
-    if args.readme:
-        write_readme(args.readme, args.out)
-        print(f"Renewed the table in {args.readme}.")
-    return 0
+    return measured

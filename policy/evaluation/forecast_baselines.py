@@ -20,6 +20,8 @@ MARKDOWN_ELASTICITY = -2.0
 """What a pricer assumes who has estimated nothing."""
 FORGETTING = 0.985
 """Weight of a period over that of the period after it, in the GLM."""
+LIGHTGBM = "LightGBM trained on the set"
+"""Name of the baseline that an optional package computes."""
 
 
 @dataclass(frozen=True)
@@ -219,5 +221,5 @@ def baselines() -> dict[str, Forecaster]:
         "per-series ridge GLM": _per_window(_ridge_glm),
     }
     if find_spec("lightgbm") is not None:
-        found["LightGBM trained on the set"] = lightgbm_forecaster()
+        found[LIGHTGBM] = lightgbm_forecaster()
     return found

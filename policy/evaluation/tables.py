@@ -3,34 +3,99 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 RESULTS = Path(__file__).parent.parent / "results"
-"""Folder of committed results, one CSV per benchmark."""
+"""Folder of committed results, one CSV per suite."""
 
-START, END = "<!-- results:fresh -->", "<!-- /results:fresh -->"
+Rows = list[dict[str, str]]
+"""Lines of a results file by column."""
+
+SETTINGS = ("seed", "model_hash", "commit")
+"""Columns that trace a result to its run: in the file, not in the README."""
+
+
+def read_rows(file: Path) -> Rows:
+    """The lines of a results file."""
+    with file.open(newline="") as lines:
+        return list(csv.DictReader(lines))
+
+
+def write_rows(file: Path, rows: Rows) -> None:
+    """Write a results file, its folder too where that is missing."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.open("w", newline="") as lines:
+        writer = csv.DictWriter(lines, fieldnames=list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def captured_table(rows: Rows) -> str:
+    """Profit captured in per cent, ± standard error, 5th percentile in brackets; one column a setting."""
+    cell = {
+        (row["suite"], row["policy"]): (
+            f"{100 * float(row['profit_captured']):.1f} ± {100 * float(row['standard_error']):.1f}"
+            f" ({100 * float(row['percentile_5']):.0f})"
+        )
+        for row in rows
+    }
+    suites = list(dict.fromkeys(row["suite"] for row in rows))
+    policies = dict.fromkeys(row["policy"] for row in rows)
+    return _markdown(
+        ["policy", *suites], ([name, *(cell[suite, name] for suite in suites)] for name in policies)
+    )
+
+
+def forecast_table(rows: Rows) -> str:
+    """WQL on all rows / on moves / share in the 80 % interval; one line a set, one column a forecaster."""
+    cell = {
+        (row["set"], row["forecaster"]): " / ".join(
+            f"{float(row[column]):.{digits}f}".removeprefix("0")
+            for column, digits in (("wql", 3), ("wql_moves", 3), ("cover80", 2))
+        )
+        for row in rows
+    }
+    forecasters = list(dict.fromkeys(row["forecaster"] for row in rows))
+    sets = dict.fromkeys(row["set"] for row in rows)
+    return _markdown(
+        ["set", *forecasters], ([name, *(cell.get((name, f), "–") for f in forecasters)] for name in sets)
+    )
+
+
+def plain_table(rows: Rows) -> str:
+    """The file as it is, without what only traces it."""
+    columns = [name for name in rows[0] if name not in SETTINGS]
+    heads = [name.replace("_", " ") for name in columns]
+    return _markdown(heads, ([row[name] for name in columns] for row in rows))
+
+
+TABLES: dict[str, Callable[[Rows], str]] = {
+    "fresh": captured_table,
+    "shifted": captured_table,
+    "unseen": captured_table,
+    "forecast": forecast_table,
+}
+"""How a suite's results are laid out; those not named here are shown by `plain_table`."""
 
 
 def markdown_table(results: Path) -> str:
-    """Profit captured by every policy, one column a suite, as Markdown."""
-    with results.open(newline="") as file:
-        lines = list(csv.DictReader(file))
-    suites = list(dict.fromkeys(line["suite"] for line in lines))
-    policies = list(dict.fromkeys(line["policy"] for line in lines))
-    cell = {
-        (line["suite"], line["policy"]): (
-            f"{100 * float(line['profit_captured']):.1f} ± {100 * float(line['standard_error']):.1f}"
-            f" ({100 * float(line['percentile_5']):.0f})"
-        )
-        for line in lines
-    }
-    head = ["policy", *suites]
-    body = [[policy, *(cell[suite, policy] for suite in suites)] for policy in policies]
-    return "\n".join("| " + " | ".join(row) + " |" for row in [head, ["---"] * len(head), *body])
+    """The README's table of a results file, laid out as its name asks."""
+    return TABLES.get(results.stem, plain_table)(read_rows(results))
+
+
+def markers(suite: str) -> tuple[str, str]:
+    """What stands before and after a suite's table in the README."""
+    return f"<!-- results:{suite} -->", f"<!-- /results:{suite} -->"
+
+
+def has_markers(text: str, suite: str) -> bool:
+    """Whether a README has a place for a suite's table."""
+    return all(marker in text for marker in markers(suite))
 
 
 def write_readme(readme: Path, results: Path) -> None:
-    """Replace what stands between the markers in the README by the table of these results.
+    """Replace what stands between a suite's markers in the README by the table of its results file.
 
     Raises
     ------
@@ -38,8 +103,13 @@ def write_readme(readme: Path, results: Path) -> None:
         The README lacks the markers.
     """
     text = readme.read_text()
-    if START not in text or END not in text:
-        raise ValueError(f"{readme} lacks the markers {START} and {END}; add them where the table belongs.")
-    before, rest = text.split(START, 1)
-    after = rest.split(END, 1)[1]
-    readme.write_text(f"{before}{START}\n{markdown_table(results)}\n{END}{after}")
+    start, end = markers(results.stem)
+    if not has_markers(text, results.stem):
+        raise ValueError(f"{readme} lacks the markers {start} and {end}; add them where the table belongs.")
+    before, rest = text.split(start, 1)
+    after = rest.split(end, 1)[1]
+    readme.write_text(f"{before}{start}\n{markdown_table(results)}\n{end}{after}")
+
+
+def _markdown(head: list[str], body: Iterable[list[str]]) -> str:
+    return "\n".join("| " + " | ".join(row) + " |" for row in [head, ["---"] * len(head), *body])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -126,7 +127,7 @@ class UnseenPrior(Prior):
         return UnseenMarkets(**(_fields(markets) | {"demand": curves}))
 
 
-def _fields(record: Markets | DemandCurves) -> dict[str, object]:
+def _fields(record: Markets | DemandCurves) -> dict[str, Any]:
     return {f.name: getattr(record, f.name) for f in fields(record)}
 
 

@@ -1,0 +1,194 @@
+"""Command `pricing-assistant evaluate`: runs suites, writes results, README tables and figures."""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
+
+from policy.evaluation.tables import Rows, has_markers, markers, write_readme, write_rows
+
+QUICK_MARKETS, QUICK_SERIES = 60, 8
+"""Sizes with `--quick`: the default suites take less than two minutes on two cores."""
+
+EXTRA = "pip install 'pricing-assistant[benchmarks]'"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """What a suite is told."""
+
+    weights: str | None
+    """Folder of a model; None for the embedded base."""
+    model_hash: str
+    commit: str
+    quick: bool
+    out: Path | None
+    """Folder for results files."""
+    paths: tuple[Path, ...]
+    """Folders or files of real sales."""
+    series: int
+    """Most series of a set of real sales."""
+
+    def write(self, name: str, rows: Rows) -> None:
+        """Write a results file, if results are wanted."""
+        if self.out is not None:
+            write_rows(self.out / f"{name}.csv", rows)
+            print(f"Wrote {self.out / name}.csv.")
+
+
+def _simulated(run: Run, *, suite: str) -> Rows:
+    """Every policy in simulated markets."""
+    from policy.evaluation import benchmark
+
+    measured = benchmark.measure(
+        benchmark.SUITES[suite],
+        weights=run.weights,
+        markets=QUICK_MARKETS if run.quick else None,
+        model_hash=run.model_hash,
+        commit=run.commit,
+    )
+    run.write(f"{suite}_regret", measured.regret)
+    return measured.scores
+
+
+def _forecast(run: Run) -> Rows:
+    """The product's forecasts and the baselines' on real sales."""
+    from policy.evaluation.forecast import Protocol, forecast_rows, pipeline_forecaster
+    from policy.evaluation.forecast_baselines import LIGHTGBM, baselines
+    from policy.pipeline import PricingPipeline
+
+    others = baselines()
+    if LIGHTGBM not in others:
+        print(f"LightGBM is not installed, so its forecasts are left out; {EXTRA} adds it.")
+    ours = pipeline_forecaster(PricingPipeline.from_pretrained(run.weights))
+    return forecast_rows(
+        run.paths,
+        {"in-context policy (ours)": ours} | others,
+        Protocol(series=min(run.series, QUICK_SERIES) if run.quick else run.series),
+        model_hash=run.model_hash,
+        commit=run.commit,
+    )
+
+
+SUITES: dict[str, Callable[[Run], Rows]] = {
+    "fresh": partial(_simulated, suite="fresh"),
+    "shifted": partial(_simulated, suite="shifted"),
+    "unseen": partial(_simulated, suite="unseen"),
+    "forecast": _forecast,
+}
+"""What `--suite` offers; each returns the lines of its results file."""
+
+DEFAULT = ("fresh", "shifted", "unseen")
+DRAWN = DEFAULT
+"""Suites that leave regret over time, of which figures are drawn."""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the suites asked for and return the exit status."""
+    parser = _parser()
+    args = parser.parse_args(argv)
+    # `--suite forecast DIR` reads as one list: what is no suite's name is a path, if paths are wanted.
+    names = list(dict.fromkeys(word for word in args.suite if word in SUITES))
+    paths = [Path(word) for word in (*args.paths, *args.suite) if word not in SUITES]
+    if paths and "forecast" not in names:
+        parser.error(
+            f"argument --suite: invalid choice: {str(paths[0])!r} (choose from {', '.join(SUITES)}; "
+            "folders of sales go with forecast)"
+        )
+    if "forecast" in names and not paths:
+        parser.error("--suite forecast needs at least one folder with tidy.csv.gz, or such a file")
+    for option in ("readme", "figures"):
+        if getattr(args, option) and not args.out:
+            parser.error(f"--{option} needs --out: it is made from the files there")
+    if args.figures and find_spec("matplotlib") is None:
+        parser.error(f"--figures needs matplotlib; {EXTRA} adds it")
+    if args.readme and (lacking := _without_markers(args.readme, names)):
+        parser.error(f"{args.readme} lacks {' and '.join(markers(lacking[0]))}, where the table belongs")
+
+    from policy.model.loading import load_model
+
+    run = Run(
+        weights=args.weights,
+        model_hash=load_model(args.weights).digest[:12],
+        commit=current_commit(),
+        quick=args.quick,
+        out=args.out,
+        paths=tuple(paths),
+        series=args.series,
+    )
+    for name in names:
+        run.write(name, SUITES[name](run))
+        if args.readme:
+            write_readme(args.readme, args.out / f"{name}.csv")
+            print(f"Renewed the table of {name} in {args.readme}.")
+        if args.figures and name in DRAWN:
+            from policy.evaluation.figures import draw_figures
+
+            for file in draw_figures(args.out, name, args.figures):
+                print(f"Drew {file}.")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="pricing-assistant evaluate",
+        description="Compare the policy with its baselines: in simulated markets, where profit is known, "
+        "and as forecasts of real sales.",
+        epilog="Examples:\n"
+        "  pricing-assistant evaluate --quick\n"
+        "  pricing-assistant evaluate --suite forecast data/tuna data/cheese --out results",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "paths", nargs="*", metavar="PATH", help="with forecast: folders with tidy.csv.gz, or such files"
+    )
+    parser.add_argument(
+        "--suite",
+        nargs="+",
+        metavar="NAME",
+        default=list(DEFAULT),
+        help=f"of {', '.join(SUITES)} (default: {' '.join(DEFAULT)})",
+    )
+    parser.add_argument("--weights", metavar="DIR", help="folder of a model (default: the embedded base)")
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help=f"a first look: {QUICK_MARKETS} markets a setting, {QUICK_SERIES} series a set",
+    )
+    parser.add_argument(
+        "--series", type=_count, metavar="N", default=150, help="most series a set of sales (default: 150)"
+    )
+    parser.add_argument("--out", type=Path, metavar="DIR", help="write one CSV a suite into this folder")
+    parser.add_argument(
+        "--readme", type=Path, metavar="FILE", help="with --out: renew the suites' tables in this README"
+    )
+    parser.add_argument(
+        "--figures",
+        type=Path,
+        metavar="DIR",
+        help="with --out: draw regret and profit captured into this folder",
+    )
+    return parser
+
+
+def _count(text: str) -> int:
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 on")
+    return int(text)
+
+
+def _without_markers(readme: Path, suites: list[str]) -> list[str]:
+    text = readme.read_text()
+    return [name for name in suites if not has_markers(text, name)]
+
+
+def current_commit() -> str:
+    """Short hash of the checked-out commit, `-dirty` where the tree differs; `unknown` outside a checkout."""
+    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return done.stdout.strip() if done.returncode == 0 else "unknown"

@@ -1,0 +1,111 @@
+"""Figures of the benchmark, drawn from its results files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from policy.evaluation.tables import Rows, read_rows
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+OURS = "(ours)"
+"""Ends the name of the policy that stands out."""
+REFERENCE = "oracle"
+"""Has no regret and captures all: what the others are measured by, so it is not drawn."""
+
+
+def draw_figures(results: Path, suite: str, into: Path) -> list[Path]:
+    """Draw one suite's regret over time and profit captured, each as PNG and SVG, a panel per setting.
+
+    Parameters
+    ----------
+    results
+        Folder with `SUITE.csv` and `SUITE_regret.csv`.
+
+    Returns
+    -------
+    The files written.
+    """
+    regret, scores = read_rows(results / f"{suite}_regret.csv"), read_rows(results / f"{suite}.csv")
+    into.mkdir(parents=True, exist_ok=True)
+    written = []
+    for name, figure in (("regret", regret_figure(regret)), ("captured", captured_figure(scores))):
+        for suffix, metadata in (("png", {}), ("svg", {"Date": None})):  # no date: equal runs, equal files
+            path = into / f"{suite}_{name}.{suffix}"
+            figure.savefig(path, dpi=150, metadata=metadata)
+            written.append(path)
+    return written
+
+
+def regret_figure(rows: Rows) -> Figure:
+    """Mean cumulative regret against time, with a band of one standard error to either side."""
+    figure, panels = _panels(rows, width=5.2, height=4.2)
+    for axes, setting in panels:
+        for i, policy in enumerate(_policies(rows)):
+            lines = [row for row in rows if row["suite"] == setting and row["policy"] == policy]
+            period = [int(row["period"]) for row in lines]
+            mean, error = ([float(row[name]) for row in lines] for name in ("regret", "regret_error"))
+            ours = policy.endswith(OURS)
+            axes.plot(
+                period,
+                mean,
+                label=policy,
+                color="black" if ours else f"C{i % 10}",
+                linewidth=2.4 if ours else 1.2,
+                linestyle="--" if i >= 10 else "-",
+                zorder=3 if ours else 2,
+            )
+            axes.fill_between(
+                period,
+                [m - e for m, e in zip(mean, error, strict=True)],
+                [m + e for m, e in zip(mean, error, strict=True)],
+                color="black" if ours else f"C{i % 10}",
+                alpha=0.15,
+                linewidth=0,
+            )
+        axes.set_title(setting)
+        axes.set_xlabel("period")
+    panels[0][0].set_ylabel("cumulative regret, periods of best profit")
+    # Policies that never learn leave the picture: their lines are straight, and would flatten the others.
+    top = max(float(row["regret"]) for row in rows if row["policy"].endswith(OURS))
+    for axes, _ in panels:
+        axes.set_ylim(0, 4 * top)
+    panels[-1][0].legend(fontsize="small", frameon=False)
+    return figure
+
+
+def captured_figure(rows: Rows) -> Figure:
+    """Profit captured by every policy, with standard errors."""
+    policies = _policies(rows)[::-1]
+    figure, panels = _panels(rows, width=4.6, height=1.2 + 0.32 * len(policies))
+    for axes, setting in panels:
+        of = {row["policy"]: row for row in rows if row["suite"] == setting}
+        share = [100 * float(of[p]["profit_captured"]) for p in policies]
+        error = [100 * float(of[p]["standard_error"]) for p in policies]
+        colours = ["black" if p.endswith(OURS) else "tab:gray" for p in policies]
+        axes.barh(policies, share, xerr=error, color=colours, ecolor="tab:red", height=0.7)
+        axes.set_xlim(min(0.0, *share), 100)
+        axes.set_title(setting)
+        axes.set_xlabel("profit captured, % of the best known")
+    for axes, _ in panels[1:]:
+        axes.tick_params(labelleft=False)
+    return figure
+
+
+def _policies(rows: Rows) -> list[str]:
+    return [name for name in dict.fromkeys(row["policy"] for row in rows) if name != REFERENCE]
+
+
+def _panels(rows: Rows, *, width: float, height: float) -> tuple[Figure, list[tuple[Axes, str]]]:
+    """A figure without a window or global state, and a panel for each setting."""
+    from matplotlib.figure import Figure
+
+    settings = list(dict.fromkeys(row["suite"] for row in rows))
+    figure = Figure(figsize=(width * len(settings), height), layout="constrained")
+    panels = figure.subplots(1, len(settings), squeeze=False)[0]
+    for axes in panels:
+        axes.spines[["top", "right"]].set_visible(False)
+    return figure, list(zip(panels, settings, strict=True))
