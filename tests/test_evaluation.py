@@ -2,27 +2,50 @@
 
 from __future__ import annotations
 
-import csv
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from policy.evaluation.benchmark import FRESH_PRIOR, SUITES, play
+from policy.evaluation import command
+from policy.evaluation.benchmark import (
+    FRESH_PRIOR,
+    LESS_ELASTIC_PRIOR,
+    MORE_ELASTIC_PRIOR,
+    SHIFTED_PRIOR,
+    SUITES,
+    UNSEEN_PRIOR,
+    play,
+    regret_rows,
+    score_row,
+)
 from policy.evaluation.policies import GuardedILSE, KeepPrice, LinearThompson, Oracle
-from policy.evaluation.tables import END, RESULTS, START, markdown_table
+from policy.evaluation.tables import (
+    RESULTS,
+    markdown_table,
+    markers,
+    plain_table,
+    read_rows,
+    write_readme,
+    write_rows,
+)
+from policy.evaluation.unseen import UNSEEN_FAMILIES, UnseenCurves, UnseenMarkets
 from policy.learning.calibrate import standardised_errors
 from policy.market import Prior, Simulator
 from policy.market.simulator import Outcome
 from policy.model.loading import load_model
 
 ROOT = Path(__file__).parent.parent
-SMALL = replace(SUITES[0], markets=60, horizon=15)
+SMALL = replace(SUITES["fresh"][0], markets=60, horizon=15)
 
 
 def test_the_oracle_has_zero_regret() -> None:
-    assert play(SMALL, Oracle).captured == pytest.approx(1.0)
+    score = play(SMALL, Oracle)
+    assert score.captured == pytest.approx(1.0)
+    assert score.regret == pytest.approx(0.0)
 
 
 @pytest.mark.parametrize("make", [KeepPrice, GuardedILSE, LinearThompson])
@@ -33,6 +56,86 @@ def test_nobody_beats_the_oracle(make: type) -> None:
 def test_policies_meet_the_same_luck() -> None:
     first, second = (play(SMALL, lambda simulator: KeepPrice()).captured for _ in range(2))
     assert (first == second).all()
+
+
+def test_regret_adds_up_to_the_profit_not_captured() -> None:
+    score = play(SMALL, lambda simulator: KeepPrice())
+    assert score.regret.shape == (60, 15)
+    assert (np.diff(score.regret, axis=1) >= -1e-9).all()
+    assert score.regret[:, -1] == pytest.approx(15 * (1 - score.captured))
+
+
+def test_results_carry_standard_errors_and_settings() -> None:
+    score = play(SMALL, lambda simulator: KeepPrice())
+    row = score_row(SMALL, "keep price", score, model_hash="abc", commit="def")
+    assert float(row["standard_error"]) == pytest.approx(score.captured.std(ddof=1) / 60**0.5, abs=1e-4)
+    assert float(row["regret"]) == pytest.approx(15 * (1 - float(row["profit_captured"])), abs=2e-3)
+    assert (row["seed"], row["model_hash"], row["commit"]) == ("20001", "abc", "def")
+    *_, last = regret_rows(SMALL, "keep price", score)
+    assert last["period"] == "15"
+    assert float(last["regret"]) == pytest.approx(float(row["regret"]), abs=1e-3)
+
+
+def test_shifted_ranges_lie_beyond_the_training_prior() -> None:
+    seen = Prior()
+    assert SHIFTED_PRIOR.shock_sd[0] >= seen.shock_sd[1]
+    assert SHIFTED_PRIOR.dispersion[0] >= seen.dispersion[1]
+    assert np.mean(SHIFTED_PRIOR.cost_ratio) > np.mean(seen.cost_ratio) + 0.2
+
+    def elasticity(prior: Prior) -> np.ndarray:
+        return prior.sample(np.random.default_rng(0), 4000, 1).demand.elasticity
+
+    assert np.quantile(elasticity(MORE_ELASTIC_PRIOR), 0.1) > np.quantile(elasticity(seen), 0.85)
+    assert np.quantile(elasticity(LESS_ELASTIC_PRIOR), 0.9) < np.quantile(elasticity(seen), 0.15)
+
+
+def unseen_curves(family: str, *, elasticity: float, n: int = 1, **more: float) -> UnseenCurves:
+    numbers = {"cross_elasticity": 0.0, "share": 0.5, "weight": 0.5, "cliff": 1.5, "drop": 0.4} | more
+    drawn = UNSEEN_PRIOR.sample(np.random.default_rng(0), n, 1).demand
+    return replace(
+        drawn,
+        family=np.full(n, UNSEEN_FAMILIES.index(family)),
+        elasticity=np.full(n, elasticity),
+        **{name: np.full(n, value) for name, value in numbers.items()},
+    )
+
+
+@pytest.mark.parametrize(
+    ("family", "elasticity", "multiplier", "relative"),
+    [
+        # Half of the visitors buy: 1 / (1/2 + 1/2 m^2) at m = 2.
+        ("hill", 1.0, 2.0, 0.4),
+        # A log-normal willingness to pay of median 1 and deviation 1 has elasticity phi(0) / Phi(0).
+        ("probit", 2 * 0.39894228, np.e, 2 * 0.15865525),
+        ("cliff", 2.0, 1.4, 1.4**-2),
+        ("cliff", 2.0, 1.6, 0.6 * 1.6**-2),
+    ],
+)
+def test_unseen_demand_by_hand(family: str, elasticity: float, multiplier: float, relative: float) -> None:
+    curves = unseen_curves(family, elasticity=elasticity)
+    found = np.exp(curves.log_demand(np.array([[1.0, multiplier]]), np.ones((1, 1))))
+    assert found[0] == pytest.approx([1.0, relative], rel=1e-4)
+
+
+@pytest.mark.parametrize("family", UNSEEN_FAMILIES)
+def test_unseen_demand_falls_with_price_from_its_stated_elasticity(family: str) -> None:
+    curves, one = unseen_curves(family, elasticity=2.5, n=200), np.ones((200, 1))
+    prices = np.broadcast_to(np.geomspace(0.5, 2.0, 61), (200, 61))
+    assert (np.diff(curves.log_demand(prices, one), axis=1) <= 1e-12).all()
+    up, down = (curves.log_demand(one * np.exp(step), one) for step in (1e-5, -1e-5))
+    assert (down - up) / 2e-5 == pytest.approx(2.5, rel=1e-4)
+
+
+def test_unseen_markets_hold_every_unseen_family_and_stay_so() -> None:
+    markets = UNSEEN_PRIOR.sample(np.random.default_rng(0), 400, 3)
+    assert np.bincount(markets.demand.family).min() > 60
+    taken = markets.take(np.array([7, 2]))
+    assert isinstance(taken, UnseenMarkets)
+    prices = np.array([[0.7, 1.4]]) * markets.reference_price[:, None]
+    none = np.zeros(400)
+    units = markets.log_mean_units(1, prices, none + 1, none)
+    few = taken.log_mean_units(1, prices[[7, 2]], none[:2] + 1, none[:2])
+    assert few == pytest.approx(units[[7, 2]])
 
 
 def linear_outcome(price: np.ndarray, rng: np.random.Generator, noise: float) -> Outcome:
@@ -78,8 +181,7 @@ def test_thompson_explores_less_as_data_grow() -> None:
 
 
 def committed() -> list[dict[str, str]]:
-    with (RESULTS / "fresh.csv").open(newline="") as file:
-        return list(csv.DictReader(file))
+    return read_rows(RESULTS / "fresh.csv")
 
 
 def test_the_embedded_weights_are_those_that_were_measured() -> None:
@@ -96,8 +198,104 @@ def test_the_embedded_policy_beats_the_baselines_it_must() -> None:
 
 def test_the_readme_shows_the_committed_results() -> None:
     text = (ROOT / "README.md").read_text()
-    shown = text.split(START)[1].split(END)[0].strip()
-    assert shown == markdown_table(RESULTS / "fresh.csv")
+    shown = 0
+    for results in RESULTS.glob("*.csv"):
+        start, end = markers(results.stem)
+        if start in text:
+            assert text.split(start)[1].split(end)[0].strip() == markdown_table(results), results
+            shown += 1
+    assert shown
+
+
+def test_the_readme_is_renewed_between_its_markers_only(tmp_path: Path) -> None:
+    readme, results = tmp_path / "README.md", tmp_path / "made.csv"
+    write_rows(results, [{"policy": "ours", "mean_regret": "3.2", "seed": "1", "commit": "abc"}])
+    start, end = markers("made")
+    readme.write_text(f"before {start} old {end} after")
+    write_readme(readme, results)
+    table = "| policy | mean regret |\n| --- | --- |\n| ours | 3.2 |"
+    assert readme.read_text() == f"before {start}\n{table}\n{end} after"
+    assert plain_table([{"seed": "1", "a_b": "2"}]) == "| a b |\n| --- |\n| 2 |"
+    readme.write_text("no place")
+    with pytest.raises(ValueError, match="lacks the markers"):
+        write_readme(readme, results)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["--suite", "fresh", "nonsense"], "invalid choice: 'nonsense'"),
+        (["--suite", "forecast"], "at least one folder"),
+        (["--readme", "README.md"], "needs --out"),
+        (["--figures", "figures"], "needs --out"),
+        (["--series", "0"], "not a whole number"),
+    ],
+)
+def test_the_command_refuses_what_it_cannot_do(
+    arguments: list[str], complaint: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        command.main(arguments)
+    assert stopped.value.code == 2
+    assert complaint in capsys.readouterr().err
+
+
+def test_the_command_checks_the_readme_before_it_runs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "README.md").write_text("no place")
+    with pytest.raises(SystemExit):
+        command.main(["--suite", "fresh", "--out", str(tmp_path), "--readme", str(tmp_path / "README.md")])
+    assert "lacks <!-- results:fresh -->" in capsys.readouterr().err
+
+
+def test_its_help_loads_nothing_heavy() -> None:
+    code = (
+        "import sys; from policy.evaluation import command\n"
+        "try: command.main(['--help'])\nexcept SystemExit: pass\n"
+        "heavy = {'pandas', 'torch', 'transformers', 'matplotlib', 'lightgbm'}\n"
+        "print(*(heavy & set(sys.modules)), file=sys.stderr)"
+    )
+    run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert "--suite" in run.stdout
+    assert run.stderr.strip() == ""
+
+
+def test_a_suite_writes_its_results_and_regret_over_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tiny = (replace(SMALL, name="first", horizon=2), replace(SMALL, name="second", horizon=2, logged=1))
+    monkeypatch.setitem(SUITES, "fresh", tiny)
+    monkeypatch.setattr(command, "QUICK_MARKETS", 6)
+    assert command.main(["--suite", "fresh", "--quick", "--out", str(tmp_path / "new")]) == 0
+    scores, regret = (read_rows(tmp_path / "new" / f) for f in ("fresh.csv", "fresh_regret.csv"))
+    assert {row["suite"] for row in scores} == {"first", "second"}
+    assert {row["markets"] for row in scores} == {"6"}
+    assert len(regret) == 2 * len(scores)
+
+
+@pytest.mark.slow
+def test_figures_show_every_policy_but_the_oracle(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    from policy.evaluation.figures import captured_figure, draw_figures
+
+    suites = [replace(SMALL, name=name, horizon=3) for name in ("a", "b", "c")]
+    names = {"policy (ours)": KeepPrice, "oracle": Oracle}
+    scores, regret = [], []
+    for suite in suites:
+        for name, make in names.items():
+            score = play(suite, make if name == "oracle" else lambda simulator: KeepPrice())
+            scores.append(score_row(suite, name, score, model_hash="", commit=""))
+            regret.extend(regret_rows(suite, name, score))
+    write_rows(tmp_path / "made.csv", scores)
+    write_rows(tmp_path / "made_regret.csv", regret)
+    drawn = draw_figures(tmp_path, "made", tmp_path / "figures")
+    kinds = [f"made_{what}.{kind}" for what in ("regret", "captured") for kind in ("png", "svg")]
+    assert [path.name for path in drawn] == kinds
+    assert all(path.stat().st_size > 1000 for path in drawn)
+    panels = captured_figure(scores).axes
+    assert [axes.get_title() for axes in panels] == ["a", "b", "c"]
+    assert [len(axes.patches) for axes in panels] == [1, 1, 1]
 
 
 @pytest.mark.slow

@@ -15,6 +15,10 @@ OURS = "(ours)"
 """Ends the name of the policy that stands out."""
 REFERENCE = "oracle"
 """Has no regret and captures all: what the others are measured by, so it is not drawn."""
+WORST_DRAWN = -30.0
+"""Profit captured, per cent, below which bars are cut."""
+COLUMNS = 2
+"""Panels side by side."""
 
 
 def draw_figures(results: Path, suite: str, into: Path) -> list[Path]:
@@ -67,8 +71,8 @@ def regret_figure(rows: Rows) -> Figure:
                 linewidth=0,
             )
         axes.set_title(setting)
-        axes.set_xlabel("period")
-    panels[0][0].set_ylabel("cumulative regret, periods of best profit")
+    figure.supxlabel("period")
+    figure.supylabel("cumulative regret, periods of best profit")
     # Policies that never learn leave the picture: their lines are straight, and would flatten the others.
     top = max(float(row["regret"]) for row in rows if row["policy"].endswith(OURS))
     for axes, _ in panels:
@@ -87,11 +91,13 @@ def captured_figure(rows: Rows) -> Figure:
         error = [100 * float(of[p]["standard_error"]) for p in policies]
         colours = ["black" if p.endswith(OURS) else "tab:gray" for p in policies]
         axes.barh(policies, share, xerr=error, color=colours, ecolor="tab:red", height=0.7)
-        axes.set_xlim(min(0.0, *share), 100)
+        # Losses may be many times the best profit: the bar leaves the picture, its number stays.
+        axes.set_xlim(max(min(0.0, *share), WORST_DRAWN), 115)
+        axes.set_xticks([0, 25, 50, 75, 100])
+        for i, value in enumerate(share):
+            axes.text(101, i, f"{value:.1f}", va="center", fontsize="small")
         axes.set_title(setting)
-        axes.set_xlabel("profit captured, % of the best known")
-    for axes, _ in panels[1:]:
-        axes.tick_params(labelleft=False)
+    figure.supxlabel("profit captured, % of the best known")
     return figure
 
 
@@ -104,8 +110,13 @@ def _panels(rows: Rows, *, width: float, height: float) -> tuple[Figure, list[tu
     from matplotlib.figure import Figure
 
     settings = list(dict.fromkeys(row["suite"] for row in rows))
-    figure = Figure(figsize=(width * len(settings), height), layout="constrained")
-    panels = figure.subplots(1, len(settings), squeeze=False)[0]
+    columns = min(COLUMNS, len(settings))
+    lines = -(-len(settings) // columns)
+    figure = Figure(figsize=(width * columns, height * lines), layout="constrained")
+    grid = figure.subplots(lines, columns, squeeze=False, sharey="row")
+    panels = list(grid.flat)
     for axes in panels:
         axes.spines[["top", "right"]].set_visible(False)
-    return figure, list(zip(panels, settings, strict=True))
+    for axes in panels[len(settings) :]:
+        axes.remove()
+    return figure, list(zip(panels, settings, strict=False))

@@ -157,7 +157,7 @@ class _Features:
         self._log_price = np.log(sales.path("price"))
         self._promo = sales.path("promo")
         date = sales.table["date"]
-        self._calendar = np.column_stack([date.dt.month, date.dt.dayofweek]).astype(float)
+        self._calendar = np.column_stack([date.dt.month, date.dt.day_of_week]).astype(float)
 
     def rows(self, windows: list[tuple[int, int]]) -> tuple[NDArray, NDArray, NDArray]:
         """Features (N, F), targets (N,) and levels (N,) for N = windows x H."""
