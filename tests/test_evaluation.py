@@ -229,6 +229,7 @@ def test_the_readme_is_renewed_between_its_markers_only(tmp_path: Path) -> None:
         (["--readme", "README.md"], "needs --out"),
         (["--figures", "figures"], "needs --out"),
         (["--series", "0"], "not a whole number"),
+        (["--out", __file__], "is a file; name a folder"),
     ],
 )
 def test_the_command_refuses_what_it_cannot_do(

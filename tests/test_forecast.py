@@ -9,7 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from assistant import cli
 from policy import PricingPipeline
+from policy.evaluation import forecast_baselines
 from policy.evaluation.forecast import (
     LEVELS,
     Protocol,
@@ -198,6 +200,31 @@ def test_rows_carry_what_reproduces_them(tmp_path: Path) -> None:
     )
     assert (row["set"], row["wql"], row["rows"]) == ("set", "1.0000", "8")
     assert (row["seed"], row["model_hash"], row["commit"]) == ("7", "abc", "def")
+
+
+def test_the_command_names_the_baseline_it_cannot_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(forecast_baselines, "find_spec", lambda name: None)
+    folder = write_set(tmp_path / "set", {f"p{i}": 36 for i in range(10)})
+    assert cli.main(["evaluate", "--suite", "forecast", str(folder), "--quick", "--out", str(tmp_path)]) == 0
+    (line,) = [x for x in capsys.readouterr().out.splitlines() if "LightGBM" in x]
+    assert "pip install 'pricing-assistant[benchmarks]'" in line
+    rows = read_rows(tmp_path / "forecast.csv")
+    assert [row["forecaster"] for row in rows] == [
+        "in-context policy (ours)",
+        *(name for name in baselines() if name != LIGHTGBM),
+    ]
+    assert {row["series"] for row in rows} == {"8"}
+
+
+def test_the_command_says_which_folder_is_not_there(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["evaluate", "--suite", "forecast", str(tmp_path / "nothing")]) == 1
+    assert (
+        capsys.readouterr().err == f"pricing-assistant: {tmp_path / 'nothing'}: No such file or directory.\n"
+    )
 
 
 def committed() -> list[dict[str, str]]:

@@ -105,6 +105,8 @@ def main(argv: list[str] | None = None) -> int:
     for option in ("readme", "figures"):
         if getattr(args, option) and not args.out:
             parser.error(f"--{option} needs --out: it is made from the files there")
+    if args.out and args.out.is_file():
+        parser.error(f"--out {args.out} is a file; name a folder, which gets one CSV a suite")
     if args.figures and find_spec("matplotlib") is None:
         parser.error(f"--figures needs matplotlib; {EXTRA} adds it")
     if args.readme and (lacking := _without_markers(args.readme, names)):
