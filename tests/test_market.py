@@ -20,6 +20,10 @@ QUIET = Prior(
     walk_sd=(1e-5, 2e-5),
     season_sd=(0.0, 1e-6),
     trend=(0.0, 1e-6),
+    peak_chance=0.0,
+    holiday_chance=0.0,
+    regime_chance=0.0,
+    memory_chance=0.0,
 )
 """Markets whose demand stands still."""
 
