@@ -47,6 +47,8 @@ class PretrainSettings:
     fast: bool = False
     """Compile the network and multiply in bfloat16: about 1.5 times the speed after a minute of compiling,
     which needs a C++ compiler."""
+    start_from: str | None = None
+    """Folder of a model of ours to train further; fresh weights if None."""
     backbone: str | None = None
     """Folder or hub name of a pretrained decoder to adapt by LoRA; our own small decoder if None."""
 
@@ -90,6 +92,8 @@ def pretrain(settings: PretrainSettings, run: Path, *, threads: int | None = Non
     run.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(settings.seed)
     model = PolicyModel(PolicyConfig())
+    if settings.start_from:
+        model = PolicyModel.from_pretrained(settings.start_from, dtype=torch.float32)
     if settings.backbone:
         model = add_lora(PolicyModel.on_backbone(settings.backbone), train_heads=True)
     trained = [p for p in model.parameters() if p.requires_grad]
@@ -209,7 +213,9 @@ def main(argv: list[str] | None = None) -> int:
         "--fast", action="store_true", help="compile and use bfloat16; for runs of more than ten minutes"
     )
     parser.add_argument("--threads", type=int, help="CPU threads; default: all")
-    parser.add_argument(
+    origin = parser.add_mutually_exclusive_group()
+    origin.add_argument("--start-from", help="folder of a model of ours to train further")
+    origin.add_argument(
         "--backbone", help="folder or hub name of a Hugging Face decoder (GPT-2, Qwen3, ...) to adapt by LoRA"
     )
     args = parser.parse_args(argv)
@@ -219,6 +225,7 @@ def main(argv: list[str] | None = None) -> int:
         learning_rate=args.learning_rate,
         seed=args.seed,
         fast=args.fast,
+        start_from=args.start_from,
         backbone=args.backbone,
     )
     began = time.time()
