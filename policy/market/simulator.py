@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import gammaincinv, pdtrik
+from scipy.special import gammaincinv, ndtri, pdtrik
 
 from policy.market.prior import Markets
 
@@ -136,7 +136,7 @@ class Simulator:
         expected = self.expected_profit(prices[:, None])[:, 0]
         log_mean = self.log_mean_units(prices[:, None])[:, 0]
         mean = np.exp(log_mean) / (1 - m.zero_chance)
-        count = np.maximum(np.ceil(pdtrik(self._poisson_u[:, t], mean * self._rate[:, t])), 0.0)
+        count = _poisson_count(self._poisson_u[:, t], mean * self._rate[:, t])
         demand = np.where(self._zero[:, t], 0.0, count)
         units = np.minimum(demand, self._stock)
         self._stock = self._stock - units
@@ -158,3 +158,12 @@ class Simulator:
             profit=(prices - m.unit_cost[:, t]) * units,
             expected_profit=expected,
         )
+
+
+def _poisson_count(u: NDArray, mean: NDArray) -> NDArray:
+    """Quantile of the Poisson distribution at `u`, shape as given. From 10,000 on by its normal limit with
+    one Cornish-Fisher term, where SciPy's root search may fail."""
+    many = mean > 1e4
+    z = ndtri(u)
+    limit = np.round(mean + z * np.sqrt(mean) + (z**2 - 1.0) / 6.0)
+    return np.where(many, limit, np.maximum(np.ceil(pdtrik(u, np.where(many, 1.0, mean))), 0.0))
