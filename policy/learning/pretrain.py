@@ -57,7 +57,7 @@ def losses(model: PolicyModel, batch: Batch) -> tuple[Tensor, Tensor]:
     """Mean negative log-likelihood of the draws, and cross-entropy of the best price, per position."""
     out = model(batch.features, batch.padding)
     log_curves = curve_at(out.log_curves, batch.log_multiplier)  # (B, T, K, J)
-    log_mean = (log_curves + batch.log_units[:, :, None, None]).clamp(-12.0, 16.0)
+    log_mean = (log_curves + batch.log_units[:, :, None, None]).clamp(-12.0, 19.0)
     log_p = log_negative_binomial(
         batch.units[:, :, None, :], log_mean, out.log_dispersion[..., None]
     )  # (B, T, K, J)

@@ -134,9 +134,9 @@ class Prior:
     """Unit cost over reference price, uniform."""
     price_range: tuple[float, float] = (0.5, 2.0)
     """Lowest and highest allowed price over the reference price."""
-    steep_chance: float = 0.03
-    """Share of products with an elasticity of 9 to 30 in size: their usual price is close to the highest at
-    which anything is sold."""
+    steep_chance: float = 0.06
+    """Share, among products with demand of a bounded family, whose elasticity is 9 to 30 in size:
+    their usual price is close to the highest at which anything is sold."""
     shock_sd: tuple[float, float] = (0.02, 0.45)
     """Stationary standard deviation of the autocorrelated shock, log-uniform."""
     season_sd: tuple[float, float] = (0.0, 0.22)
@@ -216,12 +216,15 @@ class Prior:
     def _demand(self, rng: np.random.Generator, n: int, has_competitor: NDArray) -> DemandCurves:
         allowed = np.array([FAMILIES.index(f) for f in self.families])
         usual = np.clip(np.exp(rng.normal(*self.log_elasticity, n)), 0.15, 9.0)
-        elasticity = np.where(rng.random(n) < self.steep_chance, log_uniform(rng, (9.0, 30.0), n), usual)
+        family = rng.choice(allowed, n)
+        bounded = np.isin(family, [FAMILIES.index(f) for f in ("linear", "logit", "segments")])
+        steep = bounded & (rng.random(n) < self.steep_chance)
+        elasticity = np.where(steep, log_uniform(rng, (9.0, 30.0), n), usual)
         share = rng.uniform(0.03, 0.6, n)
         return DemandCurves(
-            family=rng.choice(allowed, n),
+            family=family,
             elasticity=elasticity,
-            cross_elasticity=np.where(has_competitor, elasticity * rng.uniform(0.0, 0.7, n), 0.0),
+            cross_elasticity=np.where(has_competitor, usual * rng.uniform(0.0, 0.7, n), 0.0),
             share=share,
             competitor_share=np.where(has_competitor, (0.95 - share) * rng.uniform(0.1, 0.9, n), 1e-6),
             kink=rng.uniform(1.0, 2.5, n),
