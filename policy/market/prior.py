@@ -129,7 +129,7 @@ class Prior:
     log_units: tuple[float, float] = (3.3, 1.7)
     """Normal; log of units per period at the reference price. One market in six is drawn from
     `large_log_units` instead, so that chain-level volumes are known too."""
-    large_log_units: tuple[float, float] = (0.0, 11.5)
+    large_log_units: tuple[float, float] = (0.0, 13.5)
     cost_ratio: tuple[float, float] = (0.2, 0.9)
     """Unit cost over reference price, uniform."""
     price_range: tuple[float, float] = (0.5, 2.0)
@@ -137,7 +137,7 @@ class Prior:
     steep_chance: float = 0.06
     """Share, among products with demand of a bounded family, whose elasticity is 9 to 30 in size:
     their usual price is close to the highest at which anything is sold."""
-    shock_sd: tuple[float, float] = (0.02, 0.45)
+    shock_sd: tuple[float, float] = (0.02, 0.6)
     """Stationary standard deviation of the autocorrelated shock, log-uniform."""
     season_sd: tuple[float, float] = (0.0, 0.22)
     """Normal; amplitude of each annual harmonic."""
@@ -152,11 +152,11 @@ class Prior:
     2005); as many have buyers who stock up when it is cheap (van Heerde, Leeflang and Wittink 2000)."""
     trend: tuple[float, float] = (0.0, 0.25)
     """Normal; log change of the level per year."""
-    walk_sd: tuple[float, float] = (0.002, 0.06)
+    walk_sd: tuple[float, float] = (0.002, 0.1)
     """Random walk of the log level per period, log-uniform."""
-    promo_lift: tuple[float, float] = (0.3, 0.3)
+    promo_lift: tuple[float, float] = (0.35, 0.45)
     """Normal; log lift of a promotion apart from its price."""
-    dispersion: tuple[float, float] = (0.003, 0.6)
+    dispersion: tuple[float, float] = (0.003, 1.5)
     """Log-uniform."""
     competitor_chance: float = 0.4
     stock_chance: float = 0.25
@@ -173,7 +173,7 @@ class Prior:
         has_competitor = rng.random(n) < self.competitor_chance
         demand = self._demand(rng, n, has_competitor)
         shock = autoregressive(
-            rng, n, horizon, rho=rng.uniform(0.0, 0.92, n), sd=log_uniform(rng, self.shock_sd, n)
+            rng, n, horizon, rho=rng.uniform(0.0, 0.97, n), sd=log_uniform(rng, self.shock_sd, n)
         )
         level = self._level(rng, n, horizon, period, start_day)
         reference_price = log_uniform(rng, (1.5, 400.0), n)
@@ -239,7 +239,7 @@ class Prior:
         large = rng.random(n) < 1 / 6
         base = np.where(large, rng.uniform(*self.large_log_units, n), rng.normal(*self.log_units, n))
         years = np.arange(horizon) / PERIODS_PER_YEAR[period][:, None]
-        level = np.clip(base, -2.5, 12.0)[:, None] + rng.normal(*self.trend, (n, 1)) * years
+        level = np.clip(base, -2.5, 13.5)[:, None] + rng.normal(*self.trend, (n, 1)) * years
         level += np.cumsum(log_uniform(rng, self.walk_sd, n)[:, None] * rng.normal(size=(n, horizon)), axis=1)
         level += regimes(rng, n, horizon, chance=self.regime_chance, sd=0.5)
         phase = start_day[:, None] / 365.25 + years
