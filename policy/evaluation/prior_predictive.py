@@ -19,7 +19,7 @@ from policy.model.panel import make_panel
 
 STATISTICS = {
     "units a period": "median of units",
-    "dispersion": "excess of the variance over a count's, over the squared mean, of units against a running median",
+    "dispersion": "variance about a running median beyond a count's, over the squared mean",
     "share of zeros": "periods without a sale",
     "autocorrelation": "of log units from period to period",
     "share of price moves": "periods whose price differs by 2 % or more from the one before",

@@ -7,11 +7,7 @@ must predict the market's best price as a distribution (Lee et al. 2023, arXiv 2
 
 from __future__ import annotations
 
-import argparse
-import csv
-import json
 import math
-import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -21,7 +17,7 @@ from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from policy.learning.batches import Batch, PretrainingBatches
-from policy.learning.calibrate import store_calibration
+from policy.learning.runlog import RunLog
 from policy.model.adapters import add_lora, merged
 from policy.model.likelihood import log_mixture, log_negative_binomial
 from policy.model.transformer import GRID, PolicyConfig, PolicyModel, curve_at
@@ -81,14 +77,12 @@ def learning_rate(step: int, settings: PretrainSettings) -> float:
     return settings.learning_rate * min(1.0, (step + 1) / settings.warmup) * (1 - 0.99 * fall)
 
 
-def pretrain(settings: PretrainSettings, run: Path, *, threads: int | None = None) -> PolicyModel:
+def pretrain(settings: PretrainSettings, run: Path) -> PolicyModel:
     """Train, or go on where the run in this folder stopped; returns the trained model.
 
-    The folder holds `checkpoint.pt` (weights, optimiser, step), `losses.csv` and, at the end, the model
+    The folder holds `checkpoint.pt` (weights, optimiser, step), `log.csv` and, at the end, the model
     as Hugging Face saves it.
     """
-    if threads:
-        torch.set_num_threads(threads)
     run.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(settings.seed)
     model = PolicyModel(PolicyConfig())
@@ -106,7 +100,7 @@ def pretrain(settings: PretrainSettings, run: Path, *, threads: int | None = Non
         model.load_state_dict(state["model"])
         optimiser.load_state_dict(state["optimiser"])
         first = state["step"]
-    _forget_after(run / "losses.csv", first)
+    log = RunLog(run, resumed_at=first)
     batches = PretrainingBatches(
         seed=settings.seed, size=settings.batch_size, steps=settings.steps, periods=settings.periods
     )
@@ -134,28 +128,11 @@ def pretrain(settings: PretrainSettings, run: Path, *, threads: int | None = Non
             means = [sum(column) / len(recent) for column in zip(*recent, strict=True)]
             recent.clear()
             progress.set_postfix(nll=f"{means[0]:.4f}", price=f"{means[1]:.4f}")
-            _log(run / "losses.csv", step + 1, means)
+            log.write(step + 1, {"demand_nll": means[0], "price_cross_entropy": means[1]})
         if (step + 1) % CHECKPOINT_EVERY == 0 or step + 1 == settings.steps:
             _save(checkpoint, model, optimiser, step + 1, settings)
     model.__dict__.pop("forward", None)  # what is returned and saved is the plain network
     return merged(model).eval()
-
-
-def _log(path: Path, step: int, means: list[float]) -> None:
-    new = not path.exists()
-    with path.open("a", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        if new:
-            writer.writerow(["step", "demand_nll", "price_cross_entropy"])
-        writer.writerow([step, *(f"{m:.5f}" for m in means)])
-
-
-def _forget_after(path: Path, step: int) -> None:
-    """Drop lines that a stopped run logged after its last checkpoint; they will be logged again."""
-    if path.exists():
-        head, *lines = path.read_text().splitlines()
-        kept = [line for line in lines if int(line.split(",")[0]) <= step]
-        path.write_text("\n".join([head, *kept]) + "\n")
 
 
 def _save(
@@ -190,56 +167,3 @@ def _check_same_run(saved: dict[str, object], settings: PretrainSettings) -> Non
         raise ValueError(
             f"This folder holds a run with other settings: {listed}. Give another folder by --run."
         )
-
-
-def main(argv: list[str] | None = None) -> int:
-    """Command `pricing-assistant pretrain`."""
-    defaults = PretrainSettings()
-    parser = argparse.ArgumentParser(
-        prog="pricing-assistant pretrain",
-        description="Pretrain the policy on simulated markets. Stop with Ctrl-C; the same command goes on.",
-        epilog="example: pricing-assistant pretrain --run runs/base --steps 7000",
-    )
-    parser.add_argument(
-        "--run", type=Path, required=True, help="folder of the run: checkpoint, losses, model"
-    )
-    parser.add_argument("--steps", type=int, default=defaults.steps, help="default %(default)s")
-    parser.add_argument("--batch-size", type=int, default=defaults.batch_size, help="default %(default)s")
-    parser.add_argument(
-        "--learning-rate", type=float, default=defaults.learning_rate, help="default %(default)s"
-    )
-    parser.add_argument("--seed", type=int, default=defaults.seed, help="default %(default)s")
-    parser.add_argument(
-        "--fast", action="store_true", help="compile and use bfloat16; for runs of more than ten minutes"
-    )
-    parser.add_argument("--threads", type=int, help="CPU threads; default: all")
-    origin = parser.add_mutually_exclusive_group()
-    origin.add_argument("--start-from", help="folder of a model of ours to train further")
-    origin.add_argument(
-        "--backbone", help="folder or hub name of a Hugging Face decoder (GPT-2, Qwen3, ...) to adapt by LoRA"
-    )
-    args = parser.parse_args(argv)
-    settings = PretrainSettings(
-        steps=args.steps,
-        batch_size=args.batch_size,
-        learning_rate=args.learning_rate,
-        seed=args.seed,
-        fast=args.fast,
-        start_from=args.start_from,
-        backbone=args.backbone,
-    )
-    began = time.time()
-    try:
-        model = pretrain(settings, args.run, threads=args.threads)
-    except KeyboardInterrupt:
-        kept = (args.run / "checkpoint.pt").exists()
-        print(
-            "\nStopped; the same command "
-            + ("goes on." if kept else "begins again: no checkpoint was due yet.")
-        )
-        return 130
-    store_calibration(model, seed=settings.seed)
-    model.save_pretrained(args.run / "model")
-    (args.run / "settings.json").write_text(json.dumps(asdict(settings), indent=1) + "\n")
-    print(f"Saved {args.run / 'model'} after {time.time() - began:.0f} s.")
-    return 0
