@@ -7,10 +7,13 @@ import json
 import time
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 ALGORITHMS = {
     "dpt": "supervised: demand likelihood and the best price's distribution (decision pretraining)",
     "ppo": "reinforcement on whole trials, a LoRA adapter on a pretrained base",
+    "a3c": "the same by asynchronous workers",
+    "dqn": "the same by in-context Q-learning",
 }
 
 _EPILOG = """examples:
@@ -31,13 +34,23 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument(
         "--algorithm", choices=list(ALGORITHMS), default="dpt", help=f"{listed} (default dpt)"
     )
-    parser.add_argument("--steps", type=int, help="steps of dpt (default 7000), iterations of ppo (300)")
-    parser.add_argument("--batch-size", type=int, help="histories a step of dpt (64), trials of ppo (128)")
-    parser.add_argument("--learning-rate", type=float, help="default: dpt 1.5e-3, ppo 3e-4")
+    parser.add_argument(
+        "--steps",
+        type=int,
+        help="steps of dpt (default 7000), iterations of ppo and dqn (300), updates of a3c (1500)",
+    )
+    parser.add_argument(
+        "--batch-size",
+        type=int,
+        help="histories a step of dpt (64), trials a step of ppo (128), dqn (64), a3c (32)",
+    )
+    parser.add_argument("--learning-rate", type=float, help="default: dpt 1.5e-3, the others 3e-4")
     parser.add_argument("--seed", type=int, default=1, help="default %(default)s")
     parser.add_argument("--threads", type=int, help="CPU threads; default: all")
     parser.add_argument(
-        "--start-from", help="folder of a model of ours to train further; ppo starts from the embedded base"
+        "--start-from",
+        help="folder of a model of ours to train further; where omitted, dpt starts afresh and the others"
+        " from the embedded base",
     )
     parser.add_argument(
         "--backbone",
@@ -102,10 +115,22 @@ def _supervised(args: argparse.Namespace) -> Path:
 
 
 def _reinforced(args: argparse.Namespace) -> Path:
-    from policy.learning.ppo import PPOSettings, train
+    from policy.learning import a3c, dqn, ppo
 
-    given = _given(args, iterations="steps", trials="batch_size", learning_rate="learning_rate")
-    settings = PPOSettings(seed=args.seed, start_from=args.start_from, **given)  # type: ignore[arg-type]
-    train(settings, args.run)
+    given = _given(args, trials="batch_size", learning_rate="learning_rate")
+    shared: dict[str, Any] = {"seed": args.seed, "start_from": args.start_from, **given}
+    length = (
+        {} if args.steps is None else {"updates" if args.algorithm == "a3c" else "iterations": args.steps}
+    )
+    settings: Any
+    if args.algorithm == "ppo":
+        settings = ppo.PPOSettings(**shared, **length)
+        ppo.train(settings, args.run)
+    elif args.algorithm == "a3c":
+        settings = a3c.A3CSettings(**shared, **length)
+        a3c.train(settings, args.run)
+    else:
+        settings = dqn.DQNSettings(**shared, **length)
+        dqn.train(settings, args.run)
     (args.run / "settings.json").write_text(json.dumps(asdict(settings), indent=1) + "\n")
     return Path(args.run / "adapter")

@@ -8,7 +8,7 @@ must predict the market's best price as a distribution (Lee et al. 2023, arXiv 2
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -17,6 +17,7 @@ from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from policy.learning.batches import Batch, PretrainingBatches
+from policy.learning.checkpoints import Checkpoint
 from policy.learning.runlog import RunLog
 from policy.model.adapters import add_lora, merged
 from policy.model.likelihood import log_mixture, log_negative_binomial
@@ -92,10 +93,8 @@ def pretrain(settings: PretrainSettings, run: Path) -> PolicyModel:
         model = add_lora(PolicyModel.on_backbone(settings.backbone), train_heads=True)
     trained = [p for p in model.parameters() if p.requires_grad]
     optimiser = torch.optim.AdamW(trained, lr=settings.learning_rate, betas=(0.9, 0.98), weight_decay=0.01)
-    checkpoint, first = run / "checkpoint.pt", 0
-    if checkpoint.exists():
-        state = torch.load(checkpoint, weights_only=True)
-        _check_same_run(state["settings"], settings)
+    checkpoint, first = Checkpoint(run, settings, may_change=("steps", "fast")), 0
+    if state := checkpoint.load():
         torch.set_rng_state(state["random"])
         model.load_state_dict(state["model"])
         optimiser.load_state_dict(state["optimiser"])
@@ -130,40 +129,13 @@ def pretrain(settings: PretrainSettings, run: Path) -> PolicyModel:
             progress.set_postfix(nll=f"{means[0]:.4f}", price=f"{means[1]:.4f}")
             log.write(step + 1, {"demand_nll": means[0], "price_cross_entropy": means[1]})
         if (step + 1) % CHECKPOINT_EVERY == 0 or step + 1 == settings.steps:
-            _save(checkpoint, model, optimiser, step + 1, settings)
+            checkpoint.save(
+                {
+                    "model": model.state_dict(),
+                    "optimiser": optimiser.state_dict(),
+                    "step": step + 1,
+                    "random": torch.get_rng_state(),  # dropout of language-pretrained backbones draws from it
+                }
+            )
     model.__dict__.pop("forward", None)  # what is returned and saved is the plain network
     return merged(model).eval()
-
-
-def _save(
-    path: Path,
-    model: torch.nn.Module,
-    optimiser: torch.optim.Optimizer,
-    step: int,
-    settings: PretrainSettings,
-) -> None:
-    """Write beside and rename, so that a killed run never leaves half a checkpoint."""
-    state = {
-        "model": model.state_dict(),
-        "optimiser": optimiser.state_dict(),
-        "step": step,
-        "random": torch.get_rng_state(),  # dropout of language-pretrained backbones draws from it
-        "settings": asdict(settings),
-    }
-    draft = path.with_suffix(".tmp")
-    torch.save(state, draft)
-    draft.replace(path)
-
-
-def _check_same_run(saved: dict[str, object], settings: PretrainSettings) -> None:
-    """A run goes on as it began; only its length and speed may be chosen anew."""
-    other = {
-        name: (saved[name], value)
-        for name, value in asdict(settings).items()
-        if name not in ("steps", "fast") and saved[name] != value
-    }
-    if other:
-        listed = ", ".join(f"{name} was {was!r} and is {now!r}" for name, (was, now) in other.items())
-        raise ValueError(
-            f"This folder holds a run with other settings: {listed}. Give another folder by --run."
-        )

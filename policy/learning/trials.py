@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -68,9 +69,16 @@ def allowed_prices(log_price: NDArray, low: NDArray, high: NDArray) -> NDArray:
 
 
 def play_trials(
-    model: PolicyModel, rng: np.random.Generator, *, markets: int, logged: int, horizon: int, prior: Prior
+    model: PolicyModel,
+    rng: np.random.Generator,
+    *,
+    markets: int,
+    logged: int,
+    horizon: int,
+    prior: Prior,
+    choose: Callable[[Tensor, Tensor], Tensor] = masked_log_softmax,
 ) -> Trials:
-    """Let the policy's price head play, drawing every price from its distribution.
+    """Let the policy's price head play.
 
     Parameters
     ----------
@@ -80,6 +88,8 @@ def play_trials(
         Periods of the sellers' own pricing before the trial, L.
     horizon
         Periods that the policy prices, T.
+    choose
+        Log chances of the prices from logits and mask, shapes (B, G): the price head's own by default.
     """
     drawn = prior.sample(rng, markets, logged + horizon)
     simulator, rows = Simulator(drawn, rng), np.arange(markets)
@@ -95,7 +105,7 @@ def play_trials(
             reading = reader.read(observation)
             allowed = allowed_prices(reading.log_price, observation.price_low, observation.price_high)
             mask = torch.from_numpy(allowed)
-            log_chance = masked_log_softmax(reading.price_logits.float(), mask)
+            log_chance = choose(reading.price_logits.float(), mask)
             chance = log_chance.exp().double().numpy()
             action = (
                 chance.cumsum(axis=1) < rng.random((markets, 1)) * chance.sum(axis=1, keepdims=True)
@@ -126,3 +136,12 @@ def play_trials(
         rewards=torch.from_numpy(np.stack(rewards, axis=1)).float(),
         expected_rewards=torch.from_numpy(np.stack(means, axis=1)).float(),
     )
+
+
+def trial_lengths(
+    rng: np.random.Generator, *, horizons: tuple[int, int], longest_log: int
+) -> tuple[int, int]:
+    """Logged periods before a trial and periods of the trial: half of the trials are cold starts, and none
+    ends on a day that the policy could count on."""
+    logged = int(rng.integers(1, longest_log + 1)) if rng.random() < 0.5 else 0
+    return logged, int(rng.integers(horizons[0], horizons[1] + 1))
