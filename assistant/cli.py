@@ -11,7 +11,7 @@ from importlib import import_module
 PROGRAM = "pricing-assistant"
 
 PASSED_ON = {
-    "pretrain": ("policy.learning.pretrain", "train the base policy on simulated markets"),
+    "pretrain": ("policy.learning.command", "train the policy on simulated markets"),
     "evaluate": ("policy.evaluation.command", "run the published comparisons and write their tables"),
 }
 """Commands with a parser of their own: module with `main(argv)`, and what the command does."""

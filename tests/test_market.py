@@ -8,9 +8,11 @@ import gymnasium
 import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env
+from scipy.special import pdtrik
 
 from policy.evaluation.policies import best_known_price
 from policy.market import FAMILIES, LOGGING_POLICIES, LoggingPolicies, Prior, Simulator, simulate_log
+from policy.market.simulator import _poisson_count
 
 QUIET = Prior(
     stock_chance=0.0,
@@ -20,6 +22,10 @@ QUIET = Prior(
     walk_sd=(1e-5, 2e-5),
     season_sd=(0.0, 1e-6),
     trend=(0.0, 1e-6),
+    peak_chance=0.0,
+    holiday_chance=0.0,
+    regime_chance=0.0,
+    memory_chance=0.0,
 )
 """Markets whose demand stands still."""
 
@@ -136,3 +142,12 @@ def test_seed_shop_earns_most_at_fifty() -> None:
             total += float(reward)
         earned[price] = total
     assert earned == {40.0: 240_000.0, 50.0: 250_000.0, 60.0: 240_000.0}
+
+
+def test_large_counts_are_as_poisson_as_small_ones() -> None:
+    # Either side of the switch to the normal limit the quantiles agree to a unit in ten thousand.
+    u = np.linspace(0.001, 0.999, 201)
+    exact = np.ceil(pdtrik(u, 20_000.0))
+    assert np.abs(_poisson_count(u, np.full(201, 20_000.0)) - exact).max() <= 1
+    assert (np.diff(_poisson_count(u, np.full(201, 9_999.0))) >= 0).all()
+    assert np.isfinite(_poisson_count(u, np.full(201, 1e9))).all()

@@ -11,7 +11,7 @@ from scipy.special import log_ndtr, ndtri
 
 from policy.market import DemandCurves, Markets, Prior
 
-UNSEEN_FAMILIES = ("probit", "segments", "cliff", "hill")
+UNSEEN_FAMILIES = ("probit", "weibull_segments", "cliff", "hill")
 """Names of the unseen families; `UnseenCurves.family` holds indices into this tuple."""
 
 STEEPEST = 9.0
@@ -29,7 +29,7 @@ class UnseenCurves(DemandCurves):
 
     - probit: willingness to pay is log-normal, a sigmoid in log price: d = Phi(z - log(m) / s) / Phi(z),
       Phi(z) = `share`, s = phi(z) / (Phi(z) e)
-    - segments: two segments whose willingness to pay is Weibull, each with its own scale v and shape a, so
+    - Weibull segments: two segments whose willingness to pay is Weibull, each with its own scale v and shape a, so
       that one may be gone where the other hardly stirs: d = D(m^g) / D(1),
       D(x) = w exp(-(x / v_1)^a_1) + (1 - w) exp(-(x / v_2)^a_2), and g sets the elasticity at m = 1
     - cliff: constant elasticity, but a share `drop` of buyers leaves where the price reaches a round number
@@ -39,11 +39,11 @@ class UnseenCurves(DemandCurves):
     """
 
     weight: NDArray[np.float64]
-    """Segments only: weight w of the first segment, shape (B,)."""
+    """Weibull segments only: weight w of the first segment, shape (B,)."""
     scale: NDArray[np.float64]
-    """Segments only: v over the reference price, shape (B, 2)."""
+    """Weibull segments only: v over the reference price, shape (B, 2)."""
     shape: NDArray[np.float64]
-    """Segments only: a, the larger the more alike a segment's buyers, shape (B, 2)."""
+    """Weibull segments only: a, the larger the more alike a segment's buyers, shape (B, 2)."""
     cliff: NDArray[np.float64]
     """Cliff only: the round number over the reference price, shape (B,)."""
     drop: NDArray[np.float64]
@@ -55,7 +55,7 @@ class UnseenCurves(DemandCurves):
         family = self.family[:, None]
         log_d = self._hill(log_m, e)
         log_d = np.where(family == 0, self._probit(log_m, e), log_d)
-        log_d = np.where(family == 1, self._segments(log_m, e), log_d)
+        log_d = np.where(family == 1, self._weibull_segments(log_m, e), log_d)
         log_d = np.where(family == 2, self._cliff(log_m) - self._cliff(np.zeros((1, 1))) - e * log_m, log_d)
         return np.maximum(log_d + self.cross_elasticity[:, None] * np.log(competitor), _FLOOR)
 
@@ -68,7 +68,7 @@ class UnseenCurves(DemandCurves):
         mills = np.exp(-0.5 * z**2 - log_ndtr(z)) / np.sqrt(2 * np.pi)
         return log_ndtr(z - log_m * e / mills) - log_ndtr(z)
 
-    def _segments(self, log_m: NDArray, e: NDArray) -> NDArray:
+    def _weibull_segments(self, log_m: NDArray, e: NDArray) -> NDArray:
         log_v, a = np.log(self.scale), self.shape  # (B, 2)
         log_w = np.log(np.stack([self.weight, 1.0 - self.weight], axis=1))
         at_one = log_w - np.exp(-a * log_v)  # log of each segment's buyers at the reference price

@@ -7,12 +7,8 @@ must predict the market's best price as a distribution (Lee et al. 2023, arXiv 2
 
 from __future__ import annotations
 
-import argparse
-import csv
-import json
 import math
-import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -21,7 +17,8 @@ from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from policy.learning.batches import Batch, PretrainingBatches
-from policy.learning.calibrate import store_calibration
+from policy.learning.checkpoints import Checkpoint
+from policy.learning.runlog import RunLog
 from policy.model.adapters import add_lora, merged
 from policy.model.likelihood import log_mixture, log_negative_binomial
 from policy.model.transformer import GRID, PolicyConfig, PolicyModel, curve_at
@@ -47,6 +44,8 @@ class PretrainSettings:
     fast: bool = False
     """Compile the network and multiply in bfloat16: about 1.5 times the speed after a minute of compiling,
     which needs a C++ compiler."""
+    start_from: str | None = None
+    """Folder of a model of ours to train further; fresh weights if None."""
     backbone: str | None = None
     """Folder or hub name of a pretrained decoder to adapt by LoRA; our own small decoder if None."""
 
@@ -55,7 +54,7 @@ def losses(model: PolicyModel, batch: Batch) -> tuple[Tensor, Tensor]:
     """Mean negative log-likelihood of the draws, and cross-entropy of the best price, per position."""
     out = model(batch.features, batch.padding)
     log_curves = curve_at(out.log_curves, batch.log_multiplier)  # (B, T, K, J)
-    log_mean = (log_curves + batch.log_units[:, :, None, None]).clamp(-12.0, 16.0)
+    log_mean = (log_curves + batch.log_units[:, :, None, None]).clamp(-12.0, 19.0)
     log_p = log_negative_binomial(
         batch.units[:, :, None, :], log_mean, out.log_dispersion[..., None]
     )  # (B, T, K, J)
@@ -79,30 +78,28 @@ def learning_rate(step: int, settings: PretrainSettings) -> float:
     return settings.learning_rate * min(1.0, (step + 1) / settings.warmup) * (1 - 0.99 * fall)
 
 
-def pretrain(settings: PretrainSettings, run: Path, *, threads: int | None = None) -> PolicyModel:
+def pretrain(settings: PretrainSettings, run: Path) -> PolicyModel:
     """Train, or go on where the run in this folder stopped; returns the trained model.
 
-    The folder holds `checkpoint.pt` (weights, optimiser, step), `losses.csv` and, at the end, the model
+    The folder holds `checkpoint.pt` (weights, optimiser, step), `log.csv` and, at the end, the model
     as Hugging Face saves it.
     """
-    if threads:
-        torch.set_num_threads(threads)
     run.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(settings.seed)
     model = PolicyModel(PolicyConfig())
+    if settings.start_from:
+        model = PolicyModel.from_pretrained(settings.start_from, dtype=torch.float32)
     if settings.backbone:
         model = add_lora(PolicyModel.on_backbone(settings.backbone), train_heads=True)
     trained = [p for p in model.parameters() if p.requires_grad]
     optimiser = torch.optim.AdamW(trained, lr=settings.learning_rate, betas=(0.9, 0.98), weight_decay=0.01)
-    checkpoint, first = run / "checkpoint.pt", 0
-    if checkpoint.exists():
-        state = torch.load(checkpoint, weights_only=True)
-        _check_same_run(state["settings"], settings)
+    checkpoint, first = Checkpoint(run, settings, may_change=("steps", "fast")), 0
+    if state := checkpoint.load():
         torch.set_rng_state(state["random"])
         model.load_state_dict(state["model"])
         optimiser.load_state_dict(state["optimiser"])
         first = state["step"]
-    _forget_after(run / "losses.csv", first)
+    log = RunLog(run, resumed_at=first)
     batches = PretrainingBatches(
         seed=settings.seed, size=settings.batch_size, steps=settings.steps, periods=settings.periods
     )
@@ -130,109 +127,15 @@ def pretrain(settings: PretrainSettings, run: Path, *, threads: int | None = Non
             means = [sum(column) / len(recent) for column in zip(*recent, strict=True)]
             recent.clear()
             progress.set_postfix(nll=f"{means[0]:.4f}", price=f"{means[1]:.4f}")
-            _log(run / "losses.csv", step + 1, means)
+            log.write(step + 1, {"demand_nll": means[0], "price_cross_entropy": means[1]})
         if (step + 1) % CHECKPOINT_EVERY == 0 or step + 1 == settings.steps:
-            _save(checkpoint, model, optimiser, step + 1, settings)
+            checkpoint.save(
+                {
+                    "model": model.state_dict(),
+                    "optimiser": optimiser.state_dict(),
+                    "step": step + 1,
+                    "random": torch.get_rng_state(),  # dropout of language-pretrained backbones draws from it
+                }
+            )
     model.__dict__.pop("forward", None)  # what is returned and saved is the plain network
     return merged(model).eval()
-
-
-def _log(path: Path, step: int, means: list[float]) -> None:
-    new = not path.exists()
-    with path.open("a", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        if new:
-            writer.writerow(["step", "demand_nll", "price_cross_entropy"])
-        writer.writerow([step, *(f"{m:.5f}" for m in means)])
-
-
-def _forget_after(path: Path, step: int) -> None:
-    """Drop lines that a stopped run logged after its last checkpoint; they will be logged again."""
-    if path.exists():
-        head, *lines = path.read_text().splitlines()
-        kept = [line for line in lines if int(line.split(",")[0]) <= step]
-        path.write_text("\n".join([head, *kept]) + "\n")
-
-
-def _save(
-    path: Path,
-    model: torch.nn.Module,
-    optimiser: torch.optim.Optimizer,
-    step: int,
-    settings: PretrainSettings,
-) -> None:
-    """Write beside and rename, so that a killed run never leaves half a checkpoint."""
-    state = {
-        "model": model.state_dict(),
-        "optimiser": optimiser.state_dict(),
-        "step": step,
-        "random": torch.get_rng_state(),  # dropout of language-pretrained backbones draws from it
-        "settings": asdict(settings),
-    }
-    draft = path.with_suffix(".tmp")
-    torch.save(state, draft)
-    draft.replace(path)
-
-
-def _check_same_run(saved: dict[str, object], settings: PretrainSettings) -> None:
-    """A run goes on as it began; only its length and speed may be chosen anew."""
-    other = {
-        name: (saved[name], value)
-        for name, value in asdict(settings).items()
-        if name not in ("steps", "fast") and saved[name] != value
-    }
-    if other:
-        listed = ", ".join(f"{name} was {was!r} and is {now!r}" for name, (was, now) in other.items())
-        raise ValueError(
-            f"This folder holds a run with other settings: {listed}. Give another folder by --run."
-        )
-
-
-def main(argv: list[str] | None = None) -> int:
-    """Command `pricing-assistant pretrain`."""
-    defaults = PretrainSettings()
-    parser = argparse.ArgumentParser(
-        prog="pricing-assistant pretrain",
-        description="Pretrain the policy on simulated markets. Stop with Ctrl-C; the same command goes on.",
-        epilog="example: pricing-assistant pretrain --run runs/base --steps 7000",
-    )
-    parser.add_argument(
-        "--run", type=Path, required=True, help="folder of the run: checkpoint, losses, model"
-    )
-    parser.add_argument("--steps", type=int, default=defaults.steps, help="default %(default)s")
-    parser.add_argument("--batch-size", type=int, default=defaults.batch_size, help="default %(default)s")
-    parser.add_argument(
-        "--learning-rate", type=float, default=defaults.learning_rate, help="default %(default)s"
-    )
-    parser.add_argument("--seed", type=int, default=defaults.seed, help="default %(default)s")
-    parser.add_argument(
-        "--fast", action="store_true", help="compile and use bfloat16; for runs of more than ten minutes"
-    )
-    parser.add_argument("--threads", type=int, help="CPU threads; default: all")
-    parser.add_argument(
-        "--backbone", help="folder or hub name of a Hugging Face decoder (GPT-2, Qwen3, ...) to adapt by LoRA"
-    )
-    args = parser.parse_args(argv)
-    settings = PretrainSettings(
-        steps=args.steps,
-        batch_size=args.batch_size,
-        learning_rate=args.learning_rate,
-        seed=args.seed,
-        fast=args.fast,
-        backbone=args.backbone,
-    )
-    began = time.time()
-    try:
-        model = pretrain(settings, args.run, threads=args.threads)
-    except KeyboardInterrupt:
-        kept = (args.run / "checkpoint.pt").exists()
-        print(
-            "\nStopped; the same command "
-            + ("goes on." if kept else "begins again: no checkpoint was due yet.")
-        )
-        return 130
-    store_calibration(model, seed=settings.seed)
-    model.save_pretrained(args.run / "model")
-    (args.run / "settings.json").write_text(json.dumps(asdict(settings), indent=1) + "\n")
-    print(f"Saved {args.run / 'model'} after {time.time() - began:.0f} s.")
-    return 0

@@ -44,7 +44,9 @@ class LoggingPolicies:
         self.kind = rng.choice(len(LOGGING_POLICIES), n, p=np.array(chances) / sum(chances))
         self._markets = markets
         self._rng = rng
-        self._base = markets.reference_price * np.exp(rng.normal(0.0, 0.08, n))
+        # Some sellers are far from where the market's usual price is.
+        off = np.where(rng.random(n) < 0.08, rng.uniform(-0.6, 0.6, n), rng.normal(0.0, 0.08, n))
+        self._base = markets.reference_price * np.exp(off)
         self._price = self._base.copy()
         self._margin = self._base / markets.unit_cost[:, 0]
         self._depth = rng.uniform(0.05, 0.5, n)

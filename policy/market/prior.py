@@ -8,9 +8,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from policy.market.demand import FAMILIES, DemandCurves
-
-PERIODS_PER_YEAR = np.array([365.25, 365.25 / 7.0, 12.0])
-"""Periods in a year for day, week, month: the index is `Markets.period`."""
+from policy.market.paths import (
+    PERIODS_PER_YEAR,
+    autoregressive,
+    chosen,
+    competitor_prices,
+    holidays,
+    log_uniform,
+    regimes,
+    seasons,
+    steps,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +35,18 @@ class Markets:
     """Log of mean units per period at the reference price without promotion, shape (B, T)."""
     shock: NDArray[np.float64]
     """The autocorrelated part of `log_level` that an endogenous seller can feel, shape (B, T)."""
+    sensitivity: NDArray[np.float64]
+    """Factor on the elasticity, 1 until a regime changes, shape (B, T)."""
+    reference_effect: NDArray[np.float64]
+    """Extra elasticity to the price over its remembered level: a price that has stood for long is taken for
+    granted. 0 where buyers do not remember, shape (B,)."""
+    reference_memory: NDArray[np.float64]
+    """Decay per period of the remembered log price, in [0, 1), shape (B,)."""
+    pantry_effect: NDArray[np.float64]
+    """Fall of log units per unit of log lift that promotions and price cuts of the past have stored up at
+    the buyers'. 0 where nobody stocks up, shape (B,)."""
+    pantry_memory: NDArray[np.float64]
+    """Decay per period of what is stored up, in [0, 1), shape (B,)."""
     unit_cost: NDArray[np.float64]
     """Currency per unit, shape (B, T)."""
     competitor: NDArray[np.float64]
@@ -85,9 +105,9 @@ class Markets:
 
         Returns
         -------
-        Log of mean units, before count noise and stock, shape (B, P).
+        Log of mean units, before count noise, stock and what buyers remember, shape (B, P).
         """
-        m = prices / self.reference_price[:, None]
+        m = (prices / self.reference_price[:, None]) ** self.sensitivity[:, t, None]
         level = self.log_level[:, t] + self.promo_lift * promo + np.log1p(-self.zero_chance)
         return level[:, None] + self.demand.log_demand(m, competitor[:, None])
 
@@ -109,22 +129,34 @@ class Prior:
     log_units: tuple[float, float] = (3.3, 1.7)
     """Normal; log of units per period at the reference price. One market in six is drawn from
     `large_log_units` instead, so that chain-level volumes are known too."""
-    large_log_units: tuple[float, float] = (0.0, 11.5)
+    large_log_units: tuple[float, float] = (0.0, 13.5)
     cost_ratio: tuple[float, float] = (0.2, 0.9)
     """Unit cost over reference price, uniform."""
     price_range: tuple[float, float] = (0.5, 2.0)
     """Lowest and highest allowed price over the reference price."""
-    shock_sd: tuple[float, float] = (0.02, 0.45)
+    steep_chance: float = 0.06
+    """Share, among products with demand of a bounded family, whose elasticity is 9 to 30 in size:
+    their usual price is close to the highest at which anything is sold."""
+    shock_sd: tuple[float, float] = (0.02, 0.6)
     """Stationary standard deviation of the autocorrelated shock, log-uniform."""
     season_sd: tuple[float, float] = (0.0, 0.22)
     """Normal; amplitude of each annual harmonic."""
+    peak_chance: float = 0.3
+    """Share of products with a peak before the turn of the year."""
+    holiday_chance: float = 0.25
+    """Share of products with short yearly events."""
+    regime_chance: float = 0.12
+    """Share of products whose level changes for good at some period; as many see their elasticity change."""
+    memory_chance: float = 0.12
+    """Share of products whose buyers judge a price against those they remember (Mazumdar, Raj and Sinha
+    2005); as many have buyers who stock up when it is cheap (van Heerde, Leeflang and Wittink 2000)."""
     trend: tuple[float, float] = (0.0, 0.25)
     """Normal; log change of the level per year."""
-    walk_sd: tuple[float, float] = (0.002, 0.06)
+    walk_sd: tuple[float, float] = (0.002, 0.1)
     """Random walk of the log level per period, log-uniform."""
-    promo_lift: tuple[float, float] = (0.3, 0.3)
+    promo_lift: tuple[float, float] = (0.35, 0.45)
     """Normal; log lift of a promotion apart from its price."""
-    dispersion: tuple[float, float] = (0.003, 0.6)
+    dispersion: tuple[float, float] = (0.003, 1.5)
     """Log-uniform."""
     competitor_chance: float = 0.4
     stock_chance: float = 0.25
@@ -140,17 +172,15 @@ class Prior:
         start_day = rng.integers(10_000, 22_000, size=n)
         has_competitor = rng.random(n) < self.competitor_chance
         demand = self._demand(rng, n, has_competitor)
-        shock = _autoregressive(
-            rng, n, horizon, rho=rng.uniform(0.0, 0.92, n), sd=_log_uniform(rng, self.shock_sd, n)
+        shock = autoregressive(
+            rng, n, horizon, rho=rng.uniform(0.0, 0.97, n), sd=log_uniform(rng, self.shock_sd, n)
         )
         level = self._level(rng, n, horizon, period, start_day)
-        reference_price = _log_uniform(rng, (1.5, 400.0), n)
+        reference_price = log_uniform(rng, (1.5, 400.0), n)
         mean_level = np.exp(level.mean(axis=1))
         limited = rng.random(n) < self.stock_chance
         intermittent = rng.random(n) < self.intermittent_chance
-        competitor = _autoregressive(
-            rng, n, horizon, rho=rng.uniform(0.6, 0.97, n), sd=rng.uniform(0.02, 0.15, n)
-        )
+        competitor = competitor_prices(rng, n, horizon)
         traffic_share = rng.uniform(0.0, 1.0, (n, 1))
         log_level = level + shock
         return Markets(
@@ -160,17 +190,22 @@ class Prior:
             price_high=reference_price * self.price_range[1],
             log_level=log_level,
             shock=shock,
+            sensitivity=np.exp(regimes(rng, n, horizon, chance=self.regime_chance, sd=0.3)),
+            reference_effect=chosen(rng, self.memory_chance, rng.uniform(0.2, 2.0, n)),
+            reference_memory=rng.uniform(0.4, 0.95, n),
+            pantry_effect=chosen(rng, self.memory_chance, rng.uniform(0.1, 0.6, n)),
+            pantry_memory=rng.uniform(0.2, 0.8, n),
             unit_cost=reference_price[:, None]
             * rng.uniform(*self.cost_ratio, (n, 1))
-            * _steps(rng, n, horizon, chance=0.4, sd=0.08),
-            competitor=np.where(has_competitor[:, None], np.exp(competitor), 1.0),
+            * steps(rng, n, horizon, chance=0.4, sd=0.08),
+            competitor=np.where(has_competitor[:, None], competitor, 1.0),
             competitor_price=np.where(
                 has_competitor, reference_price * np.exp(rng.normal(0.0, 0.15, n)), np.nan
             ),
             following=np.where(has_competitor & (rng.random(n) < 0.3), rng.uniform(0.3, 1.0, n), 0.0),
             promo_lift=np.maximum(rng.normal(*self.promo_lift, n), -0.1),
             views=np.exp(traffic_share * log_level + 0.1 * rng.normal(size=(n, horizon)) + 4.0),
-            dispersion=_log_uniform(rng, self.dispersion, n),
+            dispersion=log_uniform(rng, self.dispersion, n),
             zero_chance=np.where(intermittent, rng.uniform(0.05, 0.5, n), 0.0),
             order_up_to=np.where(limited, np.ceil(mean_level * rng.uniform(2.0, 15.0, n)), np.inf),
             replenish_chance=rng.uniform(0.08, 0.6, n),
@@ -180,58 +215,36 @@ class Prior:
 
     def _demand(self, rng: np.random.Generator, n: int, has_competitor: NDArray) -> DemandCurves:
         allowed = np.array([FAMILIES.index(f) for f in self.families])
-        elasticity = np.clip(np.exp(rng.normal(*self.log_elasticity, n)), 0.15, 9.0)
+        usual = np.clip(np.exp(rng.normal(*self.log_elasticity, n)), 0.15, 9.0)
+        family = rng.choice(allowed, n)
+        bounded = np.isin(family, [FAMILIES.index(f) for f in ("linear", "logit", "segments")])
+        steep = bounded & (rng.random(n) < self.steep_chance)
+        elasticity = np.where(steep, log_uniform(rng, (9.0, 30.0), n), usual)
         share = rng.uniform(0.03, 0.6, n)
         return DemandCurves(
-            family=rng.choice(allowed, n),
+            family=family,
             elasticity=elasticity,
-            cross_elasticity=np.where(has_competitor, elasticity * rng.uniform(0.0, 0.7, n), 0.0),
+            cross_elasticity=np.where(has_competitor, usual * rng.uniform(0.0, 0.7, n), 0.0),
             share=share,
             competitor_share=np.where(has_competitor, (0.95 - share) * rng.uniform(0.1, 0.9, n), 1e-6),
             kink=rng.uniform(1.0, 2.5, n),
+            second_share=rng.uniform(0.4, 0.98, n),
+            first_weight=rng.uniform(0.1, 0.9, n),
         )
 
     def _level(
         self, rng: np.random.Generator, n: int, horizon: int, period: NDArray, start_day: NDArray
     ) -> NDArray:
-        """Base, trend, random walk, seasons and year-end peak: log units, shape (n, horizon)."""
+        """Base, trend, random walk, regime, seasons, holidays and weekdays: log units, shape (n, horizon)."""
         large = rng.random(n) < 1 / 6
         base = np.where(large, rng.uniform(*self.large_log_units, n), rng.normal(*self.log_units, n))
         years = np.arange(horizon) / PERIODS_PER_YEAR[period][:, None]
-        phase = 2 * np.pi * (start_day[:, None] / 365.25 + years)
-        level = np.clip(base, -1.0, 12.0)[:, None] + rng.normal(*self.trend, (n, 1)) * years
-        level += np.cumsum(
-            _log_uniform(rng, self.walk_sd, n)[:, None] * rng.normal(size=(n, horizon)), axis=1
-        )
-        for harmonic, damping in ((1, 1.0), (2, 0.5)):
-            amplitude = rng.normal(*self.season_sd, (n, 1)) * damping
-            level += amplitude * np.sin(harmonic * phase + rng.uniform(0, 2 * np.pi, (n, 1)))
-        # A peak in the weeks before the turn of the year, as retail has; width one to five weeks.
-        peak = np.where(rng.random((n, 1)) < 0.3, rng.uniform(0.1, 0.9, (n, 1)), 0.0)
-        to_year_end = (phase / (2 * np.pi) + 10 / 365.25) % 1.0 - 0.94
-        level += peak * np.exp(-0.5 * (to_year_end * 52 / rng.uniform(1.0, 5.0, (n, 1))) ** 2)
+        level = np.clip(base, -2.5, 13.5)[:, None] + rng.normal(*self.trend, (n, 1)) * years
+        level += np.cumsum(log_uniform(rng, self.walk_sd, n)[:, None] * rng.normal(size=(n, horizon)), axis=1)
+        level += regimes(rng, n, horizon, chance=self.regime_chance, sd=0.5)
+        phase = start_day[:, None] / 365.25 + years
+        level += seasons(rng, phase, harmonic_sd=self.season_sd, peak_chance=self.peak_chance)
+        level += holidays(rng, phase, chance=self.holiday_chance)
         weekday = rng.normal(0.0, 1.0, (n, 7)) * rng.uniform(0.0, 0.5, (n, 1))
         day = (start_day[:, None] + np.arange(horizon)) % 7
         return level + np.where((period == 0)[:, None], np.take_along_axis(weekday, day, axis=1), 0.0)
-
-
-def _log_uniform(rng: np.random.Generator, bounds: tuple[float, float], n: int) -> NDArray:
-    return np.exp(rng.uniform(np.log(bounds[0]), np.log(bounds[1]), n))
-
-
-def _autoregressive(rng: np.random.Generator, n: int, horizon: int, *, rho: NDArray, sd: NDArray) -> NDArray:
-    """Stationary AR(1) paths with standard deviation `sd`, shape (n, horizon)."""
-    noise = rng.normal(size=(n, horizon)) * (sd * np.sqrt(1 - rho**2))[:, None]
-    path = np.empty((n, horizon))
-    state = rng.normal(size=n) * sd
-    for t in range(horizon):
-        state = rho * state + noise[:, t]
-        path[:, t] = state
-    return path
-
-
-def _steps(rng: np.random.Generator, n: int, horizon: int, *, chance: float, sd: float) -> NDArray:
-    """Factors that start at 1 and, in a share `chance` of rows, change a few times, shape (n, horizon)."""
-    jumps = (rng.random((n, horizon)) < 3.0 / max(horizon, 12)) & (rng.random((n, 1)) < chance)
-    jumps[:, 0] = False
-    return np.clip(np.exp(np.cumsum(jumps * rng.normal(0.02, sd, (n, horizon)), axis=1)), 0.6, 1.6)

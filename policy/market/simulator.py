@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import gammaincinv, pdtrik
+from scipy.special import gammaincinv, ndtri, pdtrik
 
 from policy.market.prior import Markets
 
@@ -77,6 +77,8 @@ class Simulator:
         self._days = markets.days()
         self._stock = markets.order_up_to.copy()
         self._last_price = markets.reference_price.copy()
+        self._remembered = np.zeros(b)  # log price over reference price that buyers have in mind
+        self._pantry = np.zeros(b)  # log lift that buyers have stored up
 
     def set_promo(self, promo: NDArray) -> None:
         """Set the promotion of the coming period, shape (B,)."""
@@ -109,7 +111,10 @@ class Simulator:
 
     def log_mean_units(self, prices: NDArray) -> NDArray:
         """Log of mean demand in the coming period at candidate prices (B, P), shape (B, P)."""
-        return self.markets.log_mean_units(self.t, prices, self.competitor, self._promo[:, self.t])
+        m = self.markets
+        now = m.log_mean_units(self.t, prices, self.competitor, self._promo[:, self.t])
+        surprise = np.log(prices / m.reference_price[:, None]) - self._remembered[:, None]
+        return now - m.reference_effect[:, None] * surprise - (m.pantry_effect * self._pantry)[:, None]
 
     def expected_profit(self, prices: NDArray) -> NDArray:
         """Expected profit of the coming period at candidate prices (B, P): currency, shape (B, P)."""
@@ -129,11 +134,18 @@ class Simulator:
         if prices.shape != (len(m),) or not np.all(prices > 0):
             raise ValueError(f"`prices` must be {len(m)} positive numbers, got shape {prices.shape}.")
         expected = self.expected_profit(prices[:, None])[:, 0]
-        mean = np.exp(self.log_mean_units(prices[:, None])[:, 0]) / (1 - m.zero_chance)
-        count = np.maximum(np.ceil(pdtrik(self._poisson_u[:, t], mean * self._rate[:, t])), 0.0)
+        log_mean = self.log_mean_units(prices[:, None])[:, 0]
+        mean = np.exp(log_mean) / (1 - m.zero_chance)
+        count = _poisson_count(self._poisson_u[:, t], mean * self._rate[:, t])
         demand = np.where(self._zero[:, t], 0.0, count)
         units = np.minimum(demand, self._stock)
         self._stock = self._stock - units
+        lift = (
+            log_mean - m.log_level[:, t] - np.log1p(-m.zero_chance)
+        )  # over the usual, of price and promotion
+        self._pantry = m.pantry_memory * (self._pantry + np.clip(lift, 0.0, 2.0))
+        relative = np.log(prices / m.reference_price)
+        self._remembered = relative + m.reference_memory * (self._remembered - relative)
         self._last_price = prices
         self.t += 1
         if self.t < m.horizon:
@@ -146,3 +158,12 @@ class Simulator:
             profit=(prices - m.unit_cost[:, t]) * units,
             expected_profit=expected,
         )
+
+
+def _poisson_count(u: NDArray, mean: NDArray) -> NDArray:
+    """Quantile of the Poisson distribution at `u`, shape as given. From 10,000 on by its normal limit with
+    one Cornish-Fisher term, where SciPy's root search may fail."""
+    many = mean > 1e4
+    z = ndtri(u)
+    limit = np.round(mean + z * np.sqrt(mean) + (z**2 - 1.0) / 6.0)
+    return np.where(many, limit, np.maximum(np.ceil(pdtrik(u, np.where(many, 1.0, mean))), 0.0))

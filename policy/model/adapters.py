@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, cast
 
+import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from torch import nn
 
@@ -53,3 +54,15 @@ def merged(model: PolicyModel) -> PolicyModel:
     """The plain network with its adapter's updates added into the weights."""
     network: Any = model
     return cast(PolicyModel, network.merge_and_unload()) if isinstance(network, PeftModel) else model
+
+
+def adapted_base(base: PolicyModel, *, rank: int, seed: int) -> tuple[Any, PolicyModel]:
+    """A base with a fresh adapter: as peft wraps it, which saves the adapter, and the network inside."""
+    torch.manual_seed(seed)
+    wrapped: Any = add_lora(base, rank=rank, alpha=2 * rank)
+    return wrapped, cast(PolicyModel, wrapped.base_model.model)
+
+
+def adapter_state(network: PolicyModel) -> dict[str, torch.Tensor]:
+    """The trained low-rank weights alone."""
+    return {name: value for name, value in network.state_dict().items() if "lora_" in name}

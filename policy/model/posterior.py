@@ -61,7 +61,7 @@ class Posterior:
         index = np.broadcast_to(left[:, None, :], (*self.weights.shape, prices.shape[1]))
         low = np.take_along_axis(self.log_units, index, axis=2)
         high = np.take_along_axis(self.log_units, index + 1, axis=2)
-        return np.exp(np.clip(low + fraction * (high - low), -14.0, 18.0))
+        return np.exp(np.clip(low + fraction * (high - low), -14.0, 19.0))
 
     def mean_units(self, prices: NDArray) -> NDArray:
         """Posterior mean units at prices (N, P), shape (N, P)."""

@@ -18,10 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import lfilter
 
-from policy.market.prior import PERIODS_PER_YEAR
+from policy.market.paths import PERIODS_PER_YEAR
 from policy.market.trajectory import Trajectory
 
-FEATURES = 58
+FEATURES = 65
 """Width of a token."""
 
 FAST, MIDDLE, SLOW = 0.7, 0.92, 0.985
@@ -152,6 +152,8 @@ def tokenise(history: Trajectory, *, start_price: NDArray, hidden: NDArray | Non
         ahead(np.ones_like(p), season_known),
         ahead(np.clip(weekday, -3, 3), weekday_known),
         ahead(np.ones_like(p), weekday_known),
+        # How price and units went together, by other estimates than the ridge regression's.
+        *_second_opinions(p, y, known, stats),
     ]
     first = np.where(present.any(axis=1), present.argmax(axis=1), horizon)
     return Tokens(
@@ -236,6 +238,34 @@ def _running(p: NDArray, y: NDArray, promo: NDArray, known: NDArray) -> dict[str
     # Half of the recent residual, as a forecaster carries it on.
     out["y_expected"] = my + slope * (out["p_fast"] - mp)
     return out
+
+
+def _second_opinions(p: NDArray, y: NDArray, known: NDArray, s: dict[str, NDArray]) -> list[NDArray]:
+    """Features by which to judge the ridge regression, shape (B, T + 1) each.
+
+    The regression once more with little shrinkage, and with a short memory; the regression of changes on
+    changes, which a drifting level does not mislead; and the answer of price to the units sold *before*,
+    which betrays a seller who prices by demand and so a regression not to be believed.
+    """
+    w = known.astype(float)
+    out: list[NDArray] = []
+    for memory, decay, ridge in (("slow", SLOW, 0.05), ("middle", MIDDLE, 0.2)):
+        n, mp, my = s[f"n_{memory}"], s[f"p_{memory}"], s[f"y_{memory}"]
+        pp = np.maximum(_decay(w * p * p, decay) - n * mp * mp, 0.0)
+        py = _decay(w * p * y, decay) - n * mp * my
+        out += [(py + ridge * PRIOR_ELASTICITY) / (pp + ridge), np.log(pp + 0.01)]
+    both = np.zeros_like(w)
+    both[:, 1:] = w[:, 1:] * w[:, :-1]
+    dp, dy = np.diff(p, axis=1, prepend=0.0) * both, np.diff(y, axis=1, prepend=0.0) * both
+    squares = _decay(dp * dp, SLOW)
+    out += [(_decay(dp * dy, SLOW) + 0.1 * PRIOR_ELASTICITY) / (squares + 0.1), np.log(squares + 0.01)]
+    before = np.concatenate([np.zeros((len(y), 1)), y[:, :-1]], axis=1) * both
+    centre_p, centre_y = s["p_slow"][:, :-1], s["y_slow"][:, :-1]
+    lagged = _decay(both * (p - centre_p) * (before - centre_y), SLOW)
+    spread = _decay(both * (before - centre_y) ** 2, SLOW)
+    out.append(lagged / (spread + 0.1))
+    scales = (1 / 3, 1.0, 1 / 3, 1.0, 1 / 3, 1.0, 3.0)
+    return [np.clip(scale * path, -4.0, 4.0) for scale, path in zip(scales, out, strict=True)]
 
 
 def _hold(path: NDArray, known: NDArray) -> NDArray:

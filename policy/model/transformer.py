@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import softplus
-from transformers import AutoConfig, AutoModel, PreTrainedConfig, PreTrainedModel
+from transformers import AutoConfig, AutoModel, Cache, PreTrainedConfig, PreTrainedModel
 
 from policy.model.tokens import FEATURES
 
@@ -119,7 +119,9 @@ class PolicyModel(PreTrainedModel):
         bias[:, -1] = -1.6
         self.demand_head.weight.mul_(0.5)
 
-    def forward(self, features: Tensor, padding: Tensor | None = None) -> PolicyOutput:
+    def forward(
+        self, features: Tensor, padding: Tensor | None = None, cache: Cache | None = None
+    ) -> PolicyOutput:
         """
         Parameters
         ----------
@@ -128,16 +130,29 @@ class PolicyModel(PreTrainedModel):
         padding
             True at positions before a product's first period, shape (B, T). Histories are aligned at the
             end, so padding is on the left.
+        cache
+            Keys and values of the positions before these, extended in place: a history that grows is read
+            token by token. Goes with no padding.
         """
+        return self.answer(self.hidden_states(features, padding, cache))
+
+    def hidden_states(
+        self, features: Tensor, padding: Tensor | None = None, cache: Cache | None = None
+    ) -> Tensor:
+        """Last hidden states of the decoder, shape (B, T, D); arguments as of `forward`."""
         x = self.encoder_out(nn.functional.silu(self.encoder_in(features)))  # (B, T, D)
         mask, position = None, None
         if padding is not None:
             mask = (~padding).long()
             position = (mask.cumsum(dim=1) - 1).clamp(min=0)
-        hidden = self.backbone(
-            inputs_embeds=x, attention_mask=mask, position_ids=position, use_cache=False
+        hidden: Tensor = self.backbone(
+            inputs_embeds=x,
+            attention_mask=mask,
+            position_ids=position,
+            past_key_values=cache,
+            use_cache=cache is not None,
         ).last_hidden_state  # (B, T, D)
-        return self.answer(hidden)
+        return hidden
 
     def answer(self, hidden: Tensor) -> PolicyOutput:
         """Read the heads off hidden states of shape (B, T, D)."""

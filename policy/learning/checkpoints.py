@@ -1,0 +1,55 @@
+"""Checkpoints: a stopped run goes on where it was, and only as the run that it was."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """The file `checkpoint.pt` of a run, with the settings that it belongs to."""
+
+    run: Path
+    settings: Any
+    """A frozen dataclass."""
+    may_change: tuple[str, ...]
+    """Settings that a run may be continued with other values of: its length, its speed."""
+
+    @property
+    def path(self) -> Path:
+        return self.run / "checkpoint.pt"
+
+    def load(self) -> dict[str, Any] | None:
+        """What was saved last; None for a new run.
+
+        Raises
+        ------
+        ValueError
+            The folder holds a run with other settings.
+        """
+        if not self.path.exists():
+            return None
+        state: dict[str, Any] = torch.load(self.path, weights_only=True)
+        saved = {k: tuple(v) if isinstance(v, list) else v for k, v in state["settings"].items()}
+        now = asdict(self.settings)
+        other = [
+            f"{name} was {saved.get(name)!r} and is {value!r}"
+            for name, value in now.items()
+            if name not in self.may_change and saved.get(name) != value
+        ]
+        if other:
+            raise ValueError(
+                f"This folder holds a run with other settings: {', '.join(other)}. "
+                "Give another folder by --run."
+            )
+        return state
+
+    def save(self, state: dict[str, Any]) -> None:
+        """Write beside and rename, so that a killed run never leaves half a checkpoint."""
+        draft = self.path.with_suffix(".tmp")
+        torch.save({**state, "settings": asdict(self.settings)}, draft)
+        draft.replace(self.path)

@@ -1,0 +1,136 @@
+"""Command `pricing-assistant pretrain`: train the policy, by likelihood or by reinforcement."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+ALGORITHMS = {
+    "dpt": "supervised: demand likelihood and the best price's distribution (decision pretraining)",
+    "ppo": "reinforcement on whole trials, a LoRA adapter on a pretrained base",
+    "a3c": "the same by asynchronous workers",
+    "dqn": "the same by in-context Q-learning",
+}
+
+_EPILOG = """examples:
+  pricing-assistant pretrain --run runs/base --steps 7000
+  pricing-assistant pretrain --algorithm ppo --run runs/ppo --start-from runs/base/model"""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Parse, train or go on, and say where the result lies."""
+    listed = "; ".join(f"{name}: {told}" for name, told in ALGORITHMS.items())
+    parser = argparse.ArgumentParser(
+        prog="pricing-assistant pretrain",
+        description="Train the policy on simulated markets. Stop with Ctrl-C; the same command goes on.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--run", type=Path, required=True, help="folder of the run: checkpoint, log, result")
+    parser.add_argument(
+        "--algorithm", choices=list(ALGORITHMS), default="dpt", help=f"{listed} (default dpt)"
+    )
+    parser.add_argument(
+        "--steps",
+        type=int,
+        help="steps of dpt (default 7000), iterations of ppo and dqn (300), updates of a3c (1500)",
+    )
+    parser.add_argument(
+        "--batch-size",
+        type=int,
+        help="histories a step of dpt (64), trials a step of ppo (128), dqn (64), a3c (32)",
+    )
+    parser.add_argument("--learning-rate", type=float, help="default: dpt 1.5e-3, the others 3e-4")
+    parser.add_argument("--seed", type=int, default=1, help="default %(default)s")
+    parser.add_argument("--threads", type=int, help="CPU threads; default: all")
+    parser.add_argument(
+        "--start-from",
+        help="folder of a model of ours to train further; where omitted, dpt starts afresh and the others"
+        " from the embedded base",
+    )
+    parser.add_argument(
+        "--backbone",
+        help="dpt: folder or hub name of a Hugging Face decoder (GPT-2, Qwen3, ...) to adapt by LoRA",
+    )
+    parser.add_argument(
+        "--fast", action="store_true", help="dpt: compile and use bfloat16; for runs over ten minutes"
+    )
+    args = parser.parse_args(argv)
+    if args.algorithm != "dpt" and (args.backbone or args.fast):
+        parser.error("--backbone and --fast go with --algorithm dpt.")
+    if args.backbone and args.start_from:
+        parser.error(
+            "--backbone begins with fresh heads and --start-from with trained ones: give one of them."
+        )
+    import torch
+
+    from policy.learning.runlog import WITHOUT_TENSORBOARD, has_tensorboard
+
+    if args.threads:
+        torch.set_num_threads(args.threads)
+    if not has_tensorboard():
+        print(WITHOUT_TENSORBOARD.format(csv=args.run / "log.csv"))
+    began = time.time()
+    try:
+        result = _supervised(args) if args.algorithm == "dpt" else _reinforced(args)
+    except KeyboardInterrupt:
+        kept = (args.run / "checkpoint.pt").exists()
+        print(
+            "\nStopped; the same command "
+            + ("goes on." if kept else "begins again: no checkpoint was due yet.")
+        )
+        return 130
+    print(f"Saved {result} after {time.time() - began:.0f} s.")
+    return 0
+
+
+def _given(args: argparse.Namespace, **names: str) -> dict[str, object]:
+    """The options that were given, under the settings' own names."""
+    return {
+        name: getattr(args, option) for name, option in names.items() if getattr(args, option) is not None
+    }
+
+
+def _supervised(args: argparse.Namespace) -> Path:
+    from policy.learning.calibrate import store_calibration
+    from policy.learning.pretrain import PretrainSettings, pretrain
+
+    given = _given(args, steps="steps", batch_size="batch_size", learning_rate="learning_rate")
+    settings = PretrainSettings(
+        seed=args.seed,
+        fast=args.fast,
+        start_from=args.start_from,
+        backbone=args.backbone,
+        **given,  # type: ignore[arg-type]
+    )
+    model = pretrain(settings, args.run)
+    store_calibration(model, seed=settings.seed)
+    model.save_pretrained(args.run / "model")
+    (args.run / "settings.json").write_text(json.dumps(asdict(settings), indent=1) + "\n")
+    return Path(args.run / "model")
+
+
+def _reinforced(args: argparse.Namespace) -> Path:
+    from policy.learning import a3c, dqn, ppo
+
+    given = _given(args, trials="batch_size", learning_rate="learning_rate")
+    shared: dict[str, Any] = {"seed": args.seed, "start_from": args.start_from, **given}
+    length = (
+        {} if args.steps is None else {"updates" if args.algorithm == "a3c" else "iterations": args.steps}
+    )
+    settings: Any
+    if args.algorithm == "ppo":
+        settings = ppo.PPOSettings(**shared, **length)
+        ppo.train(settings, args.run)
+    elif args.algorithm == "a3c":
+        settings = a3c.A3CSettings(**shared, **length)
+        a3c.train(settings, args.run)
+    else:
+        settings = dqn.DQNSettings(**shared, **length)
+        dqn.train(settings, args.run)
+    (args.run / "settings.json").write_text(json.dumps(asdict(settings), indent=1) + "\n")
+    return Path(args.run / "adapter")

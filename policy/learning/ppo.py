@@ -1,0 +1,168 @@
+"""Proximal policy optimisation on whole trials, by LoRA on the pretrained base.
+
+The price head plays whole trials in fresh markets, so that a price which costs profit today and teaches
+what to charge tomorrow is worth its cost: that is the exploration which a greedy policy lacks. Clipped
+surrogate of Schulman et al. 2017 (arXiv 1707.06347); trials as in RL^2 (Duan et al. 2016, arXiv 1611.02779).
+
+Advantages and the critic are in `policy.learning.values`. With the ratio rho_t = pi(a_t) / pi_old(a_t), the
+updates maximise the mean of min(rho_t A_t, clip(rho_t, 1 - eps, 1 + eps) A_t) plus a bonus for entropy.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+from tqdm import tqdm
+
+from policy.learning.checkpoints import Checkpoint
+from policy.learning.runlog import RunLog
+from policy.learning.trials import (
+    TRIAL_PRIOR,
+    Trials,
+    masked_log_softmax,
+    play_trials,
+    trial_lengths,
+)
+from policy.learning.values import Critic, advantages, remaining_periods
+from policy.market import Prior
+from policy.model.adapters import adapted_base, adapter_state
+from policy.model.loading import load_model
+from policy.model.transformer import PolicyModel
+
+
+@dataclass(frozen=True, kw_only=True)
+class PPOSettings:
+    """A run of PPO; written into its checkpoint."""
+
+    iterations: int = 300
+    trials: int = 128
+    """Markets played in each iteration."""
+    horizons: tuple[int, int] = (20, 50)
+    """Shortest and longest trial: drawn anew for each iteration, so that the policy counts on no last day."""
+    longest_log: int = 30
+    """Half of the iterations start after up to as many periods of the sellers' own pricing."""
+    learning_rate: float = 3e-4
+    critic_learning_rate: float = 1e-3
+    clip: float = 0.2
+    gae_lambda: float = 0.95
+    epochs: int = 3
+    minibatch: int = 32
+    entropy: float = 0.002
+    most_divergence: float = 0.03
+    """Mean KL divergence from the policy that played at which an iteration's updates stop."""
+    rank: int = 16
+    seed: int = 1
+    start_from: str | None = None
+    """Folder of the base; the embedded one if None."""
+
+
+def update(
+    model: PolicyModel,
+    critic: Critic,
+    optimiser: torch.optim.Optimizer,
+    trials: Trials,
+    settings: PPOSettings,
+    rng: np.random.Generator,
+) -> dict[str, float]:
+    """The updates of one iteration; returns means of what happened."""
+    remaining = remaining_periods(trials.rewards)
+    with torch.no_grad():
+        hidden = model.hidden_states(trials.features)[:, trials.logged :]
+        future = critic.mean(critic(hidden, remaining)) * remaining
+    advantage, target = advantages(
+        trials.rewards, trials.expected_rewards, future, gae_lambda=settings.gae_lambda
+    )
+    advantage = (advantage - advantage.mean()) / (advantage.std() + 1e-6)
+    target = target / remaining.clamp(min=1.0)
+    seen: list[tuple[float, float, float, float]] = []
+    for _ in range(settings.epochs):
+        for rows in torch.from_numpy(rng.permutation(len(remaining))).split(settings.minibatch):
+            hidden = model.hidden_states(trials.features[rows])[:, trials.logged :]
+            logits = model.answer(hidden).price_logits
+            allowed = trials.allowed[rows]
+            log_chances = masked_log_softmax(logits, allowed)
+            log_chance = log_chances.gather(-1, trials.actions[rows][..., None])[..., 0]
+            ratio = (log_chance - trials.log_chance[rows]).exp()
+            gain = advantage[rows]
+            clipped = ratio.clamp(1 - settings.clip, 1 + settings.clip)
+            surrogate = torch.minimum(ratio * gain, clipped * gain).mean()
+            entropy = -(log_chances.exp() * log_chances.masked_fill(~allowed, 0.0)).sum(dim=-1).mean()
+            goes_on = remaining[rows] > 0
+            value = critic.loss(critic(hidden.detach(), remaining[rows]), target[rows])[goes_on].mean()
+            optimiser.zero_grad(set_to_none=True)
+            (-surrogate - settings.entropy * entropy + value).backward()
+            for group in optimiser.param_groups:
+                nn.utils.clip_grad_norm_(group["params"], 0.5)
+            optimiser.step()
+            with torch.no_grad():
+                divergence = (ratio - 1 - ratio.log()).mean().item()
+                outside = ((ratio - 1).abs() > settings.clip).float().mean().item()
+            seen.append((divergence, outside, entropy.item(), value.item()))
+        if seen[-1][0] > settings.most_divergence:
+            break
+    means = np.mean(seen, axis=0)
+    return dict(zip(("divergence", "clipped", "entropy", "value_loss"), map(float, means), strict=True))
+
+
+def train(settings: PPOSettings, run: Path, *, prior: Prior = TRIAL_PRIOR) -> PolicyModel:
+    """Train, or go on where the run in this folder stopped; returns the network with the
+    adapter in it.
+
+    The folder holds `checkpoint.pt`, `log.csv` and, at the end, the adapter under `adapter`.
+
+    Raises
+    ------
+    ValueError
+        The folder holds a run with other settings.
+    """
+    run.mkdir(parents=True, exist_ok=True)
+    base = load_model(settings.start_from).network
+    wrapped, network = adapted_base(base, rank=settings.rank, seed=settings.seed)
+    critic = Critic(network.backbone.config.hidden_size)
+    adapted = [p for p in network.parameters() if p.requires_grad]
+    optimiser = torch.optim.Adam(
+        [
+            {"params": adapted, "lr": settings.learning_rate},
+            {"params": list(critic.parameters()), "lr": settings.critic_learning_rate},
+        ]
+    )
+    checkpoint, first = Checkpoint(run, settings, may_change=("iterations",)), 0
+    if state := checkpoint.load():
+        network.load_state_dict(state["adapter"], strict=False)
+        critic.load_state_dict(state["critic"])
+        optimiser.load_state_dict(state["optimiser"])
+        first = state["iteration"]
+    log = RunLog(run, resumed_at=first)
+    progress = tqdm(
+        range(first, settings.iterations), total=settings.iterations, initial=first, desc="ppo", unit="it"
+    )
+    for iteration in progress:
+        rng = np.random.default_rng([settings.seed, iteration])
+        began = time.perf_counter()
+        logged, horizon = trial_lengths(rng, horizons=settings.horizons, longest_log=settings.longest_log)
+        network.eval()
+        trials = play_trials(
+            network, rng, markets=settings.trials, logged=logged, horizon=horizon, prior=prior
+        )
+        network.train()
+        told = update(network, critic, optimiser, trials, settings, rng)
+        told = {"reward": trials.rewards.mean().item(), "logged": logged, "horizon": horizon} | told
+        told["seconds"] = time.perf_counter() - began
+        progress.set_postfix(reward=f"{told['reward']:.3f}", entropy=f"{told['entropy']:.2f}")
+        log.write(iteration + 1, told)
+        if (iteration + 1) % 10 == 0 or iteration + 1 == settings.iterations:
+            checkpoint.save(
+                {
+                    "adapter": adapter_state(network),
+                    "critic": critic.state_dict(),
+                    "optimiser": optimiser.state_dict(),
+                    "iteration": iteration + 1,
+                }
+            )
+    wrapped.save_pretrained(run / "adapter")
+    return network.eval()
