@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from dataclasses import replace
 
 import numpy as np
@@ -22,12 +23,26 @@ from policy.evaluation.baselines import (
     MatchCompetitor,
     MetaDP,
     MLECycle,
+    dispersion,
     estimate_prior,
+    grid,
+    meta,
     prior_from_simulated_logs,
 )
 from policy.evaluation.baselines.grid import grid_size
+from policy.evaluation.baselines.linear import TUNED_SCALE, LinearDemand
 from policy.evaluation.benchmark import FRESH_PRIOR
 from policy.evaluation.interface import PricingPolicy
+from policy.evaluation.protocols.contextual import (
+    INF_2D_SQ_MIX,
+    INF_4D,
+    NO_COVARIATES,
+    NO_COVARIATES_LONG,
+    TUNED,
+    ContextualSetting,
+)
+from policy.evaluation.tables import RESULTS
+from policy.evaluation.tuning import contextual_candidates, fresh_candidates
 from policy.market.simulator import Observation, Outcome
 
 
@@ -245,9 +260,9 @@ def test_conjugate_regression_by_hand() -> None:
 def test_meta_dp_recovers_a_known_population() -> None:
     rng = np.random.default_rng(0)
     mean, covariance = np.array([3.0, -2.0]), np.array([[0.5, -0.3], [-0.3, 0.4]])
-    theta = rng.multivariate_normal(mean, covariance, 4000)
-    price = rng.uniform(0.7, 1.3, (4000, 20))
-    price[:2000] = 1.0 + 0.02 * rng.normal(size=(2000, 20))  # half of the products hardly varied the price
+    theta = rng.multivariate_normal(mean, covariance, 2000)
+    price = rng.uniform(0.7, 1.3, (2000, 20))
+    price[:1000] = 1.0 + 0.02 * rng.normal(size=(1000, 20))  # half of the products hardly varied the price
     features = np.stack([np.ones_like(price), price], axis=2)
     units = np.einsum("nti,ni->nt", features, theta) + 0.3 * rng.normal(size=price.shape)
     prior = estimate_prior(features, units, widening=0.0)
@@ -255,17 +270,18 @@ def test_meta_dp_recovers_a_known_population() -> None:
     assert prior.covariance == pytest.approx(covariance, abs=0.08)
     assert prior.noise_variance == pytest.approx(0.09, rel=0.1)
     wide = estimate_prior(features, units, widening=10.0)
-    added = 10.0 * np.trace(prior.covariance) / 2 / np.sqrt(4000)
+    added = 10.0 * np.trace(prior.covariance) / 2 / np.sqrt(2000)
     assert wide.covariance - prior.covariance == pytest.approx(added * np.eye(2), abs=1e-9)
 
 
-def test_a_prior_from_other_products_beats_none_at_the_start() -> None:
+def test_meta_dp_learns_a_shop_from_a_prior_of_others() -> None:
     prior = prior_from_simulated_logs(FRESH_PRIOR, np.random.default_rng(1), products=300)
     intercept, slope = prior.mean
     # Units are relative to their mean at prices near 1, so demand at the reference price is about 1.
     assert intercept + slope == pytest.approx(1.0, abs=0.2)
     assert slope < -1
-    prices = Shop(50, noise=5.0).play(MetaDP(prior), 40)
+    # This shop's relative slope at price 1 is -40 / 60: a guard of -1 would be wrong for it.
+    prices = Shop(50, noise=5.0).play(MetaDP(prior, LinearModel(slope_limit=-0.2)), 40)
     assert np.abs(prices[:, -10:].mean() - Shop.best) < 0.15
 
 
@@ -295,3 +311,51 @@ def test_prices_scale_with_the_currency(make: type) -> None:
 def test_invalid_settings_are_refused(make: object, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         make()  # type: ignore[operator]
+
+
+def chosen(suite: str) -> dict[str, str]:
+    """Policy and setting of the best rows of the committed tuning."""
+    with (RESULTS / "tuning.csv").open(newline="") as file:
+        return {
+            row["policy"]: row["setting"]
+            for row in csv.DictReader(file)
+            if row["suite"] == suite and row["chosen"] == "yes"
+        }
+
+
+def test_defaults_are_the_best_of_the_committed_tuning() -> None:
+    def linear(policy: LinearDemand) -> str:
+        return f"slope_limit = {policy.model.slope_limit}; first_prices = {policy.model.first_prices}"
+
+    assert chosen("fresh, cold start") == {
+        "UCB1": f"exploration = {grid.TUNED_EXPLORATION}",
+        "MLE-CYCLE": f"exploration = {dispersion.TUNED_CYCLE}; slope_limit = {MLECycle().model.slope_limit}",
+        "Meta-DP": f"widening = {meta.TUNED_WIDENING}; slope_limit = {MetaDP.tuned.slope_limit}",
+        "ILSE": linear(ILSE()),
+        "linear Thompson sampling": f"scale = {TUNED_SCALE}; {linear(LinearThompson())}",
+        "CILS": f"kappa = {dispersion.TUNED_KAPPA}; {linear(CILS())}",
+        "CVP": f"share = {dispersion.TUNED_SHARE}; {linear(CVP())}",
+    }
+
+
+def test_the_committed_tuning_tried_every_candidate() -> None:
+    with (RESULTS / "tuning.csv").open(newline="") as file:
+        table = list(csv.DictReader(file))
+    for suite, candidates in (
+        ("fresh, cold start", fresh_candidates()),
+        (NO_COVARIATES.name, contextual_candidates()),
+    ):
+        tried = sorted((row["policy"], row["setting"]) for row in table if row["suite"] == suite)
+        assert tried == sorted((c.policy, c.setting) for c in candidates)
+
+
+@pytest.mark.parametrize("setting", [INF_4D, INF_2D_SQ_MIX, NO_COVARIATES, NO_COVARIATES_LONG])
+def test_contextual_settings_are_the_best_of_the_committed_tuning(setting: ContextualSetting) -> None:
+    tuned = TUNED[setting]
+    assert chosen(setting.name) == {
+        "UCB1": f"exploration = {tuned.ucb1}",
+        "MLE-CYCLE": f"exploration = {tuned.mle_cycle}",
+        "CVP": f"share = {tuned.cvp[0]}; first_prices = {tuned.cvp[1]}",
+        "CILS": f"kappa = {tuned.cils}",
+        "linear Thompson sampling": f"scale = {tuned.thompson}",
+    }

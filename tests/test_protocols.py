@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from policy.evaluation.baselines import CVP, LinearModel, MLECycle, UniformPrior
+from policy.evaluation.baselines import CVP, ILSE, LinearModel, MLECycle, ParticleBayes, UniformPrior
 from policy.evaluation.baselines.particles import ParticleCloud
 from policy.evaluation.protocols import bandit
 from policy.evaluation.protocols.contextual import (
@@ -133,13 +133,13 @@ def test_variance_control_works_in_the_published_scale() -> None:
 def test_particles_agree_with_quadrature(square: bool) -> None:
     prior = UniformPrior(intercept=(1.0, 3.0), slope=(-1.1, -0.1), noise_sd=0.2)
     rng = np.random.default_rng(5)
-    cloud = ParticleCloud(prior, square=square, shape=(40, 2000, 1), rng=rng)
-    alpha, beta = np.meshgrid(np.linspace(1, 3, 801), np.linspace(-1.1, -0.1, 801), indexing="ij")
+    cloud = ParticleCloud(prior, square=square, shape=(30, 1000, 1), rng=rng)
+    alpha, beta = np.meshgrid(np.linspace(1, 3, 401), np.linspace(-1.1, -0.1, 401), indexing="ij")
     a, b = (alpha**2, -(beta**2)) if square else (alpha, beta)
     log = np.zeros_like(a)
     for price, units in ((1.0, 2.2), (3.0, 1.1), (2.0, 1.6), (2.5, 1.2)):
-        everyone = np.ones(40)
-        cloud.update(np.arange(40), everyone[:, None], price * everyone, units * everyone)
+        everyone = np.ones(30)
+        cloud.update(np.arange(30), everyone[:, None], price * everyone, units * everyone)
         log -= (units - a - b * price) ** 2 / (2 * 0.04)
         weight = np.exp(log - log.max())
         weight /= weight.sum()
@@ -148,29 +148,32 @@ def test_particles_agree_with_quadrature(square: bool) -> None:
             mean = (weight * exact).sum()
             spread = np.sqrt((weight * (exact - mean) ** 2).sum())
             estimate = (np.exp(cloud.log_weight) * particles).sum(axis=1)
-            # Forty clouds of 2,000: each near the truth, their mean very near.
-            assert np.abs(estimate - mean).max() < 0.3 * spread
-            assert estimate.mean() == pytest.approx(mean, abs=0.03 * spread)
+            # Thirty clouds of 1,000: each near the truth, their mean very near.
+            assert np.abs(estimate - mean).max() < 0.4 * spread
+            assert estimate.mean() == pytest.approx(mean, abs=0.05 * spread)
     evidence = np.log(np.exp(log).mean())
     assert cloud.log_evidence.mean() == pytest.approx(evidence, abs=0.1)
 
 
 def test_the_exact_bayesian_finds_out_which_markets_are_square() -> None:
-    name = "exact-prior Bayes, greedy"
-    made = ContextualMarkets(INF_2D_SQ_MIX, 20, np.random.default_rng(2))
-    policy = baselines(INF_2D_SQ_MIX)[name]()
-    policy.reset(made, np.random.default_rng(0))
-    for _ in range(12):
-        observation = made.observation()
-        policy.observe(observation, made.step(policy.act(observation))[0])
-    assert (policy._family_weights()[1] > 0.5).tolist() == made.square.tolist()
+    # At random prices: the prices a policy prefers may leave the two families alike for long.
+    rng = np.random.default_rng(2)
+    made = ContextualMarkets(INF_2D_SQ_MIX, 12, rng)
+    policy = ParticleBayes(exact_prior(INF_2D_SQ_MIX), thompson=False, particles=200)
+    policy.reset(made, rng)
+    for _ in range(15):
+        policy.observe(made.observation(), made.step(rng.uniform(0.0, 10.0, 12))[0])
+    assert policy.act(made.observation()) == pytest.approx(made.best_price(), abs=0.5)
+    assert (policy._family_weights()[1] > 0.99).tolist() == made.square.tolist()
 
 
 def test_knowing_the_prior_pays() -> None:
-    names = ("ILSE with sign guard", "exact-prior Bayes, greedy")
-    chosen = {name: baselines(INF_4D)[name] for name in names}
-    plain, informed = (path.sum(axis=1) for path in run(INF_4D, chosen, markets=30, seed=4).values())
-    assert informed.mean() < 0.5 * plain.mean()
+    policies = {
+        "ILSE with sign guard": lambda: ILSE(GUARDED),
+        "exact": lambda: ParticleBayes(exact_prior(INF_4D), thompson=False, particles=150),
+    }
+    plain, informed = (path.sum(axis=1) for path in run(INF_4D, policies, markets=16, seed=4).values())
+    assert informed.mean() < 0.6 * plain.mean()
 
 
 def test_priors_describe_the_markets() -> None:

@@ -13,11 +13,11 @@ from policy.evaluation.baselines.linear import LinearDemand, LinearModel
 from policy.evaluation.interface import Setting
 from policy.market.simulator import Observation, Outcome
 
-TUNED_KAPPA = 0.1
+TUNED_KAPPA = 0.3
 """Distance of CILS in relative prices: results/tuning.csv."""
-TUNED_VARIANCE = 0.5
+TUNED_SHARE = 0.9
 """CVP's c as a share of its upper bound: results/tuning.csv."""
-TUNED_EXPLORATION = (0.9, 1.1)
+TUNED_CYCLE = (0.9, 1.1, 1.3)
 """Exploration prices of MLE-CYCLE in relative prices: results/tuning.csv."""
 
 
@@ -27,6 +27,8 @@ class CILS(LinearDemand):
     The certainty-equivalent price, unless it lies within kappa t^(-1/4) of the mean of past prices: then
     the price at just that distance, on the same side.
     """
+
+    tuned = LinearModel(first_prices=(1.2, 0.8))
 
     def __init__(self, kappa: float = TUNED_KAPPA, model: LinearModel | None = None):
         if not kappa > 0:
@@ -67,8 +69,9 @@ class CVP(LinearDemand):
     """
 
     alpha = 0.55
+    tuned = LinearModel(first_prices=(1.3, 0.7))
 
-    def __init__(self, share: float = TUNED_VARIANCE, model: LinearModel | None = None):
+    def __init__(self, share: float = TUNED_SHARE, model: LinearModel | None = None):
         if not 0 < share < 1:
             raise ValueError(f"`share` must be in (0, 1), got {share!r}.")
         super().__init__(model)
@@ -120,7 +123,7 @@ class MLECycle(LinearDemand):
         The k exploration prices, in reference prices.
     """
 
-    def __init__(self, exploration: tuple[float, ...] = TUNED_EXPLORATION, model: LinearModel | None = None):
+    def __init__(self, exploration: tuple[float, ...] = TUNED_CYCLE, model: LinearModel | None = None):
         if len(exploration) < 2:
             raise ValueError(f"`exploration` must hold at least two prices, got {exploration!r}.")
         super().__init__(model)

@@ -51,8 +51,11 @@ START = (0.1, -0.1)
 class LinearDemand:
     """B ridge regressions from sufficient statistics; subclasses say how to price on them."""
 
+    tuned = LinearModel()
+    """The model where none is given, the best for this policy in results/tuning.csv."""
+
     def __init__(self, model: LinearModel | None = None):
-        self.model = model or LinearModel()
+        self.model = model or self.tuned
 
     def reset(self, markets: Setting, rng: np.random.Generator) -> None:
         self._rng = rng
@@ -140,11 +143,13 @@ class ILSE(LinearDemand):
     """Iterated least squares, or certainty equivalence: always the best price for the estimate, the greedy
     benchmark of Keskin and Zeevi 2014. Guarded by default; `ILSE(PUBLISHED)` is not."""
 
+    tuned = LinearModel(first_prices=(1.3, 0.7))
+
     def _choose(self, observation: Observation) -> NDArray:
         return self._best(*self._line(self._fit(observation)[0], observation), observation)
 
 
-TUNED_THOMPSON = 0.3
+TUNED_SCALE = 0.3
 """Exploration scale of Thompson sampling: results/tuning.csv."""
 
 
@@ -152,7 +157,9 @@ class LinearThompson(LinearDemand):
     """Thompson sampling: the best price for a draw from the posterior of the linear model, whose covariance
     is the residual variance times the inverse Gram matrix, times `scale` squared."""
 
-    def __init__(self, scale: float = TUNED_THOMPSON, model: LinearModel | None = None):
+    tuned = LinearModel(first_prices=(1.3, 0.7))
+
+    def __init__(self, scale: float = TUNED_SCALE, model: LinearModel | None = None):
         super().__init__(model)
         self._exploration = scale
 

@@ -184,7 +184,7 @@ class ParticleBayes:
         Number of particles N per market and family.
     """
 
-    def __init__(self, prior: UniformPrior, *, thompson: bool, particles: int = 500):
+    def __init__(self, prior: UniformPrior, *, thompson: bool, particles: int = 300):
         self._prior, self._thompson, self._particles = prior, thompson, particles
 
     def reset(self, markets: Setting, rng: np.random.Generator) -> None:

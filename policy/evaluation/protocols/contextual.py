@@ -15,8 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from policy.evaluation.baselines.bayes import GaussianBayes, GaussianPrior
-from policy.evaluation.baselines.dispersion import CILS
+from policy.evaluation.baselines.dispersion import CILS, CVP, MLECycle
+from policy.evaluation.baselines.grid import UCB1, BayesUCB
 from policy.evaluation.baselines.linear import ILSE, PUBLISHED, InflatedThompson
+from policy.evaluation.baselines.meta import MetaDP, estimate_prior
 from policy.evaluation.baselines.particles import ParticleBayes, UniformPrior
 from policy.evaluation.interface import PricingPolicy
 from policy.market.simulator import Observation, Outcome
@@ -185,25 +187,62 @@ def matched_prior(setting: ContextualSetting) -> GaussianPrior:
 GUARDED = replace(PUBLISHED, slope_limit=-0.05)
 """The published linear model with a sign guard."""
 
-TUNED_KAPPA = {
-    INF_4D.name: 0.05,
-    INF_2D_SQ_MIX.name: 0.3,
-    INF_2D_SQ.name: 0.3,
-    NO_COVARIATES.name: 0.1,
-    NO_COVARIATES_LONG.name: 0.1,
+
+def estimated_prior(
+    setting: ContextualSetting, rng: np.random.Generator, *, markets: int = 500
+) -> GaussianPrior:
+    """What Meta-DP knows: the prior estimated from as many other markets' logs at uniform random prices."""
+    others = ContextualMarkets(setting, markets, rng)
+    features = np.empty((markets, setting.horizon, 2 * setting.dimension))
+    units = np.empty((markets, setting.horizon))
+    for t in range(setting.horizon):
+        x, price = others.covariates[:, t], rng.uniform(*PRICE_RANGE, markets)
+        features[:, t] = np.concatenate([x, x * price[:, None]], axis=1)
+        units[:, t] = others.step(price)[0].units
+    return estimate_prior(features, units)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tuned:
+    """Settings of the textbook baselines, the best in results/tuning.csv."""
+
+    cils: float
+    thompson: float
+    cvp: tuple[float, tuple[float, float]]
+    """Share and first prices."""
+    mle_cycle: tuple[float, ...]
+    ucb1: float
+
+
+_MIX = Tuned(cils=0.3, thompson=0.01, cvp=(0.5, (2.0, 4.0)), mle_cycle=(2.0, 4.0), ucb1=0.3)
+TUNED = {
+    INF_4D: Tuned(cils=0.05, thompson=0.01, cvp=(0.1, (1.0, 2.0)), mle_cycle=(1.0, 2.0), ucb1=0.1),
+    INF_2D_SQ_MIX: _MIX,
+    INF_2D_SQ: _MIX,
+    NO_COVARIATES: Tuned(cils=0.1, thompson=0.01, cvp=(0.5, (2.0, 4.0)), mle_cycle=(2.0, 4.0), ucb1=0.1),
+    NO_COVARIATES_LONG: Tuned(cils=0.1, thompson=0.05, cvp=(0.5, (1.0, 2.0)), mle_cycle=(2.0, 4.0), ucb1=0.1),
 }
-"""CILS' distance in each setting: results/tuning.csv; all square takes the mix's."""
+META_SEED = 30_002
+"""Seed of the other markets that Meta-DP learns from."""
 
 
 def baselines(setting: ContextualSetting) -> dict[str, Callable[[], PricingPolicy]]:
-    """Name and maker of every baseline and Bayes reference of a setting."""
-    exact, matched = exact_prior(setting), matched_prior(setting)
+    """Name and maker of every baseline and Bayes reference of one of the settings above."""
+    exact, matched, tuned = exact_prior(setting), matched_prior(setting), TUNED[setting]
+    others = estimated_prior(setting, np.random.default_rng(META_SEED))
+    opened = replace(GUARDED, first_prices=tuned.cvp[1])
     return {
         "ILSE as published": lambda: ILSE(PUBLISHED),
         "Thompson sampling as published, c = .1": lambda: InflatedThompson(0.1, PUBLISHED),
         "ILSE with sign guard": lambda: ILSE(GUARDED),
-        "CILS": lambda: CILS(TUNED_KAPPA[setting.name], GUARDED),
+        "CILS": lambda: CILS(tuned.cils, GUARDED),
+        "CVP": lambda: CVP(tuned.cvp[0], opened),
+        "MLE-CYCLE": lambda: MLECycle(tuned.mle_cycle, GUARDED),
+        "UCB1 on a price grid": lambda: UCB1(tuned.ucb1),
+        "Bayes-UCB on a price grid": BayesUCB,
         "linear Thompson sampling, c = .05": lambda: InflatedThompson(0.05, GUARDED),
+        "linear Thompson sampling, c tuned": lambda: InflatedThompson(tuned.thompson, GUARDED),
+        "Meta-DP": lambda: MetaDP(others, GUARDED),
         "Gaussian-prior Bayes, greedy": lambda: GaussianBayes(matched, thompson=False, model=GUARDED),
         "Gaussian-prior Bayes, Thompson": lambda: GaussianBayes(matched, thompson=True, model=GUARDED),
         "exact-prior Bayes, greedy": lambda: ParticleBayes(exact, thompson=False),
