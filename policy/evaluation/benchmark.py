@@ -9,17 +9,22 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from policy.evaluation.policies import (
+from policy.evaluation.baselines import (
+    CILS,
+    CVP,
+    ILSE,
+    UCB1,
+    BayesUCB,
     CostPlus,
-    GuardedILSE,
-    InContextPolicy,
     KeepPrice,
     LinearThompson,
-    Oracle,
-    PriceHeadPolicy,
-    PricingPolicy,
-    best_known_price,
+    MatchCompetitor,
+    MetaDP,
+    MLECycle,
+    prior_from_simulated_logs,
 )
+from policy.evaluation.interface import PricingPolicy
+from policy.evaluation.policies import InContextPolicy, Oracle, PriceHeadPolicy, best_known_price
 from policy.evaluation.unseen import UnseenPrior
 from policy.market import LoggingPolicies, Markets, Prior, Simulator
 
@@ -134,18 +139,30 @@ def play(suite: Suite, make: Callable[[Simulator], PricingPolicy]) -> Score:
     )
 
 
+META_SEED = 30_001
+"""Seed of the other products whose logs Meta-DP learns from."""
+
+
 def contestants(weights: str | None) -> dict[str, Callable[[Simulator], PricingPolicy]]:
     """Name and maker of every policy, ours first."""
     from policy.model.loading import load_model
 
     model = load_model(weights).network
+    population = prior_from_simulated_logs(FRESH_PRIOR, np.random.default_rng(META_SEED))
     return {
         "in-context policy (ours)": lambda simulator: InContextPolicy(model),
         "its price head alone": lambda simulator: PriceHeadPolicy(model),
         "keep price": lambda simulator: KeepPrice(),
         "cost-plus": lambda simulator: CostPlus(),
-        "guarded ILSE": lambda simulator: GuardedILSE(),
+        "match competitor": lambda simulator: MatchCompetitor(),
+        "guarded ILSE": lambda simulator: ILSE(),
+        "CILS": lambda simulator: CILS(),
+        "CVP": lambda simulator: CVP(),
+        "MLE-CYCLE": lambda simulator: MLECycle(),
         "linear Thompson sampling": lambda simulator: LinearThompson(),
+        "UCB1 on a price grid": lambda simulator: UCB1(),
+        "Bayes-UCB on a price grid": lambda simulator: BayesUCB(),
+        "Meta-DP": lambda simulator: MetaDP(population),
         "oracle": Oracle,
     }
 

@@ -30,6 +30,8 @@ class Observation:
     """Units on hand, NaN where stock is not tracked (it then never limits sales)."""
     price_low: NDArray[np.float64]
     price_high: NDArray[np.float64]
+    covariates: NDArray[np.float64] | None = None
+    """Features of the coming period on which demand depends, shape (B, d); None where there are none."""
 
 
 @dataclass(frozen=True)

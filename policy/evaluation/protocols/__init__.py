@@ -1,0 +1,1 @@
+"""Published protocols: other papers' environments, played by the policies that play ours."""

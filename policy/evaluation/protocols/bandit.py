@@ -1,0 +1,200 @@
+"""The five-armed Gaussian bandit of the Decision-Pretrained Transformer (Lee et al. 2023, arXiv 2306.14892).
+
+Arm means are uniform on [0, 1], rewards have standard deviation 0.3, and 500 rounds are played. An arm's
+number stands for a price, so that what plays our markets plays the bandit: `act` returns arm numbers.
+Regret is measured in means.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from policy.evaluation.interface import PricingPolicy, Setting
+from policy.market.simulator import Observation, Outcome
+
+ARMS, ROUNDS, NOISE_SD = 5, 500, 0.3
+PRIOR_MEAN, PRIOR_VARIANCE = 0.5, 1 / 12
+"""Moments of the uniform distribution of arm means."""
+
+
+class Bandits:
+    """B bandits played together. Rewards of every arm and round are drawn before play, so every policy that
+    plays the same seed meets the same luck."""
+
+    def __init__(self, n: int, rng: np.random.Generator, *, rounds: int = ROUNDS):
+        self.means = rng.uniform(0.0, 1.0, (n, ARMS))
+        # One noise a round for all arms: only one arm's reward is ever seen, so its law is that of K noises.
+        self.noise = rng.normal(0.0, NOISE_SD, (n, rounds))
+        self.horizon = rounds
+        self.reference_price = np.ones(n)
+        self.price_low, self.price_high = np.zeros(n), np.full(n, ARMS - 1.0)
+        self.t = 0
+        self._last = np.zeros(n)
+
+    def __len__(self) -> int:
+        return len(self.means)
+
+    def expected_best(self) -> NDArray:
+        """Mean of the best arm, shape (B,)."""
+        return self.means.max(axis=1)
+
+    def observation(self) -> Observation:
+        """What is known before a round: nothing but its number and the arm pulled last."""
+        n = len(self)
+        zero, unknown, none = np.zeros(n), np.full(n, np.nan), np.zeros(n, dtype=np.int64)
+        return Observation(
+            t=self.t,
+            day=none + self.t,
+            period=none,
+            last_price=self._last,
+            unit_cost=zero,
+            competitor_price=unknown,
+            promo=zero,
+            stock=unknown,
+            price_low=self.price_low,
+            price_high=self.price_high,
+        )
+
+    def step(self, prices: NDArray) -> tuple[Outcome, NDArray]:
+        """Pull arms `prices` (B,), whole numbers from 0 to 4, and move on.
+
+        Returns
+        -------
+        The outcome, whose units and profit are the reward, and the regret in means, shape (B,).
+        """
+        if prices.shape != (len(self),) or not np.isin(prices, np.arange(ARMS)).all():
+            raise ValueError(f"`prices` must be {len(self)} arm numbers from 0 to {ARMS - 1}.")
+        mean = self.means[np.arange(len(self)), prices.astype(np.int64)]
+        reward = mean + self.noise[:, self.t]
+        unknown = np.full(len(self), np.nan)
+        outcome = Outcome(prices, reward, reward, unknown, reward, mean)
+        self._last = prices
+        self.t += 1
+        return outcome, self.expected_best() - mean
+
+
+class ArmPolicy:
+    """Counts and mean rewards of each arm; subclasses give each arm an index, and the highest is pulled."""
+
+    try_all = True
+    """Whether each arm is pulled once before indices count."""
+
+    def reset(self, markets: Setting, rng: np.random.Generator) -> None:
+        self._rng = rng
+        shape = (len(markets), int(markets.price_high[0]) + 1)
+        self._count, self._total = np.zeros(shape), np.zeros(shape)
+
+    def act(self, observation: Observation) -> NDArray:
+        index = self._index()
+        if self.try_all:
+            index = np.where(self._count > 0, index, np.inf)
+        return index.argmax(axis=1).astype(np.float64)
+
+    def observe(self, observation: Observation, outcome: Outcome) -> None:
+        rows, arm = np.arange(len(self._count)), outcome.price.astype(np.int64)
+        self._count[rows, arm] += 1
+        self._total[rows, arm] += outcome.units
+
+    def _index(self) -> NDArray:
+        """Shape (B, K)."""
+        raise NotImplementedError
+
+    def _posterior(self) -> tuple[NDArray, NDArray]:
+        """Mean and variance of each arm's mean under the normal prior with the uniform's moments, (B, K)."""
+        precision = 1 / PRIOR_VARIANCE + self._count / NOISE_SD**2
+        return (PRIOR_MEAN / PRIOR_VARIANCE + self._total / NOISE_SD**2) / precision, 1 / precision
+
+
+class EmpiricalGreedy(ArmPolicy):
+    """The arm with the highest mean reward so far."""
+
+    def _index(self) -> NDArray:
+        return self._total / np.maximum(self._count, 1)
+
+
+class UCB(ArmPolicy):
+    """Mean reward + width / sqrt(n), the published form; width 1 there, 0.5 tuned."""
+
+    def __init__(self, width: float = 1.0):
+        self._width = width
+
+    def _index(self) -> NDArray:
+        count = np.maximum(self._count, 1)
+        return self._total / count + self._width / np.sqrt(count)
+
+
+class Thompson(ArmPolicy):
+    """A draw from each arm's posterior."""
+
+    try_all = False
+
+    def _index(self) -> NDArray:
+        mean, variance = self._posterior()
+        return self._rng.normal(mean, np.sqrt(variance))
+
+
+class PublishedThompson(ArmPolicy):
+    """Thompson sampling as in the published code, whose posterior mean weighs the prior by
+    v / (v + n s^2) (v prior variance, s^2 noise variance) where Bayes' rule has s^2 / (s^2 + n v)."""
+
+    try_all = False
+
+    def _index(self) -> NDArray:
+        _, variance = self._posterior()
+        weight = PRIOR_VARIANCE / (PRIOR_VARIANCE + self._count * NOISE_SD**2)
+        mean = weight * PRIOR_MEAN + (1 - weight) * self._total / np.maximum(self._count, 1)
+        return self._rng.normal(mean, np.sqrt(variance))
+
+
+class PosteriorUCB(ArmPolicy):
+    """Posterior mean + `deviations` posterior standard deviations."""
+
+    try_all = False
+
+    def __init__(self, deviations: float = 2.0):
+        self._deviations = deviations
+
+    def _index(self) -> NDArray:
+        mean, variance = self._posterior()
+        return mean + self._deviations * np.sqrt(variance)
+
+
+BASELINES: dict[str, Callable[[], PricingPolicy]] = {
+    "empirical greedy": EmpiricalGreedy,
+    "UCB": UCB,
+    "Thompson sampling": Thompson,
+    "Thompson sampling as published": PublishedThompson,
+    "UCB(.5)": lambda: UCB(0.5),
+    "Bayes-UCB(2 sigma)": PosteriorUCB,
+}
+
+
+def run(
+    policies: Mapping[str, Callable[[], PricingPolicy]],
+    *,
+    markets: int,
+    seed: int,
+    rounds: int = ROUNDS,
+) -> dict[str, NDArray]:
+    """Play every policy on the same bandits with the same luck.
+
+    Returns
+    -------
+    Regret in means of each policy in each bandit and round, shape (B, T).
+    """
+    regret = {}
+    for name, make in policies.items():
+        draw, own = (np.random.default_rng(s) for s in np.random.SeedSequence(seed).spawn(2))
+        environment = Bandits(markets, draw, rounds=rounds)
+        policy = make()
+        policy.reset(environment, own)
+        path = np.empty((markets, rounds))
+        for t in range(rounds):
+            observation = environment.observation()
+            outcome, path[:, t] = environment.step(policy.act(observation))
+            policy.observe(observation, outcome)
+        regret[name] = path
+    return regret
