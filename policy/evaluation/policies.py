@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from policy.decision.choice import best_price
 from policy.evaluation.interface import Setting
+from policy.learning.trials import allowed_prices, masked_log_softmax
 from policy.market import Observation, Simulator
-from policy.market.logged import trajectory_of
 from policy.market.simulator import Outcome
-from policy.market.trajectory import Trajectory
-from policy.model.inference import infer
-from policy.model.posterior import Posterior
+from policy.model.reader import HistoryReader
 from policy.model.transformer import GRID, PolicyModel
 
 
@@ -23,39 +22,30 @@ class InContextPolicy:
         self._model = model
 
     def reset(self, markets: Setting, rng: np.random.Generator) -> None:
-        self._observations: list[Observation] = []
-        self._outcomes: list[Outcome] = []
-        self._start = markets.reference_price
+        self._reader = HistoryReader(self._model, markets.reference_price)
 
     def act(self, observation: Observation) -> NDArray:
-        posterior, _ = self._read(observation)
         return best_price(
-            posterior,
+            self._reader.read(observation).posterior,
             unit_cost=observation.unit_cost,
             stock=observation.stock,
             low=observation.price_low,
             high=observation.price_high,
         )
 
-    def _read(self, observation: Observation) -> tuple[Posterior, NDArray]:
-        """Posterior and price head's probabilities (B, G) for the coming period."""
-        unknown = np.full(len(observation.last_price), np.nan)
-        ahead = Outcome(observation.last_price, *[unknown] * 5)
-        history: Trajectory = trajectory_of([*self._observations, observation], [*self._outcomes, ahead])
-        return infer(self._model, history, start_price=self._start)
-
     def observe(self, observation: Observation, outcome: Outcome) -> None:
-        self._observations.append(observation)
-        self._outcomes.append(outcome)
+        self._reader.observe(observation, outcome)
 
 
 class PriceHeadPolicy(InContextPolicy):
-    """The same network by its price head alone: charges the mean, in logs, of the distribution over best
-    prices (Lee et al. 2023, arXiv 2306.14892)."""
+    """The network by its price head alone: charges the mean, in logs, of the distribution over the prices
+    allowed (Lee et al. 2023, arXiv 2306.14892). The reinforcement learners train this head."""
 
     def act(self, observation: Observation) -> NDArray:
-        posterior, chance = self._read(observation)
-        price = np.exp(posterior.log_price + chance @ GRID.double().numpy())
+        reading = self._reader.read(observation)
+        allowed = allowed_prices(reading.log_price, observation.price_low, observation.price_high)
+        chance = masked_log_softmax(reading.price_logits.float(), torch.from_numpy(allowed)).exp()
+        price = np.exp(reading.log_price + chance.double().numpy() @ GRID.double().numpy())
         return np.clip(price, observation.price_low, observation.price_high)
 
 
