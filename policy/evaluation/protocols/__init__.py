@@ -1,0 +1,1 @@
+"""Published protocols, re-run as their papers describe them."""
