@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import gammaln, log_ndtr, ndtr
 
-from policy.market import Markets, Observation, Prior
+from policy.evaluation.interface import Setting
+from policy.market import Observation, Prior
 from policy.market.demand import DemandCurves
 from policy.market.simulator import Outcome
 
@@ -274,7 +275,7 @@ class _Bayes:
     def __init__(self, prior: Prior = STATIC_PRIOR, *, particles: int = 512):
         self._prior, self._particles = prior, particles
 
-    def reset(self, markets: Markets, rng: np.random.Generator) -> None:
+    def reset(self, markets: Setting, rng: np.random.Generator) -> None:
         self._rng = rng
         self._reference = markets.reference_price
         self._posterior = ParticlePosterior(self._prior, len(markets), rng, particles=self._particles)

@@ -23,6 +23,7 @@ from policy.evaluation.baselines import (
     MLECycle,
     prior_from_simulated_logs,
 )
+from policy.evaluation.bayes import STATIC_PRIOR
 from policy.evaluation.interface import PricingPolicy
 from policy.evaluation.policies import InContextPolicy, Oracle, PriceHeadPolicy, best_known_price
 from policy.evaluation.unseen import UnseenPrior
@@ -83,6 +84,7 @@ SUITES: dict[str, tuple[Suite, ...]] = {
         *_settings("less elastic", LESS_ELASTIC_PRIOR, seed=20_005),
     ),
     "unseen": _settings("unseen families", UNSEEN_PRIOR, seed=20_007),
+    "static": _settings("static markets", STATIC_PRIOR, seed=20_009),
 }
 """The settings of each suite in simulated markets."""
 
@@ -143,7 +145,11 @@ META_SEED = 30_001
 """Seed of the other products whose logs Meta-DP learns from."""
 
 
-def contestants(weights: str | None) -> dict[str, Callable[[Simulator], PricingPolicy]]:
+Makers = dict[str, Callable[[Simulator], PricingPolicy]]
+"""Names of policies, with what makes one for a simulator (which oracles alone look into)."""
+
+
+def contestants(weights: str | None) -> Makers:
     """Name and maker of every policy, ours first."""
     from policy.model.loading import load_model
 
@@ -216,14 +222,14 @@ class Measured:
 
 
 def measure(
-    suites: tuple[Suite, ...], *, weights: str | None, markets: int | None, model_hash: str, commit: str
+    suites: tuple[Suite, ...], makers: Makers, *, markets: int | None, model_hash: str, commit: str
 ) -> Measured:
-    """Run every policy through some settings, printing as it goes; `markets` overrides their size."""
+    """Run policies through some settings, printing as it goes; `markets` overrides the settings' size."""
     measured = Measured([], [])
     for setting in suites:
         suite = setting if markets is None else replace(setting, markets=markets)
         print(f"{suite.name}: {suite.markets} markets, {suite.horizon} periods", flush=True)
-        for name, make in contestants(weights).items():
+        for name, make in makers.items():
             score = play(suite, make)
             row = score_row(suite, name, score, model_hash=model_hash, commit=commit)
             measured.scores.append(row)

@@ -10,6 +10,7 @@ from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
+from policy.evaluation.interface import PricingPolicy
 from policy.evaluation.tables import Rows, has_markers, markers, write_readme, write_rows
 
 QUICK_MARKETS, QUICK_SERIES = 60, 8
@@ -45,9 +46,19 @@ def _simulated(run: Run, *, suite: str) -> Rows:
     """Every policy in simulated markets."""
     from policy.evaluation import benchmark
 
+    makers = benchmark.contestants(run.weights)
+    if suite == "static":
+        from policy.evaluation.bayes import STATIC_PRIOR, BayesGreedy, BayesThompson
+
+        # Where the prior's posterior can be computed, it is what learning in context is measured against.
+        makers = {
+            **makers,
+            "exact-prior Bayes, greedy": lambda simulator: BayesGreedy(STATIC_PRIOR),
+            "exact-prior Bayes, Thompson": lambda simulator: BayesThompson(STATIC_PRIOR),
+        }
     measured = benchmark.measure(
         benchmark.SUITES[suite],
-        weights=run.weights,
+        makers,
         markets=QUICK_MARKETS if run.quick else None,
         model_hash=run.model_hash,
         commit=run.commit,
@@ -75,16 +86,57 @@ def _forecast(run: Run) -> Rows:
     )
 
 
+def _seed_shop(run: Run) -> Rows:
+    """The shop of protocol P5: our base as shipped, and the baselines that need not know a market."""
+    from policy.evaluation import baselines
+    from policy.evaluation.policies import InContextPolicy, PriceHeadPolicy
+    from policy.evaluation.protocols.seed_shop import shop_rows
+    from policy.model.loading import load_model
+
+    model = load_model(run.weights).network
+    policies: dict[str, PricingPolicy] = {
+        "in-context policy (ours)": InContextPolicy(model),
+        "its price head alone": PriceHeadPolicy(model),
+        "keep price": baselines.KeepPrice(),
+        "guarded ILSE": baselines.ILSE(),
+        "CILS": baselines.CILS(),
+        "CVP": baselines.CVP(),
+        "MLE-CYCLE": baselines.MLECycle(),
+        "linear Thompson sampling": baselines.LinearThompson(),
+        "UCB1 on a price grid": baselines.UCB1(),
+        "Bayes-UCB on a price grid": baselines.BayesUCB(),
+    }
+    print("the seed's shop: 100 days, share of the best revenue")
+    shops = 4 if run.quick else 24
+    return shop_rows(policies, shops=shops, seed=20_011, model_hash=run.model_hash, commit=run.commit)
+
+
+def _prior(run: Run) -> Rows:
+    """Do simulated logs look like real ones? Summary statistics of both."""
+    from policy.evaluation.prior_predictive import prior_predictive
+
+    rows = prior_predictive(list(run.paths), series=QUICK_SERIES if run.quick else run.series)
+    for row in rows:
+        print("  {source:20s} {statistic:22s} {percentile_10} {median} {percentile_90}".format(**row))
+    return rows
+
+
 SUITES: dict[str, Callable[[Run], Rows]] = {
     "fresh": partial(_simulated, suite="fresh"),
     "shifted": partial(_simulated, suite="shifted"),
     "unseen": partial(_simulated, suite="unseen"),
+    "static": partial(_simulated, suite="static"),
+    "seed-shop": _seed_shop,
     "forecast": _forecast,
+    "prior": _prior,
 }
 """What `--suite` offers; each returns the lines of its results file."""
 
+REAL = ("forecast", "prior")
+"""Suites that read real sales."""
+
 DEFAULT = ("fresh", "shifted", "unseen")
-DRAWN = DEFAULT
+DRAWN = (*DEFAULT, "static")
 """Suites that leave regret over time, of which figures are drawn."""
 
 
@@ -95,13 +147,14 @@ def main(argv: list[str] | None = None) -> int:
     # `--suite forecast DIR` reads as one list: what is no suite's name is a path, if paths are wanted.
     names = list(dict.fromkeys(word for word in args.suite if word in SUITES))
     paths = [Path(word) for word in (*args.paths, *args.suite) if word not in SUITES]
-    if paths and "forecast" not in names:
+    real = [name for name in names if name in REAL]
+    if paths and not real:
         parser.error(
             f"argument --suite: invalid choice: {str(paths[0])!r} (choose from {', '.join(SUITES)}; "
-            "folders of sales go with forecast)"
+            f"folders of sales go with {' and '.join(REAL)})"
         )
-    if "forecast" in names and not paths:
-        parser.error("--suite forecast needs at least one folder with tidy.csv.gz, or such a file")
+    if real and not paths:
+        parser.error(f"--suite {real[0]} needs at least one folder with tidy.csv.gz, or such a file")
     for option in ("readme", "figures"):
         if getattr(args, option) and not args.out:
             parser.error(f"--{option} needs --out: it is made from the files there")
@@ -147,7 +200,10 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "paths", nargs="*", metavar="PATH", help="with forecast: folders with tidy.csv.gz, or such files"
+        "paths",
+        nargs="*",
+        metavar="PATH",
+        help="with forecast and prior: folders with tidy.csv.gz, or such files",
     )
     parser.add_argument(
         "--suite",

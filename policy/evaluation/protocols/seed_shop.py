@@ -7,12 +7,13 @@ The rules are those of `policy.market.environments.SeedShop`, which steps here t
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import fields
 
 import numpy as np
 from numpy.typing import NDArray
 
-from policy.evaluation.policies import PricingPolicy
+from policy.evaluation.interface import PricingPolicy
 from policy.market import Markets, Observation
 from policy.market.demand import DemandCurves
 from policy.market.environments import SeedShop
@@ -95,3 +96,19 @@ def play_seed_shop(policy: PricingPolicy, *, shops: int, rng: np.random.Generato
         policy.observe(observation, outcome)
         earned[:, t], last_price = revenue / BEST_REVENUE, price
     return earned
+
+
+def shop_rows(
+    policies: Mapping[str, PricingPolicy], *, shops: int, seed: int, model_hash: str, commit: str
+) -> list[dict[str, str]]:
+    """One results line per policy: the share of the best revenue over the 100 days and over the last 50."""
+    rows = []
+    for name, policy in policies.items():
+        earned = play_seed_shop(policy, shops=shops, rng=np.random.default_rng(seed))
+        shares = {"all_days": earned.mean(axis=1), "last_50_days": earned[:, 50:].mean(axis=1)}
+        row = {"policy": name, "shops": str(shops)}
+        for column, values in shares.items():
+            row |= {column: f"{values.mean():.4f}", f"{column}_lowest": f"{values.min():.4f}"}
+        rows.append(row | {"seed": str(seed), "model_hash": model_hash, "commit": commit})
+        print(f"  {name:26s} all days {row['all_days']}  last 50 {row['last_50_days']}", flush=True)
+    return rows
