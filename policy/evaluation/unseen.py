@@ -29,8 +29,8 @@ class UnseenCurves(DemandCurves):
 
     - probit: willingness to pay is log-normal, a sigmoid in log price: d = Phi(z - log(m) / s) / Phi(z),
       Phi(z) = `share`, s = phi(z) / (Phi(z) e)
-    - Weibull segments: two segments whose willingness to pay is Weibull, each with its own scale v and shape a, so
-      that one may be gone where the other hardly stirs: d = D(m^g) / D(1),
+    - Weibull segments: two segments whose willingness to pay is Weibull, each with its own scale v and
+      shape a, so that one may be gone where the other hardly stirs: d = D(m^g) / D(1),
       D(x) = w exp(-(x / v_1)^a_1) + (1 - w) exp(-(x / v_2)^a_2), and g sets the elasticity at m = 1
     - cliff: constant elasticity, but a share `drop` of buyers leaves where the price reaches a round number
     - hill: d = 1 / (1 - s + s m^(e / s)), a logistic in log price, with s = 1 - `share`
