@@ -10,6 +10,11 @@ from policy.model.posterior import Posterior
 CANDIDATES = 121
 """Prices tried between the lowest and the highest allowed one, evenly spaced in logs."""
 
+REACH = 0.7
+"""Furthest a price is sought from the posterior's usual price, in logs: from half of it to twice, the range
+in which markets are priced in training. Beyond it the curves are extrapolated, and an extrapolated curve
+must not choose the price: a search over all of (0, 100] would find riches near 0."""
+
 
 def sales(units: NDArray, stock: NDArray) -> NDArray:
     """Mean sales where stock limits demand: min(mean demand, stock), units per period.
@@ -50,10 +55,13 @@ def best_price(
 ) -> NDArray:
     """The price in [low, high] with the highest posterior mean objective, shape (N,).
 
-    Searched on `CANDIDATES` prices, then refined by a parabola through the best and its neighbours.
+    No price is sought further than `REACH` from the posterior's usual price, or from the nearest allowed
+    one. Searched on `CANDIDATES` prices, then refined by a parabola through the best and its neighbours.
     """
     fraction = np.linspace(0.0, 1.0, CANDIDATES)
-    log_low, log_high = np.log(low)[:, None], np.log(high)[:, None]
+    centre = np.clip(posterior.log_price, np.log(low), np.log(high))
+    log_low = np.maximum(np.log(low), centre - REACH)[:, None]
+    log_high = np.minimum(np.log(high), centre + REACH)[:, None]
     log_prices = log_low + fraction * (log_high - log_low)
     value = np.einsum(
         "nk,nkp->np",
