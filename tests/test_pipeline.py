@@ -12,8 +12,8 @@ import torch
 from transformers import GPT2Config, GPT2Model
 
 from policy import HistoryError, PricingPipeline, Recommendation, Rules
+from policy.learning.command import main as train
 from policy.learning.pretrain import PretrainSettings, pretrain
-from policy.learning.pretrain import main as train
 from policy.model.adapters import add_lora
 from policy.model.transformer import PolicyModel
 
