@@ -26,7 +26,7 @@ from policy.learning.runlog import RunLog
 from policy.learning.trials import TRIAL_PRIOR, Trials, masked_log_softmax, play_trials, trial_lengths
 from policy.learning.values import Critic, advantages, remaining_periods
 from policy.market import Prior
-from policy.model.adapters import adapted_base, adapter_state
+from policy.model.adapters import adapted_base, adapter_state, save_adapter
 from policy.model.loading import load_model
 from policy.model.transformer import PolicyModel
 
@@ -246,5 +246,5 @@ def train(settings: A3CSettings, run: Path, *, prior: Prior = TRIAL_PRIOR) -> Po
                 "updates": stop,
             }
         )
-    wrapped.save_pretrained(run / "adapter")
+    save_adapter(wrapped, run / "adapter")
     return network.eval()

@@ -31,7 +31,7 @@ from policy.learning.checkpoints import Checkpoint
 from policy.learning.runlog import RunLog
 from policy.learning.trials import TRIAL_PRIOR, Trials, play_trials, trial_lengths
 from policy.market import Prior
-from policy.model.adapters import adapted_base, adapter_state
+from policy.model.adapters import adapted_base, adapter_state, save_adapter
 from policy.model.loading import load_model
 from policy.model.transformer import PolicyModel
 
@@ -197,5 +197,5 @@ def train(settings: DQNSettings, run: Path, *, prior: Prior = TRIAL_PRIOR) -> Po
                     "iteration": iteration + 1,
                 }
             )
-    wrapped.save_pretrained(run / "adapter")
+    save_adapter(wrapped, run / "adapter")
     return network.eval()

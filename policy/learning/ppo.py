@@ -30,7 +30,7 @@ from policy.learning.trials import (
 )
 from policy.learning.values import Critic, advantages, remaining_periods
 from policy.market import Prior
-from policy.model.adapters import adapted_base, adapter_state
+from policy.model.adapters import adapted_base, adapter_state, save_adapter
 from policy.model.loading import load_model
 from policy.model.transformer import PolicyModel
 
@@ -164,5 +164,5 @@ def train(settings: PPOSettings, run: Path, *, prior: Prior = TRIAL_PRIOR) -> Po
                     "iteration": iteration + 1,
                 }
             )
-    wrapped.save_pretrained(run / "adapter")
+    save_adapter(wrapped, run / "adapter")
     return network.eval()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, cast
 
 import torch
@@ -66,3 +67,11 @@ def adapted_base(base: PolicyModel, *, rank: int, seed: int) -> tuple[Any, Polic
 def adapter_state(network: PolicyModel) -> dict[str, torch.Tensor]:
     """The trained low-rank weights alone."""
     return {name: value for name, value in network.state_dict().items() if "lora_" in name}
+
+
+def save_adapter(wrapped: Any, folder: Path) -> None:
+    """Save an adapter alone. It does not say where on this machine its base lay: that is no use elsewhere."""
+    for config in wrapped.peft_config.values():
+        config.base_model_name_or_path = None
+    wrapped.save_pretrained(folder)
+    (folder / "README.md").unlink(missing_ok=True)  # peft's empty model card

@@ -15,6 +15,9 @@ from policy.model.transformer import PolicyModel
 EMBEDDED = Path(__file__).parent.parent / "weights" / "base"
 """The base that ships with the package."""
 
+EMBEDDED_PPO = EMBEDDED.parent / "ppo"
+"""The adapter that PPO trained on whole trials: its price head prices to learn. Goes on `EMBEDDED`."""
+
 
 @dataclass(frozen=True)
 class LoadedModel:
