@@ -234,3 +234,4 @@ def test_the_command_trains_and_says_where_the_adapter_lies(
     assert f"Saved {tmp_path / 'run' / 'adapter'}" in capsys.readouterr().out
     adapted = load_model(base, adapter=str(tmp_path / "run" / "adapter"))
     assert adapted.adapter_digest is not None
+    assert str(tmp_path) not in (tmp_path / "run" / "adapter" / "adapter_config.json").read_text()

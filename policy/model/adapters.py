@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any, cast
 
@@ -71,7 +72,8 @@ def adapter_state(network: PolicyModel) -> dict[str, torch.Tensor]:
 
 def save_adapter(wrapped: Any, folder: Path) -> None:
     """Save an adapter alone. It does not say where on this machine its base lay: that is no use elsewhere."""
-    for config in wrapped.peft_config.values():
-        config.base_model_name_or_path = None
     wrapped.save_pretrained(folder)
+    file = folder / "adapter_config.json"
+    config = json.loads(file.read_text()) | {"base_model_name_or_path": None}
+    file.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
     (folder / "README.md").unlink(missing_ok=True)  # peft's empty model card
