@@ -143,11 +143,12 @@ def _row(
     star = "" if not mixed_aims else "*" if r.objective == "revenue" else " "
     expected = facts.get(f"{r.objective}_take") or facts.get(f"{r.objective}_keep")
     reason = facts.get("abstained")
+    moved = r.abstained is None and direction(r.current_price, r.price, r.currency) != "keep"
     why = [
         cells["not_priced"].format(reason=reason) if reason else facts.get("binding_rule"),
+        cells["edge"] if moved and "at_edge_of_known_prices" in r.cautions else None,
         cells["test"].format(price=facts["test_price"]) if "test_price" in facts else None,
     ]
-    moved = r.abstained is None and direction(r.current_price, r.price, r.currency) != "keep"
     return Row(
         product=_printable(f"{r.store} / {r.sku}" if with_outlet and r.store else r.sku),
         name=_printable(r.name) if r.name and r.name != r.sku else None,

@@ -234,4 +234,7 @@ def test_the_command_trains_and_says_where_the_adapter_lies(
     assert f"Saved {tmp_path / 'run' / 'adapter'}" in capsys.readouterr().out
     adapted = load_model(base, adapter=str(tmp_path / "run" / "adapter"))
     assert adapted.adapter_digest is not None
+    tiny_network(seed=1).save_pretrained(tmp_path / "other")
+    with pytest.raises(ValueError, match="another base"):
+        load_model(str(tmp_path / "other"), adapter=str(tmp_path / "run" / "adapter"))
     assert str(tmp_path) not in (tmp_path / "run" / "adapter" / "adapter_config.json").read_text()

@@ -45,11 +45,13 @@ class Suite:
 
 
 FRESH_PRIOR = replace(Prior(), stock_chance=0.0)
-"""Fresh draws from the training prior, without stock limits: inventory has a benchmark of its own, and
-without it the best price of each period is the best policy."""
+"""Fresh draws from the training prior, without stock limits. The oracle charges the best price of each period
+in the state to which it brought the market; where buyers remember or a competitor follows, that need not be
+the best of all plans."""
 
 SHIFTED_PRIOR = replace(
     FRESH_PRIOR,
+    steep_chance=0.0,
     shock_sd=(0.6, 1.0),
     dispersion=(1.5, 3.0),
     cost_ratio=(0.7, 0.95),
@@ -99,7 +101,8 @@ class Score:
     """
 
     captured: NDArray[np.float64]
-    """Profit over the best known, per market, shape (B,)."""
+    """Profit over the best known, per market, shape (B,). Not below -1: in a market with hardly any profit to
+    make, a loss is out of all proportion and would rule the mean."""
     regret: NDArray[np.float64]
     """Profit forgone until the end of each priced period, in units of the market's mean best profit per
     period, shape (B, horizon); at the end it is horizon * (1 - captured)."""
@@ -134,12 +137,25 @@ def play(suite: Suite, make: Callable[[Simulator], PricingPolicy]) -> Score:
             got[:, t - suite.logged] = outcome.expected_profit
         began = time.perf_counter()
         policy.observe(observation, outcome)
-        spent += time.perf_counter() - began
+        if t >= suite.logged:
+            spent += time.perf_counter() - began
+    regret = np.cumsum(best - got, axis=1) / best.mean(axis=1, keepdims=True)
     return Score(
-        captured=got.sum(axis=1) / best.sum(axis=1),
-        regret=np.cumsum(best - got, axis=1) / best.mean(axis=1, keepdims=True),
+        captured=np.maximum(got.sum(axis=1) / best.sum(axis=1), -1.0),
+        regret=np.minimum(regret, 2.0 * suite.horizon),
         seconds_per_decision=spent / (suite.horizon * len(markets)),
     )
+
+
+AFTER_PPO = "after PPO on whole trials (ours)"
+"""The embedded base with the adapter that PPO trained, by its price head."""
+
+
+def ppo_hash() -> str:
+    """Hash of the embedded PPO adapter, as results files name it."""
+    from policy.model.loading import EMBEDDED_PPO, load_model
+
+    return (load_model(adapter=str(EMBEDDED_PPO)).adapter_digest or "")[:12]
 
 
 META_SEED = 30_001
@@ -161,7 +177,7 @@ def contestants(weights: str | None) -> Makers:
     }
     if weights is None:
         exploring = load_model(adapter=str(EMBEDDED_PPO)).network
-        ours["after PPO on whole trials (ours)"] = lambda simulator: PriceHeadPolicy(exploring)
+        ours[AFTER_PPO] = lambda simulator: PriceHeadPolicy(exploring)
     population = prior_from_simulated_logs(FRESH_PRIOR, np.random.default_rng(META_SEED))
     return {
         **ours,
@@ -238,7 +254,8 @@ def measure(
         print(f"{suite.name}: {suite.markets} markets, {suite.horizon} periods", flush=True)
         for name, make in makers.items():
             score = play(suite, make)
-            row = score_row(suite, name, score, model_hash=model_hash, commit=commit)
+            weights = f"{model_hash}+{ppo_hash()}" if name == AFTER_PPO else model_hash
+            row = score_row(suite, name, score, model_hash=weights, commit=commit)
             measured.scores.append(row)
             measured.regret.extend(regret_rows(suite, name, score))
             print(

@@ -160,6 +160,8 @@ def main(argv: list[str] | None = None) -> int:
             parser.error(f"--{option} needs --out: it is made from the files there")
     if args.out and args.out.is_file():
         parser.error(f"--out {args.out} is a file; name a folder, which gets one CSV a suite")
+    if args.readme and (args.quick or args.weights):
+        parser.error("--readme shows full runs of the embedded base: leave out --quick and --weights")
     if args.figures and find_spec("matplotlib") is None:
         parser.error(f"--figures needs matplotlib; {EXTRA} adds it")
     if args.readme and (lacking := _without_markers(args.readme, names)):

@@ -59,7 +59,7 @@ def regret_figure(rows: Rows) -> Figure:
                 label=policy,
                 color="black" if ours else f"C{i % 10}",
                 linewidth=2.4 if ours else 1.2,
-                linestyle="--" if i >= 10 else "-",
+                linestyle=("-", "--", ":")[i % 3] if ours else "--" if i >= 10 else "-",
                 zorder=3 if ours else 2,
             )
             axes.fill_between(

@@ -32,11 +32,11 @@ def write_rows(file: Path, rows: Rows) -> None:
 
 
 def captured_table(rows: Rows) -> str:
-    """Profit captured in per cent, ± standard error, 5th percentile in brackets; one column a setting."""
+    """Mean profit captured in per cent ± standard error / median / 5th percentile; one column a setting."""
     cell = {
         (row["suite"], row["policy"]): (
             f"{100 * float(row['profit_captured']):.1f} ± {100 * float(row['standard_error']):.1f}"
-            f" ({100 * float(row['percentile_5']):.0f})"
+            f" / {100 * float(row['median']):.0f} / {100 * float(row['percentile_5']):.0f}"
         )
         for row in rows
     }
@@ -74,6 +74,7 @@ TABLES: dict[str, Callable[[Rows], str]] = {
     "fresh": captured_table,
     "shifted": captured_table,
     "unseen": captured_table,
+    "static": captured_table,
     "forecast": forecast_table,
 }
 """How a suite's results are laid out; those not named here are shown by `plain_table`."""

@@ -213,7 +213,7 @@ def train(settings: A3CSettings, run: Path, *, prior: Prior = TRIAL_PRIOR) -> Po
         A worker died.
     """
     run.mkdir(parents=True, exist_ok=True)
-    base = load_model(settings.start_from).network
+    base = load_model(settings.start_from)
     wrapped, network = adapted_base(
         load_model(settings.start_from).network, rank=settings.rank, seed=settings.seed
     )
@@ -222,7 +222,7 @@ def train(settings: A3CSettings, run: Path, *, prior: Prior = TRIAL_PRIOR) -> Po
     network.share_memory()
     critic.share_memory()
     optimiser = _shared_adam(settings, network, critic)
-    checkpoint, first = Checkpoint(run, settings, may_change=("updates",)), 0
+    checkpoint, first = Checkpoint(run, settings, may_change=("updates",), base=base.digest), 0
     if state := checkpoint.load():
         network.load_state_dict(state["adapter"], strict=False)
         critic.load_state_dict(state["critic"])
@@ -237,7 +237,7 @@ def train(settings: A3CSettings, run: Path, *, prior: Prior = TRIAL_PRIOR) -> Po
     for start in range(first, settings.updates, BETWEEN_CHECKPOINTS):
         # Workers finish a stretch together, so that a checkpoint never falls into the middle of an update.
         stop = min(start + BETWEEN_CHECKPOINTS, settings.updates)
-        _stretch(shared, base, settings, prior, log, start, stop)
+        _stretch(shared, base.network, settings, prior, log, start, stop)
         checkpoint.save(
             {
                 "adapter": adapter_state(network),
@@ -246,5 +246,5 @@ def train(settings: A3CSettings, run: Path, *, prior: Prior = TRIAL_PRIOR) -> Po
                 "updates": stop,
             }
         )
-    save_adapter(wrapped, run / "adapter")
+    save_adapter(wrapped, run / "adapter", base=base.digest)
     return network.eval()

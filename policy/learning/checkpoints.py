@@ -18,6 +18,8 @@ class Checkpoint:
     """A frozen dataclass."""
     may_change: tuple[str, ...]
     """Settings that a run may be continued with other values of: its length, its speed."""
+    base: str | None = None
+    """Digest of the base that an adapter is trained on; None where all weights are the run's own."""
 
     @property
     def path(self) -> Path:
@@ -29,7 +31,7 @@ class Checkpoint:
         Raises
         ------
         ValueError
-            The folder holds a run with other settings.
+            The folder holds a run with other settings, or on another base.
         """
         if not self.path.exists():
             return None
@@ -46,10 +48,14 @@ class Checkpoint:
                 f"This folder holds a run with other settings: {', '.join(other)}. "
                 "Give another folder by --run."
             )
+        if state["base"] != self.base:
+            raise ValueError(
+                "This folder holds a run on another base than the one given. Give another folder by --run."
+            )
         return state
 
     def save(self, state: dict[str, Any]) -> None:
         """Write beside and rename, so that a killed run never leaves half a checkpoint."""
         draft = self.path.with_suffix(".tmp")
-        torch.save({**state, "settings": asdict(self.settings)}, draft)
+        torch.save({**state, "settings": asdict(self.settings), "base": self.base}, draft)
         draft.replace(self.path)

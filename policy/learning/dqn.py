@@ -123,8 +123,8 @@ def train(settings: DQNSettings, run: Path, *, prior: Prior = TRIAL_PRIOR) -> Po
         The folder holds a run with other settings.
     """
     run.mkdir(parents=True, exist_ok=True)
-    base = load_model(settings.start_from).network
-    wrapped, network = adapted_base(base, rank=settings.rank, seed=settings.seed)
+    base = load_model(settings.start_from)
+    wrapped, network = adapted_base(base.network, rank=settings.rank, seed=settings.seed)
     head = DuelingHead(network.backbone.config.hidden_size)
     optimiser = torch.optim.Adam(
         [
@@ -137,7 +137,7 @@ def train(settings: DQNSettings, run: Path, *, prior: Prior = TRIAL_PRIOR) -> Po
     )
     target = (copy.deepcopy(network), copy.deepcopy(head))
     replay: deque[Trials] = deque(maxlen=settings.replay)
-    checkpoint, first = Checkpoint(run, settings, may_change=()), 0
+    checkpoint, first = Checkpoint(run, settings, may_change=(), base=base.digest), 0
     if state := checkpoint.load():
         network.load_state_dict(state["adapter"], strict=False)
         target[0].load_state_dict(state["target_adapter"], strict=False)
@@ -197,5 +197,5 @@ def train(settings: DQNSettings, run: Path, *, prior: Prior = TRIAL_PRIOR) -> Po
                     "iteration": iteration + 1,
                 }
             )
-    save_adapter(wrapped, run / "adapter")
+    save_adapter(wrapped, run / "adapter", base=base.digest)
     return network.eval()

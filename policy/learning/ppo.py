@@ -121,8 +121,8 @@ def train(settings: PPOSettings, run: Path, *, prior: Prior = TRIAL_PRIOR) -> Po
         The folder holds a run with other settings.
     """
     run.mkdir(parents=True, exist_ok=True)
-    base = load_model(settings.start_from).network
-    wrapped, network = adapted_base(base, rank=settings.rank, seed=settings.seed)
+    base = load_model(settings.start_from)
+    wrapped, network = adapted_base(base.network, rank=settings.rank, seed=settings.seed)
     critic = Critic(network.backbone.config.hidden_size)
     adapted = [p for p in network.parameters() if p.requires_grad]
     optimiser = torch.optim.Adam(
@@ -131,7 +131,7 @@ def train(settings: PPOSettings, run: Path, *, prior: Prior = TRIAL_PRIOR) -> Po
             {"params": list(critic.parameters()), "lr": settings.critic_learning_rate},
         ]
     )
-    checkpoint, first = Checkpoint(run, settings, may_change=("iterations",)), 0
+    checkpoint, first = Checkpoint(run, settings, may_change=("iterations",), base=base.digest), 0
     if state := checkpoint.load():
         network.load_state_dict(state["adapter"], strict=False)
         critic.load_state_dict(state["critic"])
@@ -149,7 +149,6 @@ def train(settings: PPOSettings, run: Path, *, prior: Prior = TRIAL_PRIOR) -> Po
         trials = play_trials(
             network, rng, markets=settings.trials, logged=logged, horizon=horizon, prior=prior
         )
-        network.train()
         told = update(network, critic, optimiser, trials, settings, rng)
         told = {"reward": trials.rewards.mean().item(), "logged": logged, "horizon": horizon} | told
         told["seconds"] = time.perf_counter() - began
@@ -164,5 +163,5 @@ def train(settings: PPOSettings, run: Path, *, prior: Prior = TRIAL_PRIOR) -> Po
                     "iteration": iteration + 1,
                 }
             )
-    save_adapter(wrapped, run / "adapter")
+    save_adapter(wrapped, run / "adapter", base=base.digest)
     return network.eval()

@@ -104,7 +104,12 @@ def pretrain(settings: PretrainSettings, run: Path) -> PolicyModel:
         seed=settings.seed, size=settings.batch_size, steps=settings.steps, periods=settings.periods
     )
     loader = DataLoader(
-        batches, sampler=range(first, settings.steps), batch_size=None, num_workers=1, prefetch_factor=4
+        batches,
+        sampler=range(first, settings.steps),
+        batch_size=None,
+        num_workers=1,
+        prefetch_factor=4,
+        generator=torch.Generator(),  # its own: the global one is the dropout's, and is restored on resuming
     )
     model.train()
     if settings.fast:

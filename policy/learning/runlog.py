@@ -23,6 +23,8 @@ class RunLog:
 
     def __init__(self, folder: Path, *, resumed_at: int):
         self.path = folder / "log.csv"
+        if resumed_at == 0:
+            self.path.unlink(missing_ok=True)
         if self.path.exists():
             head, *lines = self.path.read_text().splitlines()
             kept = [line for line in lines if int(line.split(",")[0]) <= resumed_at]

@@ -70,10 +70,16 @@ def adapter_state(network: PolicyModel) -> dict[str, torch.Tensor]:
     return {name: value for name, value in network.state_dict().items() if "lora_" in name}
 
 
-def save_adapter(wrapped: Any, folder: Path) -> None:
-    """Save an adapter alone. It does not say where on this machine its base lay: that is no use elsewhere."""
+BASE_FILE = "base.json"
+"""File of an adapter's folder that names its base by digest."""
+
+
+def save_adapter(wrapped: Any, folder: Path, *, base: str) -> None:
+    """Save an adapter alone, with the digest of the base it belongs to. It does not say where on this machine
+    that base lay: that is no use elsewhere."""
     wrapped.save_pretrained(folder)
     file = folder / "adapter_config.json"
     config = json.loads(file.read_text()) | {"base_model_name_or_path": None}
     file.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
+    (folder / BASE_FILE).write_text(json.dumps({"base": base}) + "\n")
     (folder / "README.md").unlink(missing_ok=True)  # peft's empty model card

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from transformers.utils import logging as hf_logging
 
-from policy.model.adapters import load_adapter
+from policy.model.adapters import BASE_FILE, load_adapter
 from policy.model.transformer import PolicyModel
 
 EMBEDDED = Path(__file__).parent.parent / "weights" / "base"
@@ -35,6 +36,8 @@ def load_model(path: str | None = None, *, adapter: str | None = None) -> Loaded
     ------
     FileNotFoundError
         The folder of the model or of the adapter holds no weights.
+    ValueError
+        The adapter names another base.
     """
     folder = Path(path) if path else EMBEDDED
     digest = _digest(folder, "model")
@@ -48,6 +51,12 @@ def load_model(path: str | None = None, *, adapter: str | None = None) -> Loaded
     adapter_digest = None
     if adapter:
         adapter_digest = _digest(Path(adapter), "adapter")
+        named = Path(adapter) / BASE_FILE
+        if named.exists() and json.loads(named.read_text())["base"] != digest:
+            raise ValueError(
+                f"The adapter in '{adapter}' was trained on another base than the one in '{folder}'. "
+                "Load it with its own base, or train it anew."
+            )
         network = load_adapter(network, adapter)
     return LoadedModel(network.eval(), digest, adapter_digest)
 

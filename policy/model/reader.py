@@ -34,8 +34,9 @@ class Reading:
 class HistoryReader:
     """Reads B products' histories token by token, keeping the decoder's keys and values.
 
-    A token once read never changes (tokens are causal), so each period costs one position's pass, up to
-    the network's context; longer histories are read afresh from their last `context` positions.
+    A token once read never changes (tokens are causal), so each period costs the network one position's
+    pass, up to its context; longer histories are read afresh from their last `context` positions. The
+    tokens themselves are made afresh each time.
     """
 
     def __init__(self, model: PolicyModel, start_price: NDArray):
@@ -49,6 +50,7 @@ class HistoryReader:
         self._start = start_price
         self._cache = DynamicCache(config=model.backbone.config)
         self._read = 0
+        self._last: Reading | None = None
         self.observations: list[Observation] = []
         self.outcomes: list[Outcome] = []
 
@@ -74,6 +76,8 @@ class HistoryReader:
         """Read on to the coming period."""
         tokens = self.tokens(observation)
         length, context = tokens.features.shape[1], self._model.config.context
+        if length == self._read and self._last is not None:
+            return self._last  # asked twice about one period
         if length <= context:
             new = torch.from_numpy(tokens.features[:, self._read :])
             hidden = self._model.hidden_states(new, cache=self._cache)[:, -1:]
@@ -89,4 +93,5 @@ class HistoryReader:
             log_price,
             Calibration(**self._model.config.calibration),
         )
-        return Reading(hidden[:, 0], posterior, out.price_logits[:, 0], log_price)
+        self._last = Reading(hidden[:, 0], posterior, out.price_logits[:, 0], log_price)
+        return self._last
