@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from scipy.stats import nbinom, norm
 
+from policy.evaluation.baselines import ILSE
 from policy.evaluation.bayes import (
     STATIC_PRIOR,
     VIEWS_NOISE,
@@ -17,7 +18,6 @@ from policy.evaluation.bayes import (
     ParticlePosterior,
 )
 from policy.evaluation.benchmark import Suite, play
-from policy.evaluation.policies import GuardedILSE
 from policy.market import Markets, Prior, Simulator
 
 ONE_FAMILY = replace(STATIC_PRIOR, families=("constant_elasticity",), dispersion=(0.1, 0.1))
@@ -190,7 +190,7 @@ def test_thompson_draws_and_greedy_does_not() -> None:
 @pytest.mark.parametrize("make", [BayesGreedy, BayesThompson])
 def test_knowing_the_prior_pays(make: type) -> None:
     ours = play(SMALL, lambda simulator: make(particles=128)).captured
-    theirs = play(SMALL, lambda simulator: GuardedILSE()).captured
+    theirs = play(SMALL, lambda simulator: ILSE()).captured
     assert (ours <= 1 + 1e-9).all() and ours.mean() > theirs.mean() + 0.05
 
 
