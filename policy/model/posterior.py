@@ -89,7 +89,7 @@ class Posterior:
         matters = self.weights[:, None, :] > 6e-3 / self.weights.shape[1]
         top = np.where(matters, mean + 6.0 * sd, 0.0).max(axis=2) + 3.0
         bottom = np.where(matters, np.maximum(mean - 4.0 * sd, 0.0), np.inf).min(axis=2)
-        fraction = np.linspace(0.0, 1.0, 48)
+        fraction = np.linspace(0.0, 1.0, 64)
         log_grid = np.log1p(bottom)[..., None] + fraction * (np.log1p(top) - np.log1p(bottom))[..., None]
         count = np.expm1(log_grid)  # (N, P, C)
         chance = (shape / (shape + mean))[..., None, :]
