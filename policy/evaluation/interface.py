@@ -32,6 +32,28 @@ class Setting(Protocol):
     def __len__(self) -> int: ...
 
 
+def bare_observation(
+    t: int, *, last_price: NDArray, setting: Setting, covariates: NDArray | None = None
+) -> Observation:
+    """What is known before period t of a protocol that has no cost, competitor, promotion or stock; days are
+    periods. `last_price` has shape (B,), `covariates` (B, d)."""
+    n = len(last_price)
+    zero, unknown, none = np.zeros(n), np.full(n, np.nan), np.zeros(n, dtype=np.int64)
+    return Observation(
+        t=t,
+        day=none + t,
+        period=none,
+        last_price=last_price,
+        unit_cost=zero,
+        competitor_price=unknown,
+        promo=zero,
+        stock=unknown,
+        price_low=setting.price_low,
+        price_high=setting.price_high,
+        covariates=covariates,
+    )
+
+
 class PricingPolicy(Protocol):
     """What every policy and baseline offers. B markets are priced together, one period at a time."""
 

@@ -23,10 +23,17 @@ from tqdm import tqdm
 
 from policy.learning.checkpoints import Checkpoint
 from policy.learning.runlog import RunLog
-from policy.learning.trials import TRIAL_PRIOR, Trials, masked_log_softmax, play_trials, trial_lengths
+from policy.learning.trials import (
+    TRIAL_PRIOR,
+    Trials,
+    entropy_of,
+    masked_log_softmax,
+    play_trials,
+    trial_lengths,
+)
 from policy.learning.values import Critic, advantages, remaining_periods
 from policy.market import Prior
-from policy.model.adapters import adapted_base, adapter_state, save_adapter
+from policy.model.adapters import adapted_base, adapter_state, parameter_groups, save_adapter
 from policy.model.loading import load_model
 from policy.model.transformer import PolicyModel
 
@@ -78,7 +85,7 @@ def actor_critic_loss(
     advantage, target = advantages(trials.rewards, trials.expected_rewards, future, gae_lambda=1.0)
     log_chances = masked_log_softmax(network.answer(hidden).price_logits, trials.allowed)
     log_chance = log_chances.gather(-1, trials.actions[..., None])[..., 0]
-    spread = -(log_chances.exp() * log_chances.masked_fill(~trials.allowed, 0.0)).sum(dim=-1).mean()
+    spread = entropy_of(log_chances, trials.allowed)
     gain = (advantage - advantage.mean()) / (advantage.std() + 1e-6)
     value = critic.loss(values, target / remaining.clamp(min=1.0))[remaining > 0].mean()
     loss = -(gain * log_chance).mean() - entropy * spread + value
@@ -133,13 +140,9 @@ def _work(
 def _shared_adam(settings: A3CSettings, network: PolicyModel, critic: Critic) -> torch.optim.Adam:
     """Adam whose moments the workers share, as in section 4 of the paper."""
     optimiser = torch.optim.Adam(
-        [
-            {
-                "params": [p for p in network.parameters() if p.requires_grad],
-                "lr": settings.learning_rate,
-            },
-            {"params": list(critic.parameters()), "lr": settings.critic_learning_rate},
-        ],
+        parameter_groups(
+            network, critic, rate=settings.learning_rate, head_rate=settings.critic_learning_rate
+        ),
         foreach=False,
     )
     for group in optimiser.param_groups:

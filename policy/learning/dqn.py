@@ -31,7 +31,7 @@ from policy.learning.checkpoints import Checkpoint
 from policy.learning.runlog import RunLog
 from policy.learning.trials import TRIAL_PRIOR, Trials, play_trials, trial_lengths
 from policy.market import Prior
-from policy.model.adapters import adapted_base, adapter_state, save_adapter
+from policy.model.adapters import adapted_base, adapter_state, parameter_groups, save_adapter
 from policy.model.loading import load_model
 from policy.model.transformer import PolicyModel
 
@@ -127,13 +127,7 @@ def train(settings: DQNSettings, run: Path, *, prior: Prior = TRIAL_PRIOR) -> Po
     wrapped, network = adapted_base(base.network, rank=settings.rank, seed=settings.seed)
     head = DuelingHead(network.backbone.config.hidden_size)
     optimiser = torch.optim.Adam(
-        [
-            {
-                "params": [p for p in network.parameters() if p.requires_grad],
-                "lr": settings.learning_rate,
-            },
-            {"params": list(head.parameters()), "lr": settings.head_learning_rate},
-        ]
+        parameter_groups(network, head, rate=settings.learning_rate, head_rate=settings.head_learning_rate)
     )
     target = (copy.deepcopy(network), copy.deepcopy(head))
     replay: deque[Trials] = deque(maxlen=settings.replay)

@@ -24,13 +24,14 @@ from policy.learning.runlog import RunLog
 from policy.learning.trials import (
     TRIAL_PRIOR,
     Trials,
+    entropy_of,
     masked_log_softmax,
     play_trials,
     trial_lengths,
 )
 from policy.learning.values import Critic, advantages, remaining_periods
 from policy.market import Prior
-from policy.model.adapters import adapted_base, adapter_state, save_adapter
+from policy.model.adapters import adapted_base, adapter_state, parameter_groups, save_adapter
 from policy.model.loading import load_model
 from policy.model.transformer import PolicyModel
 
@@ -91,7 +92,7 @@ def update(
             gain = advantage[rows]
             clipped = ratio.clamp(1 - settings.clip, 1 + settings.clip)
             surrogate = torch.minimum(ratio * gain, clipped * gain).mean()
-            entropy = -(log_chances.exp() * log_chances.masked_fill(~allowed, 0.0)).sum(dim=-1).mean()
+            entropy = entropy_of(log_chances, allowed)
             goes_on = remaining[rows] > 0
             value = critic.loss(critic(hidden.detach(), remaining[rows]), target[rows])[goes_on].mean()
             optimiser.zero_grad(set_to_none=True)
@@ -124,12 +125,10 @@ def train(settings: PPOSettings, run: Path, *, prior: Prior = TRIAL_PRIOR) -> Po
     base = load_model(settings.start_from)
     wrapped, network = adapted_base(base.network, rank=settings.rank, seed=settings.seed)
     critic = Critic(network.backbone.config.hidden_size)
-    adapted = [p for p in network.parameters() if p.requires_grad]
     optimiser = torch.optim.Adam(
-        [
-            {"params": adapted, "lr": settings.learning_rate},
-            {"params": list(critic.parameters()), "lr": settings.critic_learning_rate},
-        ]
+        parameter_groups(
+            network, critic, rate=settings.learning_rate, head_rate=settings.critic_learning_rate
+        )
     )
     checkpoint, first = Checkpoint(run, settings, may_change=("iterations",), base=base.digest), 0
     if state := checkpoint.load():

@@ -51,6 +51,11 @@ def masked_log_softmax(logits: Tensor, allowed: Tensor) -> Tensor:
     return logits.masked_fill(~allowed, -torch.inf).log_softmax(dim=-1)
 
 
+def entropy_of(log_chances: Tensor, allowed: Tensor) -> Tensor:
+    """Mean entropy of the choice among allowed prices, shapes (..., G) to a scalar."""
+    return -(log_chances.exp() * log_chances.masked_fill(~allowed, 0.0)).sum(dim=-1).mean()
+
+
 def allowed_prices(log_price: NDArray, low: NDArray, high: NDArray) -> NDArray:
     """Which grid prices lie in [low, high], or the nearest one where none does, shape (B, G).
 

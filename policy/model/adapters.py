@@ -65,6 +65,15 @@ def adapted_base(base: PolicyModel, *, rank: int, seed: int) -> tuple[Any, Polic
     return wrapped, cast(PolicyModel, wrapped.base_model.model)
 
 
+def parameter_groups(
+    network: PolicyModel, head: nn.Module, *, rate: float, head_rate: float
+) -> list[dict[str, Any]]:
+    """For an optimiser: the adapter's weights and those of a head that serves in training only, each with
+    its learning rate."""
+    adapter = [p for p in network.parameters() if p.requires_grad]
+    return [{"params": adapter, "lr": rate}, {"params": list(head.parameters()), "lr": head_rate}]
+
+
 def adapter_state(network: PolicyModel) -> dict[str, torch.Tensor]:
     """The trained low-rank weights alone."""
     return {name: value for name, value in network.state_dict().items() if "lora_" in name}

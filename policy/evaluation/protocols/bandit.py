@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from policy.evaluation.interface import PricingPolicy, Setting
+from policy.evaluation.interface import PricingPolicy, Setting, bare_observation
 from policy.market.simulator import Observation, Outcome
 
 ARMS, ROUNDS, NOISE_SD = 5, 500, 0.3
@@ -43,20 +43,7 @@ class Bandits:
 
     def observation(self) -> Observation:
         """What is known before a round: nothing but its number and the arm pulled last."""
-        n = len(self)
-        zero, unknown, none = np.zeros(n), np.full(n, np.nan), np.zeros(n, dtype=np.int64)
-        return Observation(
-            t=self.t,
-            day=none + self.t,
-            period=none,
-            last_price=self._last,
-            unit_cost=zero,
-            competitor_price=unknown,
-            promo=zero,
-            stock=unknown,
-            price_low=self.price_low,
-            price_high=self.price_high,
-        )
+        return bare_observation(self.t, last_price=self._last, setting=self)
 
     def step(self, prices: NDArray) -> tuple[Outcome, NDArray]:
         """Pull arms `prices` (B,), whole numbers from 0 to 4, and move on.

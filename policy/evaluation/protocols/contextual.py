@@ -20,7 +20,7 @@ from policy.evaluation.baselines.grid import UCB1, BayesUCB
 from policy.evaluation.baselines.linear import ILSE, PUBLISHED, InflatedThompson
 from policy.evaluation.baselines.meta import MetaDP, estimate_prior
 from policy.evaluation.baselines.particles import ParticleBayes, UniformPrior
-from policy.evaluation.interface import PricingPolicy
+from policy.evaluation.interface import PricingPolicy, bare_observation
 from policy.market.simulator import Observation, Outcome
 
 PRICE_RANGE = (0.0, 10.0)
@@ -115,20 +115,8 @@ class ContextualMarkets:
 
     def observation(self) -> Observation:
         """What is known before pricing the coming period."""
-        n = len(self)
-        zero, unknown, none = np.zeros(n), np.full(n, np.nan), np.zeros(n, dtype=np.int64)
-        return Observation(
-            t=self.t,
-            day=none + self.t,
-            period=none,
-            last_price=self._last_price,
-            unit_cost=zero,
-            competitor_price=unknown,
-            promo=zero,
-            stock=unknown,
-            price_low=self.price_low,
-            price_high=self.price_high,
-            covariates=self.covariates[:, self.t],
+        return bare_observation(
+            self.t, last_price=self._last_price, setting=self, covariates=self.covariates[:, self.t]
         )
 
     def step(self, prices: NDArray) -> tuple[Outcome, NDArray]:

@@ -8,13 +8,13 @@ The rules are those of `policy.market.environments.SeedShop`, which steps here t
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from policy.evaluation.interface import PricingPolicy
-from policy.market import Markets, Observation
+from policy.evaluation.interface import PricingPolicy, bare_observation
+from policy.market import Markets
 from policy.market.demand import DemandCurves
 from policy.market.environments import SeedShop
 from policy.market.simulator import Outcome
@@ -74,18 +74,8 @@ def play_seed_shop(policy: PricingPolicy, *, shops: int, rng: np.random.Generato
     earned = np.empty((shops, SeedShop.horizon))
     last_price, unknown = facts.reference_price, np.full(shops, np.nan)
     for t in range(SeedShop.horizon):
-        observation = Observation(
-            t=t,
-            day=facts.days()[:, t],
-            period=facts.period,
-            last_price=last_price,
-            unit_cost=facts.unit_cost[:, t],
-            competitor_price=unknown,
-            promo=np.zeros(shops),
-            stock=unknown,
-            price_low=facts.price_low,
-            price_high=facts.price_high,
-        )
+        bare = bare_observation(t, last_price=last_price, setting=facts)
+        observation = replace(bare, day=facts.days()[:, t])
         price = np.clip(policy.act(observation), facts.price_low, facts.price_high)
         steps = [copy.step(np.array([p])) for copy, p in zip(copies, price, strict=True)]
         revenue = np.array([step[1] for step in steps])
