@@ -68,8 +68,14 @@ def seasons(
         amplitude = rng.normal(*harmonic_sd, (n, 1)) * damping
         season += amplitude * np.sin(2 * np.pi * harmonic * phase + rng.uniform(0, 2 * np.pi, (n, 1)))
     peak = chosen(rng, peak_chance, rng.uniform(0.1, 0.9, n))[:, None]
-    to_year_end = (phase + 10 / 365.25) % 1.0 - 0.94
+    to_year_end = nearest_turn(phase + 10 / 365.25 - 0.94)
     return season + peak * np.exp(-0.5 * (to_year_end * 52 / rng.uniform(1.0, 5.0, (n, 1))) ** 2)
+
+
+def nearest_turn(years: NDArray) -> NDArray:
+    """Signed distance to the nearest whole year, in [-0.5, 0.5), shape as given: what is yearly knows no
+    turn of the year."""
+    return (years + 0.5) % 1.0 - 0.5
 
 
 def holidays(rng: np.random.Generator, phase: NDArray, *, chance: float) -> NDArray:
@@ -78,11 +84,13 @@ def holidays(rng: np.random.Generator, phase: NDArray, *, chance: float) -> NDAr
     n, effect = len(phase), np.zeros(phase.shape)
     has = rng.random((n, 1)) < chance
     for _ in range(3):
-        # One draw of the shift for every calendar year that a path can touch.
-        year = np.floor(phase).astype(int)
-        first = year.min()
-        shift = rng.uniform(-14, 14, (n, year.max() - first + 1)) * (rng.random((n, 1)) < 0.4)
-        days = ((phase % 1.0) - rng.random((n, 1))) * 365.25 - np.take_along_axis(shift, year - first, axis=1)
+        place = rng.random((n, 1))
+        away = nearest_turn(phase - place)
+        # One draw of the shift for every time that the event comes round near a path.
+        turn = np.round(phase - place - away).astype(int)
+        first = turn.min()
+        shift = rng.uniform(-14, 14, (n, turn.max() - first + 1)) * (rng.random((n, 1)) < 0.4)
+        days = away * 365.25 - np.take_along_axis(shift, turn - first, axis=1)
         effect += rng.normal(0.0, 0.5, (n, 1)) * np.exp(-0.5 * (days / rng.uniform(2.0, 9.0, (n, 1))) ** 2)
     return np.where(has, effect, 0.0)
 

@@ -124,8 +124,10 @@ class Prior:
     or (mean, standard deviation) of a normal where the docstring says so."""
 
     families: tuple[str, ...] = FAMILIES
-    log_elasticity: tuple[float, float] = (0.75, 0.55)
-    """Normal; the size of the elasticity is its exponential, clipped to [0.15, 9]. Median 2.1."""
+    log_elasticity: tuple[float, float] = (0.75, 0.7)
+    """Normal; the size of the elasticity is its exponential, clipped to [0.15, 9]. Median 2.1, mean 2.7, nine
+    in ten from 0.7 to 6.7: published estimates average 2.62 (1,851 of them, Bijmolt, van Heerde and Pieters
+    2005, Journal of Marketing Research 42(2))."""
     log_units: tuple[float, float] = (3.3, 1.7)
     """Normal; log of units per period at the reference price. One market in six is drawn from
     `large_log_units` instead, so that chain-level volumes are known too."""
