@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from policy.learning.rollouts import OwnPricing
 from policy.market import LoggingPolicies, Prior, Simulator
 from policy.market.logged import trajectory_of
 from policy.market.trajectory import Trajectory
 from policy.model.panel import PATHS
 from policy.model.tokens import tokenise
-from policy.model.transformer import GRID
+from policy.model.transformer import GRID, PolicyModel
 
 DRAWS = 3
 """Demand draws per position that the mixture must explain jointly: one at the price charged, the others at
@@ -44,24 +45,52 @@ class PretrainingBatches(Dataset[Batch]):
     """Item `step` is the batch of that step, made from the seed and the step alone: a resumed run sees
     what an uninterrupted one would have seen."""
 
-    def __init__(self, *, seed: int, size: int, steps: int, periods: int = 112, prior: Prior | None = None):
+    def __init__(
+        self,
+        *,
+        seed: int,
+        size: int,
+        steps: int,
+        periods: int = 112,
+        prior: Prior | None = None,
+        player: PolicyModel | None = None,
+        rollout_share: float = 0.0,
+    ):
+        """
+        Parameters
+        ----------
+        player
+            The network that prices part of the histories in a share `rollout_share` of the batches.
+        """
         self._seed, self._size, self._steps, self._periods = seed, size, steps, periods
         self._prior = prior or Prior()
+        self._player, self._rollout_share = player, rollout_share
 
     def __len__(self) -> int:
         return self._steps
 
     def __getitem__(self, step: int) -> Batch:
         rng = np.random.default_rng([self._seed, step])
-        return make_batch(rng, self._prior, self._size, self._periods)
+        player = self._player
+        if player is not None and rng.random() >= self._rollout_share:
+            player = None
+        return make_batch(rng, self._prior, self._size, self._periods, player=player)
 
 
-def make_batch(rng: np.random.Generator, prior: Prior, size: int, periods: int) -> Batch:
+def make_batch(
+    rng: np.random.Generator,
+    prior: Prior,
+    size: int,
+    periods: int,
+    *,
+    player: PolicyModel | None = None,
+) -> Batch:
     """Draw markets, let their sellers price them, and note at each period the demand at other prices and
-    the best price."""
+    the best price. With a `player`, that network prices a stretch of each history itself."""
     markets = prior.sample(rng, size, periods)
     simulator = Simulator(markets, rng)
     sellers = LoggingPolicies(markets, rng)
+    own = None if player is None else OwnPricing(player, markets, rng)
     cost_hidden = rng.random(size) < 0.35
     grid = np.exp(np.linspace(np.log(prior.price_range[0]), np.log(prior.price_range[1]), 57))
     candidates = markets.reference_price[:, None] * grid
@@ -70,6 +99,8 @@ def make_batch(rng: np.random.Generator, prior: Prior, size: int, periods: int) 
         simulator.set_promo(sellers.promo(t))
         observation = simulator.observation()
         price = sellers.act(observation)
+        if own is not None and own.plays(t):
+            price = own.act(observation)
         other = markets.reference_price[:, None] * np.exp(rng.uniform(-0.9, 0.9, (size, DRAWS - 1)))
         # Half of the counterfactual prices lie near the last one, where decisions are made. The price about
         # to be charged would not do: a seller who feels demand sets it by the very shock to be foretold.
@@ -81,6 +112,8 @@ def make_batch(rng: np.random.Generator, prior: Prior, size: int, periods: int) 
         best.append(np.take_along_axis(candidates, value.argmax(axis=1)[:, None], axis=1)[:, 0])
         counterfactual = simulator.draw_demand(log_mean[:, : DRAWS - 1], rng)
         outcome = simulator.step(price)
+        if own is not None:
+            own.observe(observation, outcome)
         draws.append(np.concatenate([outcome.demand[:, None], counterfactual], axis=1))
         draw_prices.append(np.concatenate([price[:, None], other], axis=1))
         observations.append(observation)

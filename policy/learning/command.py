@@ -57,11 +57,15 @@ def main(argv: list[str] | None = None) -> int:
         help="dpt: folder or hub name of a Hugging Face decoder (GPT-2, Qwen3, ...) to adapt by LoRA",
     )
     parser.add_argument(
+        "--rollouts-from",
+        help="dpt: folder of a model of ours that prices part of the histories itself (0.3 of the batches)",
+    )
+    parser.add_argument(
         "--fast", action="store_true", help="dpt: compile and use bfloat16; for runs over ten minutes"
     )
     args = parser.parse_args(argv)
-    if args.algorithm != "dpt" and (args.backbone or args.fast):
-        parser.error("--backbone and --fast go with --algorithm dpt.")
+    if args.algorithm != "dpt" and (args.backbone or args.fast or args.rollouts_from):
+        parser.error("--backbone, --rollouts-from and --fast go with --algorithm dpt.")
     if args.backbone and args.start_from:
         parser.error(
             "--backbone begins with fresh heads and --start-from with trained ones: give one of them."
@@ -105,6 +109,7 @@ def _supervised(args: argparse.Namespace) -> Path:
         fast=args.fast,
         start_from=args.start_from,
         backbone=args.backbone,
+        rollouts_from=args.rollouts_from,
         **given,  # type: ignore[arg-type]
     )
     model = pretrain(settings, args.run)

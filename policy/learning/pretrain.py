@@ -21,6 +21,7 @@ from policy.learning.checkpoints import Checkpoint
 from policy.learning.runlog import RunLog
 from policy.model.adapters import add_lora, merged
 from policy.model.likelihood import log_mixture, log_negative_binomial
+from policy.model.loading import load_model
 from policy.model.transformer import GRID, PolicyConfig, PolicyModel, curve_at
 
 CHECKPOINT_EVERY = 100
@@ -48,6 +49,10 @@ class PretrainSettings:
     """Folder of a model of ours to train further; fresh weights if None."""
     backbone: str | None = None
     """Folder or hub name of a pretrained decoder to adapt by LoRA; our own small decoder if None."""
+    rollouts_from: str | None = None
+    """Folder of a model of ours that prices part of the histories itself; none does if None."""
+    rollout_share: float = 0.3
+    """Share of the batches in which it does."""
 
 
 def losses(model: PolicyModel, batch: Batch) -> tuple[Tensor, Tensor]:
@@ -101,7 +106,12 @@ def pretrain(settings: PretrainSettings, run: Path) -> PolicyModel:
         first = state["step"]
     log = RunLog(run, resumed_at=first)
     batches = PretrainingBatches(
-        seed=settings.seed, size=settings.batch_size, steps=settings.steps, periods=settings.periods
+        seed=settings.seed,
+        size=settings.batch_size,
+        steps=settings.steps,
+        periods=settings.periods,
+        player=load_model(settings.rollouts_from).network if settings.rollouts_from else None,
+        rollout_share=settings.rollout_share,
     )
     loader = DataLoader(
         batches,

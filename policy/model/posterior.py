@@ -51,6 +51,10 @@ class Posterior:
             log_price=self.log_price[index],
         )
 
+    def sure_of(self, component: NDArray) -> Posterior:
+        """The posterior of someone who believes in one curve a row, by index (N,): a Thompson draw."""
+        return replace(self, weights=np.eye(self.weights.shape[1])[component])
+
     def component_units(self, prices: NDArray) -> NDArray:
         """Mean units of every curve at prices (N, P), units per period, shape (N, K, P)."""
         x = np.log(prices) - self.log_price[:, None]
