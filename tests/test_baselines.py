@@ -33,16 +33,16 @@ from policy.evaluation.baselines.grid import grid_size
 from policy.evaluation.baselines.linear import TUNED_SCALE, LinearDemand
 from policy.evaluation.benchmark import FRESH_PRIOR
 from policy.evaluation.interface import PricingPolicy
-from policy.evaluation.protocols.contextual import (
+from policy.evaluation.protocols.contextual import TUNED
+from policy.evaluation.tables import RESULTS
+from policy.evaluation.tuning import contextual_candidates, fresh_candidates
+from policy.market.contextual import (
     INF_2D_SQ_MIX,
     INF_4D,
     NO_COVARIATES,
     NO_COVARIATES_LONG,
-    TUNED,
     ContextualSetting,
 )
-from policy.evaluation.tables import RESULTS
-from policy.evaluation.tuning import contextual_candidates, fresh_candidates
 from policy.market.simulator import Observation, Outcome
 
 

@@ -14,17 +14,15 @@ from policy.evaluation.baselines import CILS, CVP, ILSE, KeepPrice, LinearModel,
 from policy.evaluation.interface import PricingPolicy
 from policy.evaluation.protocols.inventory import (
     DynamicProgram,
-    InventoryProblem,
     KnownDemandFluid,
     StockBlindThompson,
     ThompsonFixed,
     ThompsonUpdate,
-    fluid_prices,
-    optimal_values,
     play_inventory,
 )
 from policy.evaluation.protocols.seed_shop import BEST_REVENUE, play_seed_shop, shop_facts
 from policy.market import Markets, Observation
+from policy.market.inventory import InventoryProblem, fluid_prices, optimal_values
 from policy.market.simulator import Outcome
 
 PAPER = InventoryProblem()

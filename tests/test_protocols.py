@@ -12,15 +12,17 @@ from policy.evaluation.baselines.particles import ParticleCloud
 from policy.evaluation.protocols import bandit
 from policy.evaluation.protocols.contextual import (
     GUARDED,
+    baselines,
+    exact_prior,
+    matched_prior,
+    run,
+)
+from policy.market.contextual import (
     INF_2D_SQ_MIX,
     INF_4D,
     NO_COVARIATES,
     ContextualMarkets,
     ContextualSetting,
-    baselines,
-    exact_prior,
-    matched_prior,
-    run,
 )
 from policy.market.simulator import Observation, Outcome
 

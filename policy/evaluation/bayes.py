@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import gammaln, log_ndtr, ndtr
 
-from policy.evaluation.interface import Setting
 from policy.market import Observation, Prior
 from policy.market.demand import DemandCurves
+from policy.market.setting import Setting
 from policy.market.simulator import Outcome
 
 _STILL = (1e-9, 1e-9)  # a log-uniform range cannot be zero; this is as good

@@ -7,9 +7,9 @@ import torch
 from numpy.typing import NDArray
 
 from policy.decision.choice import best_price
-from policy.evaluation.interface import Setting
 from policy.learning.trials import allowed_prices, masked_log_softmax
 from policy.market import Observation, Simulator
+from policy.market.setting import Setting
 from policy.market.simulator import Outcome
 from policy.model.reader import HistoryReader
 from policy.model.transformer import GRID, PolicyModel

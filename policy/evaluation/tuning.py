@@ -30,15 +30,9 @@ from policy.evaluation.baselines import (
 )
 from policy.evaluation.benchmark import FRESH_PRIOR, Suite, play
 from policy.evaluation.interface import PricingPolicy
-from policy.evaluation.protocols.contextual import (
-    GUARDED,
-    INF_2D_SQ_MIX,
-    INF_4D,
-    NO_COVARIATES,
-    NO_COVARIATES_LONG,
-    run,
-)
+from policy.evaluation.protocols.contextual import GUARDED, run
 from policy.market import Simulator
+from policy.market.contextual import INF_2D_SQ_MIX, INF_4D, NO_COVARIATES, NO_COVARIATES_LONG
 
 SUITE = Suite(name="fresh, cold start", markets=1000, logged=0, horizon=40, prior=FRESH_PRIOR, seed=10_001)
 """Training prior without stock limits; the seed is none of the benchmark's."""

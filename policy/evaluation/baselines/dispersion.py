@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from policy.evaluation.baselines.linear import LinearDemand, LinearModel
-from policy.evaluation.interface import Setting
+from policy.market.setting import Setting
 from policy.market.simulator import Observation, Outcome
 
 TUNED_KAPPA = 0.3

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from policy.evaluation.interface import Setting
+from policy.market.setting import Setting
 from policy.market.simulator import Observation, Outcome
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from policy.evaluation.interface import Setting
+from policy.market.setting import Setting
 from policy.market.simulator import Observation, Outcome
 
 TUNED_EXPLORATION = 0.1

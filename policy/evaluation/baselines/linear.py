@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from policy.evaluation.interface import Setting
+from policy.market.setting import Setting
 from policy.market.simulator import Observation, Outcome
 
 TUNED_SLOPE = -0.5

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy.special import logsumexp
 
 from policy.evaluation.baselines.linear import covariates_of
-from policy.evaluation.interface import Setting
+from policy.market.setting import Setting
 from policy.market.simulator import Observation, Outcome
 
 MOVES = 8

@@ -13,10 +13,11 @@ from dataclasses import fields, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from policy.evaluation.interface import PricingPolicy, bare_observation
+from policy.evaluation.interface import PricingPolicy
 from policy.market import Markets
 from policy.market.demand import DemandCurves
 from policy.market.environments import SeedShop
+from policy.market.setting import bare_observation
 from policy.market.simulator import Outcome
 
 BEST_REVENUE = 2_500.0
