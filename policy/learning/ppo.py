@@ -11,6 +11,7 @@ updates maximise the mean of min(rho_t A_t, clip(rho_t, 1 - eps, 1 + eps) A_t) p
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -110,11 +111,27 @@ def update(
     return dict(zip(("divergence", "clipped", "entropy", "value_loss"), map(float, means), strict=True))
 
 
-def train(settings: PPOSettings, run: Path, *, prior: Prior = TRIAL_PRIOR) -> PolicyModel:
+Play = Callable[[PolicyModel, np.random.Generator], Trials]
+"""Lets a network play the trials of one iteration; all their luck comes from the generator."""
+
+
+def on_markets(settings: PPOSettings, prior: Prior) -> Play:
+    """Trials in markets from the prior."""
+
+    def play(network: PolicyModel, rng: np.random.Generator) -> Trials:
+        logged, horizon = trial_lengths(rng, horizons=settings.horizons, longest_log=settings.longest_log)
+        return play_trials(network, rng, markets=settings.trials, logged=logged, horizon=horizon, prior=prior)
+
+    return play
+
+
+def train(
+    settings: PPOSettings, run: Path, *, prior: Prior = TRIAL_PRIOR, play: Play | None = None
+) -> PolicyModel:
     """Train, or go on where the run in this folder stopped; returns the network with the
     adapter in it.
 
-    The folder holds `checkpoint.pt`, `log.csv` and, at the end, the adapter under `adapter`.
+    Trials are those of `play`, by default in markets from the prior. The folder holds `checkpoint.pt`, `log.csv` and, at the end, the adapter under `adapter`.
 
     Raises
     ------
@@ -122,6 +139,7 @@ def train(settings: PPOSettings, run: Path, *, prior: Prior = TRIAL_PRIOR) -> Po
         The folder holds a run with other settings.
     """
     run.mkdir(parents=True, exist_ok=True)
+    play = play or on_markets(settings, prior)
     base = load_model(settings.start_from)
     wrapped, network = adapted_base(base.network, rank=settings.rank, seed=settings.seed)
     critic = Critic(network.backbone.config.hidden_size)
@@ -143,13 +161,11 @@ def train(settings: PPOSettings, run: Path, *, prior: Prior = TRIAL_PRIOR) -> Po
     for iteration in progress:
         rng = np.random.default_rng([settings.seed, iteration])
         began = time.perf_counter()
-        logged, horizon = trial_lengths(rng, horizons=settings.horizons, longest_log=settings.longest_log)
         network.eval()
-        trials = play_trials(
-            network, rng, markets=settings.trials, logged=logged, horizon=horizon, prior=prior
-        )
+        trials = play(network, rng)
         told = update(network, critic, optimiser, trials, settings, rng)
-        told = {"reward": trials.rewards.mean().item(), "logged": logged, "horizon": horizon} | told
+        lengths = {"logged": trials.logged, "horizon": trials.rewards.shape[1]}
+        told = {"reward": trials.rewards.mean().item()} | lengths | told
         told["seconds"] = time.perf_counter() - began
         progress.set_postfix(reward=f"{told['reward']:.3f}", entropy=f"{told['entropy']:.2f}")
         log.write(iteration + 1, told)
