@@ -1,9 +1,11 @@
 """The five-armed bandit of `policy.market.bandit` as a task to learn.
 
-Arms are independent under one prior, so an arm's number says nothing. Before every round the arms are put in
-the order of their posterior means, and action k is the arm that looks k-th best: what holds for one numbering
-of the arms then holds for all of them. Posteriors are those of the baselines, normal with the moments of the
-uniform prior; the network is free to make something else of them.
+An action says how hopeful to be: action k pulls the arm with the highest posterior mean plus `HOPE[k]`
+posterior standard deviations. The network sets the hope anew before every round, where Bayes-UCB has one
+number for all. Were actions arms, an arm that seems worse would be looked at by a fresh draw every round;
+hope keeps to it until it is clear. Arms are independent under one prior, so an arm's number says nothing:
+tokens have the arms in the order of their posterior means. Posteriors are those of the baselines, normal
+with the moments of the uniform prior.
 """
 
 from __future__ import annotations
@@ -16,6 +18,9 @@ from scipy.special import ndtr
 
 from policy.learning.protocols.play import ACTIONS
 from policy.market.bandit import ARMS, NOISE_SD, PRIOR_MEAN, PRIOR_VARIANCE, ROUNDS, Bandits
+
+HOPE = np.linspace(0.0, 4.2, ACTIONS)
+"""Standard deviations above the posterior mean at which arms are compared, one for each action."""
 
 FEATURES = 7 * ARMS + 4
 """Width of a token: seven numbers of each arm, four of the bandit."""
@@ -45,8 +50,14 @@ class BanditMemory:
         self._look_back()
 
     def arm(self, action: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Numbers of the arms that stand at these places of the order, shapes (B,)."""
-        return np.take_along_axis(self.order, action[:, None], axis=1)[:, 0]
+        """Numbers of the arms that these actions pull, shapes (B,)."""
+        place = np.take_along_axis(self.places(), action[:, None], axis=1)
+        return np.take_along_axis(self.order, place, axis=1)[:, 0]
+
+    def places(self) -> NDArray[np.int64]:
+        """Place in the order of the arm that each action pulls, shape (B, ACTIONS)."""
+        mean, sd = self.posterior()
+        return (mean[:, None] + HOPE[:, None] * sd[:, None]).argmax(axis=2)
 
     def learn(self, arm: NDArray[np.int64], reward: NDArray) -> None:
         """Take in what each bandit's arm number (B,) earned (B,)."""
@@ -81,12 +92,14 @@ class BanditMemory:
         # Expected improvement of an arm on the leader, were both known, and what a single pull may bring.
         gain = both * (np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi) - z * ndtr(-z))
         once = knowledge_gain(mean, sd)
-        bound = mean + 2 * sd
+        # Hope at which the arm passes the leader; 5 stands for more, and for never.
+        wider = sd - sd[:, :1]
+        needed = np.minimum(gap / np.where(wider > 0, wider, 1e-9), 5.0)
         per_arm = [
             4 * gap,
             4 * sd,
             np.log1p(count) / 2,
-            6 * (bound - bound.max(axis=1, keepdims=True)),
+            needed,
             np.minimum(z, 6.0),
             np.log(gain * left + 1e-3) / 2,
             np.log(once * left + 1e-3) / 2,
@@ -100,7 +113,7 @@ class BanditMemory:
         return np.concatenate([*per_arm, np.stack(own, axis=1)], axis=1, dtype=np.float32)
 
     def allowed(self) -> NDArray[np.bool_]:
-        return np.tile(np.arange(ACTIONS) < ARMS, (len(self._count), 1))
+        return np.ones((len(self._count), ACTIONS), dtype=np.bool_)
 
 
 class BanditArena:
@@ -111,10 +124,6 @@ class BanditArena:
         self._left = bandits.horizon
         self.memory = BanditMemory(len(bandits), rounds=bandits.horizon)
         self._bandits = bandits
-
-    def _means(self) -> NDArray[np.float64]:
-        """Means in the memory's order, shape (B, 5)."""
-        return np.take_along_axis(self._bandits.means, self.memory.order, axis=1)
 
     def worth(self) -> NDArray[np.float64]:
         """What a pull costs and teaches, with m the posterior means, M the highest of them:
@@ -128,10 +137,14 @@ class BanditArena:
         """
         mean, sd = self.memory.posterior()
         worth = mean - mean[:, :1] + (self._left - 1) * knowledge_gain(mean, sd)
-        return np.pad(worth, ((0, 0), (0, ACTIONS - ARMS)))
+        return np.take_along_axis(worth, self.memory.places(), axis=1)
 
     def target(self) -> NDArray[np.float64]:
-        return np.eye(ACTIONS)[self._means().argmax(axis=1)]
+        """Even over the actions that pull the best arm; where none does, over all."""
+        means = np.take_along_axis(self._bandits.means, self.memory.order, axis=1)
+        right = self.memory.places() == means.argmax(axis=1)[:, None]
+        right |= ~right.any(axis=1, keepdims=True)
+        return right / right.sum(axis=1, keepdims=True)
 
     def step(self, action: NDArray[np.int64]) -> None:
         arm = self.memory.arm(action)
