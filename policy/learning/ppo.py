@@ -131,7 +131,8 @@ def train(
     """Train, or go on where the run in this folder stopped; returns the network with the
     adapter in it.
 
-    Trials are those of `play`, by default in markets from the prior. The folder holds `checkpoint.pt`, `log.csv` and, at the end, the adapter under `adapter`.
+    Trials are those of `play`, by default in markets from the prior. The folder holds `checkpoint.pt`,
+    `log.csv` and, at the end, the adapter under `adapter`.
 
     Raises
     ------

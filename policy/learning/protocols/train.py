@@ -21,7 +21,7 @@ from policy.learning import ppo
 from policy.learning.checkpoints import Checkpoint
 from policy.learning.protocols.play import Played, Task, play
 from policy.learning.runlog import RunLog
-from policy.learning.trials import masked_log_softmax
+from policy.learning.trials import Trials, masked_log_softmax
 from policy.model.transformer import EMBEDDED_BACKBONE, PolicyConfig, PolicyModel
 
 BACKBONE: dict[str, Any] = EMBEDDED_BACKBONE | {
@@ -116,7 +116,7 @@ def train(task: Task, settings: ProtocolSettings, run: Path) -> PolicyModel:
 def reinforce(task: Task, settings: ppo.PPOSettings, run: Path) -> PolicyModel:
     """The second stage: PPO on whole trials of the task, an adapter on the network of the first."""
 
-    def on_task(network: PolicyModel, rng: np.random.Generator) -> ppo.Trials:
+    def on_task(network: PolicyModel, rng: np.random.Generator) -> Trials:
         return play(network, task.begin(settings.trials, rng), rng).trials
 
     return ppo.train(settings, run, play=on_task)
