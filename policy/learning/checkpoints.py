@@ -35,7 +35,7 @@ class Checkpoint:
         """
         if not self.path.exists():
             return None
-        state: dict[str, Any] = torch.load(self.path, weights_only=True)
+        state: dict[str, Any] = torch.load(self.path, weights_only=True, map_location="cpu")
         saved = {k: tuple(v) if isinstance(v, list) else v for k, v in state["settings"].items()}
         now = asdict(self.settings)
         other = [

@@ -18,6 +18,7 @@ from tqdm import tqdm
 
 from policy.learning.batches import Batch, PretrainingBatches
 from policy.learning.checkpoints import Checkpoint
+from policy.learning.processes import Processes
 from policy.learning.runlog import RunLog
 from policy.model.adapters import add_lora, merged
 from policy.model.likelihood import log_mixture, log_negative_binomial
@@ -43,8 +44,8 @@ class PretrainSettings:
     """Weight of the price head's loss against the demand likelihood."""
     seed: int = 1
     fast: bool = False
-    """Compile the network and multiply in bfloat16: about 1.5 times the speed after a minute of compiling,
-    which needs a C++ compiler."""
+    """Compile the network, which needs a C++ compiler and a minute, and multiply in bfloat16 where the
+    hardware can: about 1.5 times the speed there, little gain elsewhere."""
     start_from: str | None = None
     """Folder of a model of ours to train further; fresh weights if None."""
     backbone: str | None = None
@@ -76,6 +77,13 @@ def losses(model: PolicyModel, batch: Batch) -> tuple[Tensor, Tensor]:
     return (nll * weight).sum() / total, (-near.double() * weight).sum() / total
 
 
+def multiplies_bfloat16(device: torch.device) -> bool:
+    """Whether bfloat16 is multiplied in hardware; where it is not, it is many times slower than float32."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return device.type == "cpu" and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+
+
 def learning_rate(step: int, settings: PretrainSettings) -> float:
     """Warm up, hold, then fall linearly to a hundredth."""
     start = settings.steps * (1 - settings.decay_share)
@@ -90,12 +98,14 @@ def pretrain(settings: PretrainSettings, run: Path) -> PolicyModel:
     as Hugging Face saves it.
     """
     run.mkdir(parents=True, exist_ok=True)
+    processes = Processes.current()
     torch.manual_seed(settings.seed)
     model = PolicyModel(PolicyConfig())
     if settings.start_from:
         model = PolicyModel.from_pretrained(settings.start_from, dtype=torch.float32)
     if settings.backbone:
         model = add_lora(PolicyModel.on_backbone(settings.backbone), train_heads=True)
+    processes.place(model)
     trained = [p for p in model.parameters() if p.requires_grad]
     optimiser = torch.optim.AdamW(trained, lr=settings.learning_rate, betas=(0.9, 0.98), weight_decay=0.01)
     checkpoint, first = Checkpoint(run, settings, may_change=("steps", "fast")), 0
@@ -104,7 +114,7 @@ def pretrain(settings: PretrainSettings, run: Path) -> PolicyModel:
         model.load_state_dict(state["model"])
         optimiser.load_state_dict(state["optimiser"])
         first = state["step"]
-    log = RunLog(run, resumed_at=first)
+    log = RunLog(run, resumed_at=first) if processes.is_main else None
     batches = PretrainingBatches(
         seed=settings.seed,
         size=settings.batch_size,
@@ -112,6 +122,7 @@ def pretrain(settings: PretrainSettings, run: Path) -> PolicyModel:
         periods=settings.periods,
         player=load_model(settings.rollouts_from).network if settings.rollouts_from else None,
         rollout_share=settings.rollout_share,
+        rank=processes.rank,
     )
     loader = DataLoader(
         batches,
@@ -122,17 +133,20 @@ def pretrain(settings: PretrainSettings, run: Path) -> PolicyModel:
         generator=torch.Generator(),  # its own: the global one is the dropout's, and is restored on resuming
     )
     model.train()
+    half = settings.fast and multiplies_bfloat16(processes.device)
     if settings.fast:
         model.forward = torch.compile(model.forward)  # type: ignore[method-assign]
     recent: list[tuple[float, float]] = []
     progress = tqdm(loader, total=settings.steps, initial=first, desc="pretrain", unit="step", mininterval=5)
+    progress.disable = not processes.is_main
     for step, batch in enumerate(progress, start=first):
         for group in optimiser.param_groups:
             group["lr"] = learning_rate(step, settings)
-        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=settings.fast):
-            demand, price = losses(model, batch)
+        with torch.autocast(processes.device.type, dtype=torch.bfloat16, enabled=half):
+            demand, price = losses(model, batch.to(processes.device))
         optimiser.zero_grad(set_to_none=True)
         (demand + settings.price_weight * price).backward()
+        processes.average_gradients(trained)
         norm = torch.nn.utils.clip_grad_norm_(trained, 1.0)
         if not math.isfinite(norm):
             raise FloatingPointError(f"Step {step}: the gradient is {norm}; lower the learning rate.")
@@ -142,8 +156,9 @@ def pretrain(settings: PretrainSettings, run: Path) -> PolicyModel:
             means = [sum(column) / len(recent) for column in zip(*recent, strict=True)]
             recent.clear()
             progress.set_postfix(nll=f"{means[0]:.4f}", price=f"{means[1]:.4f}")
-            log.write(step + 1, {"demand_nll": means[0], "price_cross_entropy": means[1]})
-        if (step + 1) % CHECKPOINT_EVERY == 0 or step + 1 == settings.steps:
+            if log:
+                log.write(step + 1, {"demand_nll": means[0], "price_cross_entropy": means[1]})
+        if processes.is_main and ((step + 1) % CHECKPOINT_EVERY == 0 or step + 1 == settings.steps):
             checkpoint.save(
                 {
                     "model": model.state_dict(),
@@ -153,4 +168,5 @@ def pretrain(settings: PretrainSettings, run: Path) -> PolicyModel:
                 }
             )
     model.__dict__.pop("forward", None)  # what is returned and saved is the plain network
-    return merged(model).eval()
+    processes.wait()
+    return merged(model).cpu().eval()

@@ -45,6 +45,11 @@ class Trials:
     """Mean reward over the policy's own choice in the same state, shape (B, T): what the immediate part of
     an action's advantage is measured against."""
 
+    def to(self, device: torch.device) -> Trials:
+        """The trials on a device."""
+        moved = {k: v.to(device) if isinstance(v, Tensor) else v for k, v in vars(self).items()}
+        return Trials(**moved)
+
 
 def masked_log_softmax(logits: Tensor, allowed: Tensor) -> Tensor:
     """Log probabilities over the allowed prices; others get -inf. Shapes (..., G)."""

@@ -71,4 +71,5 @@ def advantages(
 def remaining_periods(rewards: Tensor) -> Tensor:
     """Periods of the trial after each one, for rewards of shape (B, T), in the same shape."""
     b, horizon = rewards.shape
-    return torch.arange(horizon - 1, -1, -1, dtype=torch.float32).expand(b, horizon)
+    left = torch.arange(horizon - 1, -1, -1, dtype=torch.float32, device=rewards.device)
+    return left.expand(b, horizon)

@@ -41,16 +41,17 @@ def infer(
         horizon = tokens.features.shape[1] - 1
         # Position t speaks for period t: the positions before the last period's own token are read.
         window = slice(max(0, horizon - max(context, ahead)), horizon)
+        features = torch.from_numpy(tokens.features[:, window]).to(model.device)
         padding = torch.from_numpy(tokens.padding[:, window])
-        out = model(torch.from_numpy(tokens.features[:, window]), padding if padding.any() else None)
+        out = model(features, padding.to(model.device) if padding.any() else None)
         level = tokens.log_units[:, window][:, -ahead:, None, None]
         parts.append(
             (
-                out.log_weights[:, -ahead:].exp().double().numpy(),
-                out.log_curves[:, -ahead:].double().numpy() + level,
-                out.log_dispersion[:, -ahead:].exp().double().numpy(),
+                out.log_weights[:, -ahead:].exp().double().cpu().numpy(),
+                out.log_curves[:, -ahead:].double().cpu().numpy() + level,
+                out.log_dispersion[:, -ahead:].exp().double().cpu().numpy(),
                 tokens.log_price[:, window][:, -ahead:],
-                out.price_logits[:, -ahead:].softmax(dim=-1).double().numpy(),
+                out.price_logits[:, -ahead:].softmax(dim=-1).double().cpu().numpy(),
             )
         )
     weights, curves, dispersion, log_price, head = (

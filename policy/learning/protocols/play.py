@@ -79,8 +79,10 @@ class TokenReader:
     @torch.inference_mode()
     def logits(self, tokens: NDArray[np.float32]) -> Tensor:
         """Price logits (B, ACTIONS) after one more token (B, F)."""
-        hidden = self._network.hidden_states(torch.from_numpy(tokens[:, None]), cache=self._cache)
-        return self._network.answer(hidden).price_logits[:, 0]
+        hidden = self._network.hidden_states(
+            torch.from_numpy(tokens[:, None]).to(self._network.device), cache=self._cache
+        )
+        return self._network.answer(hidden).price_logits[:, 0].cpu()
 
 
 def play(network: PolicyModel, arena: Arena, rng: np.random.Generator, *, explore: float = 0.0) -> Played:

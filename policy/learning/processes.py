@@ -1,0 +1,74 @@
+"""Where a run computes: on the CPU or a GPU, alone or in several processes started by `accelerate launch`.
+
+Processes hold the same weights, draw different markets and average their gradients before each update, so n
+of them learn from n times the batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import torch
+from accelerate import Accelerator
+from torch import nn
+
+
+@dataclass(frozen=True)
+class Processes:
+    """This process among those of the run."""
+
+    accelerator: Accelerator
+
+    @classmethod
+    def current(cls) -> Processes:
+        """As `accelerate launch` set it up; alone on the GPU, or on the CPU without one, otherwise."""
+        return cls(Accelerator())
+
+    @property
+    def device(self) -> torch.device:
+        return self.accelerator.device
+
+    @property
+    def rank(self) -> int:
+        """Number of this process, from 0."""
+        return self.accelerator.process_index
+
+    @property
+    def count(self) -> int:
+        return self.accelerator.num_processes
+
+    @property
+    def is_main(self) -> bool:
+        """Whether this process logs and saves."""
+        return self.accelerator.is_main_process
+
+    def place(self, module: nn.Module) -> None:
+        """Move a network to this process's device."""
+        module.to(self.device)
+
+    def seed(self, *numbers: int) -> list[int]:
+        """Seed of this process's draws: the numbers themselves alone and in the first process, so that a run
+        in one process does not depend on there being others."""
+        return [*numbers, self.rank] if self.rank else list(numbers)
+
+    def average_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
+        """Replace each gradient by its mean over the processes."""
+        if self.count == 1:
+            return
+        held = [p for p in parameters if p.requires_grad]
+        # One message for all: a network of this size is thousands of numbers in dozens of tensors.
+        flat = torch.cat([(torch.zeros_like(p) if p.grad is None else p.grad).reshape(-1) for p in held])
+        flat = self.accelerator.reduce(flat, reduction="mean")
+        for p, part in zip(held, flat.split([p.numel() for p in held]), strict=True):
+            p.grad = part.view_as(p).clone()
+
+    def mean(self, value: float) -> float:
+        """Mean over the processes, so that all decide alike by it."""
+        if self.count == 1:
+            return value
+        return float(self.accelerator.reduce(torch.tensor(value, device=self.device), reduction="mean"))
+
+    def wait(self) -> None:
+        """Until every process has come this far."""
+        self.accelerator.wait_for_everyone()
