@@ -139,3 +139,7 @@ def _reinforced(args: argparse.Namespace) -> Path:
         dqn.train(settings, args.run)
     (args.run / "settings.json").write_text(json.dumps(asdict(settings), indent=1) + "\n")
     return Path(args.run / "adapter")
+
+
+if __name__ == "__main__":  # `accelerate launch --module policy.learning.command` starts it several times
+    raise SystemExit(main())

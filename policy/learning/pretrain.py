@@ -23,7 +23,7 @@ from policy.learning.runlog import RunLog
 from policy.model.adapters import add_lora, merged
 from policy.model.likelihood import log_mixture, log_negative_binomial
 from policy.model.loading import load_model
-from policy.model.transformer import GRID, PolicyConfig, PolicyModel, curve_at
+from policy.model.transformer import EMBEDDED_BACKBONE, GRID, PolicyConfig, PolicyModel, curve_at
 
 CHECKPOINT_EVERY = 100
 """Steps between checkpoints: what a stopped run may lose."""
@@ -46,6 +46,11 @@ class PretrainSettings:
     fast: bool = False
     """Compile the network, which needs a C++ compiler and a minute, and multiply in bfloat16 where the
     hardware can: about 1.5 times the speed there, little gain elsewhere."""
+    hidden_size: int = 128
+    """Width of a fresh network; heads of 32, three times the width inside a layer."""
+    layers: int = 5
+    components: int = 6
+    """Demand curves in the mixture of a fresh network."""
     start_from: str | None = None
     """Folder of a model of ours to train further; fresh weights if None."""
     backbone: str | None = None
@@ -77,6 +82,24 @@ def losses(model: PolicyModel, batch: Batch) -> tuple[Tensor, Tensor]:
     return (nll * weight).sum() / total, (-near.double() * weight).sum() / total
 
 
+def new_model(settings: PretrainSettings) -> PolicyModel:
+    """The network at the start of a run."""
+    if settings.start_from:
+        return PolicyModel.from_pretrained(settings.start_from, dtype=torch.float32)
+    if settings.backbone:
+        network = PolicyModel.on_backbone(settings.backbone, components=settings.components)
+        return add_lora(network, train_heads=True)
+    width = settings.hidden_size
+    shape = {
+        "hidden_size": width,
+        "num_hidden_layers": settings.layers,
+        "num_attention_heads": width // 32,
+        "num_key_value_heads": width // 32,
+        "intermediate_size": 3 * width,
+    }
+    return PolicyModel(PolicyConfig(backbone=EMBEDDED_BACKBONE | shape, components=settings.components))
+
+
 def multiplies_bfloat16(device: torch.device) -> bool:
     """Whether bfloat16 is multiplied in hardware; where it is not, it is many times slower than float32."""
     if device.type == "cuda":
@@ -100,11 +123,7 @@ def pretrain(settings: PretrainSettings, run: Path) -> PolicyModel:
     run.mkdir(parents=True, exist_ok=True)
     processes = Processes.current()
     torch.manual_seed(settings.seed)
-    model = PolicyModel(PolicyConfig())
-    if settings.start_from:
-        model = PolicyModel.from_pretrained(settings.start_from, dtype=torch.float32)
-    if settings.backbone:
-        model = add_lora(PolicyModel.on_backbone(settings.backbone), train_heads=True)
+    model = new_model(settings)
     processes.place(model)
     trained = [p for p in model.parameters() if p.requires_grad]
     optimiser = torch.optim.AdamW(trained, lr=settings.learning_rate, betas=(0.9, 0.98), weight_decay=0.01)
