@@ -114,10 +114,9 @@ Path(sys.argv[1], str(me.rank)).write_text(" ".join(map(str, weight.grad.tolist(
 
 def launch(*command: str, cwd: Path) -> None:
     root = Path(__file__).parents[1]
-    environment = os.environ | {"PYTHONPATH": str(root), "OMP_NUM_THREADS": "1"}
-    accelerate = [sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2"]
+    environment = os.environ | {"PYTHONPATH": str(root), "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "1"}
     run = subprocess.run(
-        [*accelerate, "--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no", *command],
+        [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", *command],
         cwd=cwd,
         env=environment,
         capture_output=True,
@@ -149,7 +148,7 @@ def test_the_command_trains_in_two_processes(tmp_path: Path) -> None:
         "--start-from",
         str(tmp_path / "base"),
     ]
-    launch("--module", "policy.learning.command", "--run", str(tmp_path / "run"), *options, cwd=tmp_path)
+    launch("--module", "--", "policy.learning.command", "--run", str(tmp_path / "run"), *options, cwd=tmp_path)
     with (tmp_path / "run" / "log.csv").open() as lines:
         assert [row["step"] for row in csv.DictReader(lines)] == ["1", "2"]
     assert (tmp_path / "run" / "adapter" / "adapter_model.safetensors").exists()

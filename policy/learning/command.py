@@ -141,5 +141,5 @@ def _reinforced(args: argparse.Namespace) -> Path:
     return Path(args.run / "adapter")
 
 
-if __name__ == "__main__":  # `accelerate launch --module policy.learning.command` starts it several times
+if __name__ == "__main__":  # what launchers of several processes start
     raise SystemExit(main())

@@ -1,4 +1,7 @@
-"""Where a run computes: on the CPU or a GPU, alone or in several processes started by `accelerate launch`.
+"""Where a run computes: on the CPU or a GPU, alone or in several processes.
+
+`accelerate launch --module policy.learning.command ...` starts one process a GPU; on CPUs it is
+`ACCELERATE_USE_CPU=1 torchrun --standalone --nproc-per-node 2 --module -- policy.learning.command ...`.
 
 Processes hold the same weights, draw different markets and average their gradients before each update, so n
 of them learn from n times the batch.
@@ -22,7 +25,7 @@ class Processes:
 
     @classmethod
     def current(cls) -> Processes:
-        """As `accelerate launch` set it up; alone on the GPU, or on the CPU without one, otherwise."""
+        """As the launcher set it up; alone on the GPU, or on the CPU without one, otherwise."""
         return cls(Accelerator())
 
     @property
@@ -67,7 +70,7 @@ class Processes:
         """Mean over the processes, so that all decide alike by it."""
         if self.count == 1:
             return value
-        return float(self.accelerator.reduce(torch.tensor(value, device=self.device), reduction="mean"))
+        return float(self.accelerator.reduce(torch.tensor(float(value), device=self.device), reduction="mean"))
 
     def wait(self) -> None:
         """Until every process has come this far."""
