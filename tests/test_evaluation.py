@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from policy.evaluation import command
+from policy.evaluation import command, suites
 from policy.evaluation.baselines import ILSE, KeepPrice, LinearThompson
 from policy.evaluation.benchmark import (
     AFTER_PPO,
@@ -228,7 +228,7 @@ def test_a_suite_writes_its_results_and_regret_over_time(
 ) -> None:
     tiny = (replace(SMALL, name="first", horizon=2), replace(SMALL, name="second", horizon=2, logged=1))
     monkeypatch.setitem(SUITES, "fresh", tiny)
-    monkeypatch.setattr(command, "QUICK_MARKETS", 6)
+    monkeypatch.setattr(suites, "QUICK_MARKETS", 6)
     assert command.main(["--suite", "fresh", "--quick", "--out", str(tmp_path / "new")]) == 0
     scores, regret = (read_rows(tmp_path / "new" / f) for f in ("fresh.csv", "fresh_regret.csv"))
     assert {row["suite"] for row in scores} == {"first", "second"}
