@@ -6,7 +6,7 @@ What a suite needs is imported when it runs, so that the command's help is there
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -111,6 +111,16 @@ def _seed_shop(run: Run) -> Rows:
     return shop_rows(policies, shops=shops, seed=20_011, model_hash=run.model_hash, commit=run.commit)
 
 
+def _elasticity(run: Run) -> Rows:
+    """How well elasticity is read from logs, above all from those of sellers who price by demand."""
+    from policy.evaluation.elasticity import SETTINGS, elasticity_rows
+    from policy.model.loading import load_model
+
+    settings = [replace(s, markets=QUICK_MARKETS) if run.quick else s for s in SETTINGS]
+    network = load_model(run.weights).network
+    return elasticity_rows(network, settings, model_hash=run.model_hash, commit=run.commit)
+
+
 def _prior(run: Run) -> Rows:
     """Do simulated logs look like real ones? Summary statistics of both."""
     from policy.evaluation.prior_predictive import prior_predictive
@@ -127,6 +137,7 @@ SUITES: dict[str, Callable[[Run], Rows]] = {
     "unseen": partial(_simulated, suite="unseen"),
     "static": partial(_simulated, suite="static"),
     "seed-shop": _seed_shop,
+    "elasticity": _elasticity,
     "forecast": _forecast,
     "prior": _prior,
 }

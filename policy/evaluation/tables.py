@@ -63,6 +63,24 @@ def forecast_table(rows: Rows) -> str:
     )
 
 
+def elasticity_table(rows: Rows) -> str:
+    """Mean absolute error ± standard error / median (ratio to the log-log regression's mean error), and
+    where intervals are given the share that holds the truth; one column a setting."""
+    cell = {
+        (row["setting"], row["estimate"]): (
+            f"{float(row['mean_error']):.2f} ± {float(row['mean_standard_error']):.2f}"
+            f" / {float(row['median_error']):.2f} ({float(row['error_over_regression']):.2f})"
+            + (f", {100 * float(row['cover80']):.0f} % inside" if row["cover80"] else "")
+        )
+        for row in rows
+    }
+    settings = list(dict.fromkeys(row["setting"] for row in rows))
+    estimates = dict.fromkeys(row["estimate"] for row in rows)
+    return _markdown(
+        ["estimate", *settings], ([name, *(cell[s, name] for s in settings)] for name in estimates)
+    )
+
+
 def plain_table(rows: Rows) -> str:
     """The file as it is, without what only traces it."""
     columns = [name for name in rows[0] if name not in SETTINGS]
@@ -76,6 +94,7 @@ TABLES: dict[str, Callable[[Rows], str]] = {
     "unseen": captured_table,
     "static": captured_table,
     "forecast": forecast_table,
+    "elasticity": elasticity_table,
 }
 """How a suite's results are laid out; those not named here are shown by `plain_table`."""
 
