@@ -121,6 +121,19 @@ def _elasticity(run: Run) -> Rows:
     return elasticity_rows(network, settings, model_hash=run.model_hash, commit=run.commit)
 
 
+def _speed(run: Run) -> Rows:
+    """How fast the product answers on this machine."""
+    from policy.evaluation.speed import Load, speed_rows
+    from policy.model.loading import load_model
+    from policy.pipeline import PricingPipeline
+
+    model = load_model(run.weights)
+    load = Load(products=QUICK_MARKETS, repeats=3) if run.quick else Load()
+    return speed_rows(
+        PricingPipeline(model), model.network, load, model_hash=run.model_hash, commit=run.commit
+    )
+
+
 def _prior(run: Run) -> Rows:
     """Do simulated logs look like real ones? Summary statistics of both."""
     from policy.evaluation.prior_predictive import prior_predictive
@@ -138,6 +151,7 @@ SUITES: dict[str, Callable[[Run], Rows]] = {
     "static": partial(_simulated, suite="static"),
     "seed-shop": _seed_shop,
     "elasticity": _elasticity,
+    "speed": _speed,
     "forecast": _forecast,
     "prior": _prior,
 }
