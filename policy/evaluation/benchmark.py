@@ -88,6 +88,10 @@ SUITES: dict[str, tuple[Suite, ...]] = {
     "unseen": _settings("unseen families", UNSEEN_PRIOR, seed=20_007),
     # From a cold start only: sellers' logs have promotions in them, which the exact posterior leaves out.
     "static": _settings("static markets", STATIC_PRIOR, seed=20_009)[:1],
+    # Fewer markets: each has learners of its own, and they are slow.
+    "single-task": tuple(
+        replace(setting, markets=200) for setting in _settings("fresh", FRESH_PRIOR, seed=20_041)
+    ),
 }
 """The settings of each suite in simulated markets."""
 

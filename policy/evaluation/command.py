@@ -7,7 +7,17 @@ import subprocess
 from importlib.util import find_spec
 from pathlib import Path
 
-from policy.evaluation.suites import DEFAULT, DRAWN, EXTRA, QUICK_MARKETS, QUICK_SERIES, REAL, SUITES, Run
+from policy.evaluation.suites import (
+    DEFAULT,
+    DRAWN,
+    EXTRA,
+    NEEDS,
+    QUICK_MARKETS,
+    QUICK_SERIES,
+    REAL,
+    SUITES,
+    Run,
+)
 from policy.evaluation.tables import has_markers, markers, write_readme
 
 
@@ -35,6 +45,10 @@ def main(argv: list[str] | None = None) -> int:
         parser.error("--readme shows full runs of the embedded base: leave out --quick and --weights")
     if args.figures and find_spec("matplotlib") is None:
         parser.error(f"--figures needs matplotlib; {EXTRA} adds it")
+    for name in names:
+        module, package = NEEDS.get(name, (None, None))
+        if module and find_spec(module) is None:
+            parser.error(f"--suite {name} needs {package}; {EXTRA} adds it")
     if args.readme and (lacking := _without_markers(args.readme, names)):
         parser.error(f"{args.readme} lacks {' and '.join(markers(lacking[0]))}, where the table belongs")
 

@@ -16,6 +16,9 @@ from policy.evaluation.tables import Rows, write_rows
 QUICK_MARKETS, QUICK_SERIES = 60, 8
 """Sizes with `--quick`: the default suites take less than two minutes on two cores."""
 
+QUICK_LEARNERS = 6
+"""Markets with `--quick` where each has learners of its own."""
+
 EXTRA = "pip install 'pricing-assistant[benchmarks]'"
 
 
@@ -56,10 +59,21 @@ def _simulated(run: Run, *, suite: str) -> Rows:
             "exact-prior Bayes, greedy": lambda simulator: BayesGreedy(STATIC_PRIOR),
             "exact-prior Bayes, Thompson": lambda simulator: BayesThompson(STATIC_PRIOR),
         }
+    if suite == "single-task":
+        from policy.evaluation.single_task import SingleTaskA2C, SingleTaskDQN, SingleTaskPPO
+
+        makers = {
+            n: make for n, make in makers.items() if n.endswith("(ours)") or n in ("keep price", "oracle")
+        }
+        makers |= {
+            "DQN, trained on the market": lambda simulator: SingleTaskDQN(),
+            "A2C, trained on the market": lambda simulator: SingleTaskA2C(),
+            "PPO, trained on the market": lambda simulator: SingleTaskPPO(),
+        }
     measured = benchmark.measure(
         benchmark.SUITES[suite],
         makers,
-        markets=QUICK_MARKETS if run.quick else None,
+        markets=(QUICK_LEARNERS if suite == "single-task" else QUICK_MARKETS) if run.quick else None,
         model_hash=run.model_hash,
         commit=run.commit,
     )
@@ -149,6 +163,7 @@ SUITES: dict[str, Callable[[Run], Rows]] = {
     "shifted": partial(_simulated, suite="shifted"),
     "unseen": partial(_simulated, suite="unseen"),
     "static": partial(_simulated, suite="static"),
+    "single-task": partial(_simulated, suite="single-task"),
     "seed-shop": _seed_shop,
     "elasticity": _elasticity,
     "speed": _speed,
@@ -160,6 +175,9 @@ SUITES: dict[str, Callable[[Run], Rows]] = {
 REAL = ("forecast", "prior")
 """Suites that read real sales."""
 
+NEEDS = {"single-task": ("stable_baselines3", "stable-baselines3")}
+"""Suites that are nothing without an optional package: its module and its name."""
+
 DEFAULT = ("fresh", "shifted", "unseen")
-DRAWN = (*DEFAULT, "static")
+DRAWN = (*DEFAULT, "static", "single-task")
 """Suites that leave regret over time, of which figures are drawn."""

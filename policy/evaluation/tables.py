@@ -93,6 +93,7 @@ TABLES: dict[str, Callable[[Rows], str]] = {
     "shifted": captured_table,
     "unseen": captured_table,
     "static": captured_table,
+    "single-task": captured_table,
     "forecast": forecast_table,
     "elasticity": elasticity_table,
 }
