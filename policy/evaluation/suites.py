@@ -5,16 +5,26 @@ What a suite needs is imported when it runs, so that the command's help is there
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from policy.evaluation.interface import PricingPolicy
 from policy.evaluation.tables import Rows, write_rows
 
+if TYPE_CHECKING:
+    from numpy.random import Generator
+
+    from policy.evaluation.protocols.contestants import Ours
+    from policy.evaluation.protocols.regret import Environment
+
 QUICK_MARKETS, QUICK_SERIES = 60, 8
 """Sizes with `--quick`: the default suites take less than two minutes on two cores."""
+
+PROTOCOL_MARKETS = 1000
+"""Markets of a published protocol."""
 
 QUICK_LEARNERS = 6
 """Markets with `--quick` where each has learners of its own."""
@@ -125,6 +135,101 @@ def _seed_shop(run: Run) -> Rows:
     return shop_rows(policies, shops=shops, seed=20_011, model_hash=run.model_hash, commit=run.commit)
 
 
+def _contextual(run: Run, *, suite: str) -> Rows:
+    """Protocols P1 and P2: contextual pricing, and pricing without covariates."""
+    from policy.evaluation.protocols import contextual
+    from policy.evaluation.protocols.contestants import on_contextual
+
+    rows: Rows = []
+    for setting in contextual.SUITES[suite]:
+        rows += _regret(
+            run,
+            setting.name,
+            partial(contextual.ContextualMarkets, setting),
+            contextual.baselines(setting),
+            on_contextual(setting),
+            seed=contextual.SEED,
+            # A thousand periods of exact Bayes take a minute for every few hundred markets.
+            fewer=200 if setting.horizon > 100 else PROTOCOL_MARKETS,
+        )
+    return rows
+
+
+def _bandit(run: Run) -> Rows:
+    """Protocol P4: the five-armed bandit."""
+    from policy.evaluation.protocols import bandit
+    from policy.evaluation.protocols.contestants import on_bandit
+
+    return _regret(
+        run,
+        f"five arms, T = {bandit.ROUNDS}",
+        bandit.Bandits,
+        bandit.BASELINES,
+        on_bandit(),
+        seed=bandit.SEED,
+        fewer=PROTOCOL_MARKETS,
+    )
+
+
+def _regret(
+    run: Run,
+    protocol: str,
+    environment: Callable[[int, Generator], Environment],
+    baselines: Mapping[str, Callable[[], PricingPolicy]],
+    ours: Ours[PricingPolicy],
+    *,
+    seed: int,
+    fewer: int,
+) -> Rows:
+    """All policies on one protocol, ours first; `fewer` markets for the exact-prior Bayes references."""
+    from policy.evaluation.protocols.regret import play_all, regret_row
+
+    print(protocol, flush=True)
+    rows = []
+    for name, make in {**ours.policies, **baselines}.items():
+        markets = fewer if name.startswith("exact-prior") else PROTOCOL_MARKETS
+        if run.quick:
+            markets = QUICK_MARKETS
+        ((_, played),) = play_all(environment, {name: make}, markets=markets, seed=seed)
+        weights = ours.model_hash if name in ours.policies else run.model_hash
+        row = regret_row(protocol, name, played, seed=seed, model_hash=weights, commit=run.commit)
+        rows.append(row)
+        print(
+            "  {policy:40s} regret {regret} ± {regret_error}  median {median}"
+            "  95th percentile {percentile_95}".format(**row),
+            flush=True,
+        )
+    return rows
+
+
+def _inventory(run: Run) -> Rows:
+    """Protocol P3: a limited stock and unknown demand."""
+    from policy.evaluation.protocols import inventory
+    from policy.evaluation.protocols.contestants import on_inventory
+
+    rows = []
+    for horizon in (100, 500):
+        problem = inventory.InventoryProblem(horizon=horizon)
+        ours = on_inventory(problem)
+        print(f"inventory, T = {horizon}", flush=True)
+        for name, make in {**ours.policies, **inventory.BASELINES}.items():
+            row = inventory.inventory_row(
+                problem,
+                name,
+                make(),
+                replications=QUICK_MARKETS if run.quick else inventory.REPLICATIONS,
+                seed=inventory.SEED,
+                model_hash=ours.model_hash if name in ours.policies else run.model_hash,
+                commit=run.commit,
+            )
+            rows.append(row)
+            print(
+                "  {policy:30s} {share_of_optimum} ± {standard_error} of the optimum".format(**row),
+                flush=True,
+            )
+    return rows
+
+
 def _elasticity(run: Run) -> Rows:
     """How well elasticity is read from logs, above all from those of sellers who price by demand."""
     from policy.evaluation.elasticity import SETTINGS, elasticity_rows
@@ -165,6 +270,10 @@ SUITES: dict[str, Callable[[Run], Rows]] = {
     "static": partial(_simulated, suite="static"),
     "single-task": partial(_simulated, suite="single-task"),
     "seed-shop": _seed_shop,
+    "contextual": partial(_contextual, suite="contextual"),
+    "no-covariates": partial(_contextual, suite="no-covariates"),
+    "inventory": _inventory,
+    "bandit": _bandit,
     "elasticity": _elasticity,
     "speed": _speed,
     "forecast": _forecast,

@@ -8,14 +8,18 @@ Regret is measured in means.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from policy.evaluation.interface import PricingPolicy, Setting, bare_observation
+from policy.evaluation.protocols.regret import play_all
 from policy.market.simulator import Observation, Outcome
 
 ARMS, ROUNDS, NOISE_SD = 5, 500, 0.3
+SEED = 20_052
+"""Seed of the suite."""
 PRIOR_MEAN, PRIOR_VARIANCE = 0.5, 1 / 12
 """Moments of the uniform distribution of arm means."""
 
@@ -172,16 +176,5 @@ def run(
     -------
     Regret in means of each policy in each bandit and round, shape (B, T).
     """
-    regret = {}
-    for name, make in policies.items():
-        draw, own = (np.random.default_rng(s) for s in np.random.SeedSequence(seed).spawn(2))
-        environment = Bandits(markets, draw, rounds=rounds)
-        policy = make()
-        policy.reset(environment, own)
-        path = np.empty((markets, rounds))
-        for t in range(rounds):
-            observation = environment.observation()
-            outcome, path[:, t] = environment.step(policy.act(observation))
-            policy.observe(observation, outcome)
-        regret[name] = path
-    return regret
+    played = play_all(partial(Bandits, rounds=rounds), policies, markets=markets, seed=seed)
+    return {name: found.regret for name, found in played}

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,7 @@ from policy.evaluation.baselines.linear import ILSE, PUBLISHED, InflatedThompson
 from policy.evaluation.baselines.meta import MetaDP, estimate_prior
 from policy.evaluation.baselines.particles import ParticleBayes, UniformPrior
 from policy.evaluation.interface import PricingPolicy, bare_observation
+from policy.evaluation.protocols.regret import play_all
 from policy.market.simulator import Observation, Outcome
 
 PRICE_RANGE = (0.0, 10.0)
@@ -58,6 +60,14 @@ INF_2D_SQ_MIX = ContextualSetting(name="inf_2d_sq mix", dimension=2, square_shar
 INF_2D_SQ = ContextualSetting(name="inf_2d_sq all square", dimension=2, square_share=1.0)
 NO_COVARIATES = ContextualSetting(name="no covariates", dimension=1)
 NO_COVARIATES_LONG = ContextualSetting(name="no covariates, T = 1000", dimension=1, horizon=1000)
+
+SUITES = {
+    "contextual": (INF_4D, INF_2D_SQ_MIX, INF_2D_SQ),
+    "no-covariates": (NO_COVARIATES, NO_COVARIATES_LONG),
+}
+"""The settings that a suite plays."""
+SEED = 20_051
+"""Seed of both suites; tuning has another."""
 
 
 class ContextualMarkets:
@@ -262,16 +272,5 @@ def run(
     -------
     Regret of each policy in each market and period, in the units of the reward, shape (B, T).
     """
-    regret = {}
-    for name, make in policies.items():
-        draw, own = (np.random.default_rng(s) for s in np.random.SeedSequence(seed).spawn(2))
-        environment = ContextualMarkets(setting, markets, draw)
-        policy = make()
-        policy.reset(environment, own)
-        path = np.empty((markets, setting.horizon))
-        for t in range(setting.horizon):
-            observation = environment.observation()
-            outcome, path[:, t] = environment.step(policy.act(observation))
-            policy.observe(observation, outcome)
-        regret[name] = path
-    return regret
+    played = play_all(partial(ContextualMarkets, setting), policies, markets=markets, seed=seed)
+    return {name: found.regret for name, found in played}
