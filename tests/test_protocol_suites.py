@@ -59,11 +59,10 @@ def test_contextual_suites_play_every_setting(tmp_path: Path, monkeypatch: pytes
     assert len({row["commit"] for row in rows}) == 1
 
 
-def test_the_exact_references_play_fewer_markets_where_they_are_slow(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(suites, "PROTOCOL_MARKETS", 5)
+def test_the_exact_references_play_fewer_markets_where_they_are_slow() -> None:
     makers = {"exact-prior greedy": bandit.UCB, "UCB": bandit.UCB}
     told = suites.Run(weights=None, model_hash="", commit="", quick=False, out=None, paths=(), series=1)
-    rows = suites._regret(told, "bandit", bandit.Bandits, makers, Ours(), seed=1, fewer=2)
+    rows = suites._regret(told, "bandit", bandit.Bandits, makers, Ours(), seed=1, markets=5, fewer=2)
     assert [row["markets"] for row in rows] == ["2", "5"]
 
 

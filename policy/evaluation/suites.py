@@ -149,8 +149,9 @@ def _contextual(run: Run, *, suite: str) -> Rows:
             contextual.baselines(setting),
             on_contextual(setting),
             seed=contextual.SEED,
+            markets=PROTOCOL_MARKETS,
             # A thousand periods of exact Bayes take a minute for every few hundred markets.
-            fewer=200 if setting.horizon > 100 else PROTOCOL_MARKETS,
+            fewer=200 if setting.horizon > 100 else None,
         )
     return rows
 
@@ -167,7 +168,8 @@ def _bandit(run: Run) -> Rows:
         bandit.BASELINES,
         on_bandit(),
         seed=bandit.SEED,
-        fewer=PROTOCOL_MARKETS,
+        # Rounds are cheap, and regret differs much between bandits.
+        markets=2 * PROTOCOL_MARKETS,
     )
 
 
@@ -179,18 +181,18 @@ def _regret(
     ours: Ours[PricingPolicy],
     *,
     seed: int,
-    fewer: int,
+    markets: int,
+    fewer: int | None = None,
 ) -> Rows:
-    """All policies on one protocol, ours first; `fewer` markets for the exact-prior Bayes references."""
+    """All policies on one protocol, ours first; the exact-prior Bayes references on `fewer`, if given."""
     from policy.evaluation.protocols.regret import play_all, regret_row
 
     print(protocol, flush=True)
     rows = []
     for name, make in {**ours.policies, **baselines}.items():
-        markets = fewer if name.startswith("exact-prior") else PROTOCOL_MARKETS
-        if run.quick:
-            markets = QUICK_MARKETS
-        ((_, played),) = play_all(environment, {name: make}, markets=markets, seed=seed)
+        size = fewer if fewer and name.startswith("exact-prior") else markets
+        size = QUICK_MARKETS if run.quick else size
+        ((_, played),) = play_all(environment, {name: make}, markets=size, seed=seed)
         weights = ours.model_hash if name in ours.policies else run.model_hash
         row = regret_row(protocol, name, played, seed=seed, model_hash=weights, commit=run.commit)
         rows.append(row)
@@ -257,10 +259,18 @@ def _prior(run: Run) -> Rows:
     """Do simulated logs look like real ones? Summary statistics of both."""
     from policy.evaluation.prior_predictive import prior_predictive
 
-    rows = prior_predictive(list(run.paths), series=QUICK_SERIES if run.quick else run.series)
+    series = QUICK_SERIES if run.quick else run.series
+    rows = prior_predictive(list(run.paths), series=series, commit=run.commit)
     for row in rows:
         print("  {source:20s} {statistic:22s} {percentile_10} {median} {percentile_90}".format(**row))
     return rows
+
+
+def _tuning(run: Run) -> Rows:
+    """Which settings of the baselines do best on the training prior and on protocols P1 and P2."""
+    from policy.evaluation.tuning import SUITE, tune
+
+    return tune(markets=QUICK_MARKETS if run.quick else SUITE.markets, commit=run.commit)
 
 
 SUITES: dict[str, Callable[[Run], Rows]] = {
@@ -278,6 +288,7 @@ SUITES: dict[str, Callable[[Run], Rows]] = {
     "speed": _speed,
     "forecast": _forecast,
     "prior": _prior,
+    "tuning": _tuning,
 }
 """What `--suite` offers; each returns the lines of its results file."""
 
