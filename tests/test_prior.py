@@ -88,7 +88,7 @@ def test_a_shop_from_the_prior_lies_inside_the_prior(tmp_path) -> None:  # type:
         for t in range(60)
     ]
     (tmp_path / "tidy.csv").write_text("\n".join(["sku,date,price,units", *rows]))
-    lines = prior_predictive([tmp_path / "tidy.csv"], series=40, periods=60)
+    lines = prior_predictive([tmp_path / "tidy.csv"], series=40, periods=60, commit="abc")
     assert {line["source"] for line in lines} == {"prior", "tidy.csv"}
     assert all(float(line["inside_98"]) > 0.85 for line in lines if line["source"] == "tidy.csv")
 

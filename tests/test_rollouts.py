@@ -148,7 +148,9 @@ def test_the_command_trains_in_two_processes(tmp_path: Path) -> None:
         "--start-from",
         str(tmp_path / "base"),
     ]
-    launch("--module", "--", "policy.learning.command", "--run", str(tmp_path / "run"), *options, cwd=tmp_path)
+    launch(
+        "--module", "--", "policy.learning.command", "--run", str(tmp_path / "run"), *options, cwd=tmp_path
+    )
     with (tmp_path / "run" / "log.csv").open() as lines:
         assert [row["step"] for row in csv.DictReader(lines)] == ["1", "2"]
     assert (tmp_path / "run" / "adapter" / "adapter_model.safetensors").exists()

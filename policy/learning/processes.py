@@ -70,7 +70,9 @@ class Processes:
         """Mean over the processes, so that all decide alike by it."""
         if self.count == 1:
             return value
-        return float(self.accelerator.reduce(torch.tensor(float(value), device=self.device), reduction="mean"))
+        return float(
+            self.accelerator.reduce(torch.tensor(float(value), device=self.device), reduction="mean")
+        )
 
     def wait(self) -> None:
         """Until every process has come this far."""
