@@ -62,6 +62,8 @@ def main(argv: list[str] | None = None) -> int:
         out=args.out,
         paths=tuple(paths),
         series=args.series,
+        runs=args.runs,
+        backbone=args.backbone,
     )
     for name in names:
         run.write(name, SUITES[name](run))
@@ -107,6 +109,19 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--series", type=_count, metavar="N", default=150, help="most series a set of sales (default: 150)"
+    )
+    parser.add_argument(
+        "--runs",
+        type=Path,
+        metavar="DIR",
+        default=Path("runs/ablation"),
+        help="with ablation: where its runs are kept, and go on from (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--backbone",
+        type=Path,
+        metavar="DIR",
+        help="with ablation: folder of a language-pretrained decoder to compare with",
     )
     parser.add_argument("--out", type=Path, metavar="DIR", help="write one CSV a suite into this folder")
     parser.add_argument(

@@ -47,6 +47,10 @@ class Run:
     """Folders or files of real sales."""
     series: int
     """Most series of a set of real sales."""
+    runs: Path
+    """Folder of the runs that a suite trains itself."""
+    backbone: Path | None
+    """Folder of a language-pretrained decoder, for the ablation."""
 
     def write(self, name: str, rows: Rows) -> None:
         """Write a results file, if results are wanted."""
@@ -276,6 +280,16 @@ def _tuning(run: Run) -> Rows:
     return tune(markets=QUICK_MARKETS if run.quick else SUITE.markets, commit=run.commit)
 
 
+def _ablation(run: Run) -> Rows:
+    """What size, mixture, own rollouts, backbone and RL learner are worth; trains every variant."""
+    from policy.evaluation.ablation import Budget, ablation_rows
+
+    budget = Budget(petaflops=1e-4, trials=64, markets=QUICK_MARKETS) if run.quick else Budget()
+    return ablation_rows(
+        budget, run.runs, backbone=run.backbone, model_hash=run.model_hash, commit=run.commit
+    )
+
+
 SUITES: dict[str, Callable[[Run], Rows]] = {
     "fresh": partial(_simulated, suite="fresh"),
     "shifted": partial(_simulated, suite="shifted"),
@@ -289,6 +303,7 @@ SUITES: dict[str, Callable[[Run], Rows]] = {
     "bandit": _bandit,
     "elasticity": _elasticity,
     "speed": _speed,
+    "ablation": _ablation,
     "forecast": _forecast,
     "prior": _prior,
     "tuning": _tuning,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +16,15 @@ ALGORITHMS = {
     "dqn": "the same by in-context Q-learning",
 }
 
+PROTOCOLS = ("inf-4d", "inf-2d-sq-mix", "no-covariates", "bandit", "inventory")
+"""Published protocols that dpt and ppo can learn instead of the prior over markets."""
+
 _EPILOG = """examples:
   pricing-assistant pretrain --run runs/base --steps 7000
-  pricing-assistant pretrain --algorithm ppo --run runs/ppo --start-from runs/base/model"""
+  pricing-assistant pretrain --algorithm ppo --run runs/ppo --start-from runs/base/model
+  pricing-assistant pretrain --protocol bandit --run runs/arms
+  pricing-assistant pretrain --protocol bandit --algorithm ppo --run runs/arms-ppo --start-from runs/arms/model
+  torchrun --nproc-per-node 2 --module -- policy.learning.command --run runs/two     (or accelerate launch)"""
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -61,6 +67,11 @@ def main(argv: list[str] | None = None) -> int:
         help="dpt: folder of a model of ours that prices part of the histories itself (0.3 of the batches)",
     )
     parser.add_argument(
+        "--protocol",
+        choices=PROTOCOLS,
+        help="learn a published protocol's markets instead: dpt first, then ppo with --start-from",
+    )
+    parser.add_argument(
         "--fast", action="store_true", help="dpt: compile and use bfloat16; for runs over ten minutes"
     )
     args = parser.parse_args(argv)
@@ -70,6 +81,10 @@ def main(argv: list[str] | None = None) -> int:
         parser.error(
             "--backbone begins with fresh heads and --start-from with trained ones: give one of them."
         )
+    if args.protocol and (args.algorithm not in ("dpt", "ppo") or args.backbone or args.fast):
+        parser.error("--protocol goes with --algorithm dpt and ppo, and without --backbone and --fast.")
+    if args.protocol and (args.algorithm == "ppo") != bool(args.start_from):
+        parser.error("--protocol takes --start-from, the model of its dpt run, with --algorithm ppo only.")
     import torch
 
     from policy.learning.runlog import WITHOUT_TENSORBOARD, has_tensorboard
@@ -80,7 +95,10 @@ def main(argv: list[str] | None = None) -> int:
         print(WITHOUT_TENSORBOARD.format(csv=args.run / "log.csv"))
     began = time.time()
     try:
-        result = _supervised(args) if args.algorithm == "dpt" else _reinforced(args)
+        if args.protocol:
+            result = _on_protocol(args)
+        else:
+            result = _supervised(args) if args.algorithm == "dpt" else _reinforced(args)
     except KeyboardInterrupt:
         kept = (args.run / "checkpoint.pt").exists()
         print(
@@ -117,6 +135,27 @@ def _supervised(args: argparse.Namespace) -> Path:
     model.save_pretrained(args.run / "model")
     (args.run / "settings.json").write_text(json.dumps(asdict(settings), indent=1) + "\n")
     return Path(args.run / "model")
+
+
+def _on_protocol(args: argparse.Namespace) -> Path:
+    from policy.learning import ppo
+    from policy.learning.protocols import STAGES, train
+    from policy.learning.protocols.train import reinforce
+
+    task, first, second = STAGES[args.protocol]
+    given: dict[str, Any] = _given(
+        args, iterations="steps", trials="batch_size", learning_rate="learning_rate"
+    )
+    given |= {"seed": args.seed}
+    settings: Any
+    if args.algorithm == "dpt":
+        settings = replace(first, **given)
+        train(task(), settings, args.run)
+    else:
+        settings = replace(second, start_from=args.start_from, **given)
+        reinforce(task(), settings, args.run)
+    (args.run / "settings.json").write_text(json.dumps(asdict(settings), indent=1) + "\n")
+    return Path(args.run / ("model" if args.algorithm == "dpt" else "adapter"))
 
 
 def _reinforced(args: argparse.Namespace) -> Path:
