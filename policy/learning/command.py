@@ -23,7 +23,7 @@ _EPILOG = """examples:
   pricing-assistant pretrain --run runs/base --steps 7000
   pricing-assistant pretrain --algorithm ppo --run runs/ppo --start-from runs/base/model
   pricing-assistant pretrain --protocol bandit --run runs/arms
-  pricing-assistant pretrain --protocol bandit --algorithm ppo --run runs/arms-ppo --start-from runs/arms/model
+  pricing-assistant pretrain --protocol bandit --algorithm ppo --run runs/arms2 --start-from runs/arms/model
   torchrun --nproc-per-node 2 --module -- policy.learning.command --run runs/two     (or accelerate launch)"""
 
 
@@ -138,7 +138,6 @@ def _supervised(args: argparse.Namespace) -> Path:
 
 
 def _on_protocol(args: argparse.Namespace) -> Path:
-    from policy.learning import ppo
     from policy.learning.protocols import STAGES, train
     from policy.learning.protocols.train import reinforce
 
