@@ -58,6 +58,9 @@ class PPOSettings:
     entropy: float = 0.002
     most_divergence: float = 0.03
     """Mean KL divergence from the policy that played at which an iteration's updates stop."""
+    by_period: bool = False
+    """Scale advantages within each period of the trials and not over all: for trials in which a choice at the
+    start matters many times as much as one at the end."""
     rank: int = 16
     seed: int = 1
     start_from: str | None = None
@@ -81,7 +84,8 @@ def update(
     advantage, target = advantages(
         trials.rewards, trials.expected_rewards, future, gae_lambda=settings.gae_lambda
     )
-    advantage = (advantage - advantage.mean()) / (advantage.std() + 1e-6)
+    over = 0 if settings.by_period else None
+    advantage = (advantage - advantage.mean(dim=over)) / (advantage.std(dim=over) + 1e-6)
     target = target / remaining.clamp(min=1.0)
     seen: list[tuple[float, float, float, float]] = []
     for _ in range(settings.epochs):

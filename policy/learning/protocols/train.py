@@ -47,7 +47,19 @@ class ProtocolSettings:
     learning_rate: float = 1e-3
     explore: float = 0.3
     """Share of even draws among the actions of half of the markets."""
+    layers: int = 2
+    """Layers of the decoder."""
+    window: int | None = None
+    """Positions that a layer looks back over, where tokens say all that there is to remember; None: all."""
     seed: int = 1
+
+    def backbone(self) -> dict[str, Any]:
+        """Configuration of the decoder."""
+        fields = BACKBONE | {"num_hidden_layers": self.layers}
+        if self.window is None:
+            return fields
+        layers = ["sliding_attention"] * self.layers
+        return fields | {"use_sliding_window": True, "sliding_window": self.window, "layer_types": layers}
 
 
 def imitation_loss(network: PolicyModel, played: Played, rows: torch.Tensor) -> torch.Tensor:
@@ -71,7 +83,9 @@ def train(task: Task, settings: ProtocolSettings, run: Path) -> PolicyModel:
     """
     run.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(settings.seed)
-    config = PolicyConfig(backbone=BACKBONE, features=task.features, components=1, context=task.longest)
+    config = PolicyConfig(
+        backbone=settings.backbone(), features=task.features, components=1, context=task.longest
+    )
     network = PolicyModel(config)
     optimiser = torch.optim.AdamW(network.parameters(), lr=settings.learning_rate, weight_decay=0.01)
     checkpoint, first = Checkpoint(run, settings, may_change=("iterations",)), 0

@@ -1,0 +1,91 @@
+"""Networks trained on the published protocols, as policies of the protocols' harnesses.
+
+They know what their memory holds, no more: the markets' truth serves in training only.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from policy.learning.protocols.bandit import BanditMemory
+from policy.learning.protocols.inventory import InventoryMemory
+from policy.learning.protocols.play import Memory, TokenReader, draw
+from policy.learning.trials import masked_log_softmax
+from policy.market.inventory import InventoryProblem
+from policy.market.setting import Setting
+from policy.market.simulator import Observation, Outcome
+from policy.model.adapters import merged
+from policy.model.loading import EMBEDDED, load_model
+from policy.model.transformer import PolicyModel
+
+WEIGHTS = EMBEDDED.parent / "protocols"
+"""Trained networks that ship with the package: a folder for each protocol."""
+
+
+def trained_network(protocol: str, *, stage: str = "ppo") -> PolicyModel:
+    """The shipped network of a protocol, after decision pretraining ("dpt") or PPO on top of it ("ppo").
+
+    Raises
+    ------
+    FileNotFoundError
+        There is none for this protocol.
+    """
+    if stage not in ("dpt", "ppo"):
+        raise ValueError(f"`stage` must be 'dpt' or 'ppo', got {stage!r}.")
+    folder = WEIGHTS / protocol
+    adapter = str(folder / "ppo") if stage == "ppo" else None
+    return merged(load_model(str(folder / "model"), adapter=adapter).network).eval()
+
+
+class NetworkPlayer:
+    """Reads a memory's tokens as they come and picks actions from the price head."""
+
+    def __init__(self, network: PolicyModel, memory: Memory, *, draws: np.random.Generator | None):
+        """Actions are drawn with this generator; the likeliest is played if None."""
+        self._reader, self._memory, self._draws = TokenReader(network), memory, draws
+
+    def act(self) -> NDArray[np.int64]:
+        """Actions for the coming period, shape (B,)."""
+        allowed = torch.from_numpy(self._memory.allowed())
+        chance = masked_log_softmax(self._reader.logits(self._memory.tokens()), allowed).exp()
+        if self._draws is None:
+            return chance.argmax(dim=1).numpy()
+        return draw(chance.double().numpy(), self._draws)
+
+
+class TrainedBandit:
+    """Arms of `policy.market.bandit`."""
+
+    def __init__(self, network: PolicyModel, *, draws: bool = False):
+        self._network, self._draws = network, draws
+
+    def reset(self, markets: Setting, rng: np.random.Generator) -> None:
+        self._memory = BanditMemory(len(markets), rounds=markets.horizon)
+        self._player = NetworkPlayer(self._network, self._memory, draws=rng if self._draws else None)
+
+    def act(self, observation: Observation) -> NDArray:
+        return self._memory.arm(self._player.act()).astype(np.float64)
+
+    def observe(self, observation: Observation, outcome: Outcome) -> None:
+        self._memory.learn(outcome.price.astype(np.int64), outcome.units)
+
+
+class TrainedInventory:
+    """Prices of `policy.market.inventory`."""
+
+    def __init__(self, network: PolicyModel, *, draws: bool = False):
+        self._network, self._draws = network, draws
+
+    def reset(self, problem: InventoryProblem, replications: int, rng: np.random.Generator) -> None:
+        self._memory = InventoryMemory(
+            replications, prices=problem.prices, stock=problem.stock, horizon=problem.horizon
+        )
+        self._player = NetworkPlayer(self._network, self._memory, draws=rng if self._draws else None)
+
+    def act(self, t: int, stock: NDArray[np.int64]) -> NDArray[np.int64]:
+        return self._player.act()
+
+    def observe(self, choice: NDArray[np.int64], sold: NDArray[np.bool_]) -> None:
+        self._memory.learn(choice, sold)
