@@ -138,21 +138,21 @@ def _supervised(args: argparse.Namespace) -> Path:
 
 
 def _on_protocol(args: argparse.Namespace) -> Path:
-    from policy.learning.protocols import STAGES, train
-    from policy.learning.protocols.train import reinforce
+    from policy.learning.protocols.stages import STAGES
+    from policy.learning.protocols.train import reinforce, train
 
-    task, first, second = STAGES[args.protocol]
+    stages = STAGES[args.protocol]
     given: dict[str, Any] = _given(
         args, iterations="steps", trials="batch_size", learning_rate="learning_rate"
     )
     given |= {"seed": args.seed}
     settings: Any
     if args.algorithm == "dpt":
-        settings = replace(first, **given)
-        train(task(), settings, args.run)
+        settings = replace(stages.first, **given)
+        train(stages.pretrained(), settings, args.run)
     else:
-        settings = replace(second, start_from=args.start_from, **given)
-        reinforce(task(), settings, args.run)
+        settings = replace(stages.second, start_from=args.start_from, **given)
+        reinforce(stages.reinforced(), settings, args.run)
     (args.run / "settings.json").write_text(json.dumps(asdict(settings), indent=1) + "\n")
     return Path(args.run / ("model" if args.algorithm == "dpt" else "adapter"))
 

@@ -256,18 +256,26 @@ def spread_over_neighbours(offset: NDArray) -> NDArray[np.float64]:
 class ContextualTask:
     """One published experiment to learn, over one or several horizons."""
 
-    def __init__(self, setting: ContextualSetting, *, horizons: tuple[int, ...] | None = None):
+    def __init__(
+        self,
+        setting: ContextualSetting,
+        *,
+        horizons: tuple[int, ...] | None = None,
+        longest: int | None = None,
+    ):
         """
         Parameters
         ----------
         horizons
             Lengths of trials to choose from evenly; the setting's own if None.
+        longest
+            Periods that the network is to hold, where it will play longer trials than these.
         """
         self._setting = setting
         self._horizons = horizons or (setting.horizon,)
         self.name = setting.name
         self.features = OWN_FEATURES + setting.dimension - 1
-        self.longest = max(self._horizons)
+        self.longest = longest or max(self._horizons)
         sample = ContextualMarkets(setting, 20_000, np.random.default_rng(0))
         self._scale = float(np.median(sample.expected_best()))
 

@@ -31,9 +31,12 @@ class Memory(Protocol):
 class Arena(Protocol):
     """B markets in play, as training sees them: with the truth."""
 
-    horizon: int
-    """Number of periods T."""
-    memory: Memory
+    @property
+    def horizon(self) -> int:
+        """Number of periods T."""
+
+    @property
+    def memory(self) -> Memory: ...
 
     def worth(self) -> NDArray[np.float64]:
         """Expected reward of each action in the coming period, less that of the best: at most 0, scaled so
@@ -50,11 +53,16 @@ class Arena(Protocol):
 class Task(Protocol):
     """A protocol to learn."""
 
-    name: str
-    features: int
-    """Width F of a token."""
-    longest: int
-    """Most periods of a trial."""
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def features(self) -> int:
+        """Width F of a token."""
+
+    @property
+    def longest(self) -> int:
+        """Most periods of a trial."""
 
     def begin(self, markets: int, rng: np.random.Generator) -> Arena:
         """Draw markets from the protocol's prior, and the length of the trial where it varies."""
