@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from policy.learning.ppo import PPOSettings
 from policy.learning.protocols.bandit import BanditTask
@@ -26,10 +26,9 @@ class Stages:
     second: PPOSettings
 
 
-def _contextual(**own: int) -> PPOSettings:
-    return PPOSettings(
-        trials=96, minibatch=48, gae_lambda=0.98, entropy=0.001, learning_rate=6e-4, by_period=True, **own
-    )
+_PPO = PPOSettings(
+    trials=96, minibatch=48, gae_lambda=0.98, entropy=0.001, learning_rate=6e-4, by_period=True
+)
 
 
 STAGES = {
@@ -37,19 +36,19 @@ STAGES = {
         lambda: ContextualTask(INF_4D),
         ProtocolSettings(iterations=60, trials=64, window=32),
         lambda: ContextualTask(INF_4D),
-        _contextual(iterations=60),
+        replace(_PPO, iterations=60),
     ),
     "inf-2d-sq-mix": Stages(
         lambda: ContextualTask(INF_2D_SQ_MIX),
         ProtocolSettings(iterations=60, trials=64, window=32),
         lambda: ContextualTask(INF_2D_SQ_MIX),
-        _contextual(iterations=60),
+        replace(_PPO, iterations=60),
     ),
     "no-covariates": Stages(
         lambda: ContextualTask(NO_COVARIATES, longest=1000),
         ProtocolSettings(iterations=40, trials=64, window=32),
         lambda: ContextualTask(NO_COVARIATES, horizons=(100, 300, 1000)),
-        _contextual(iterations=180),
+        replace(_PPO, iterations=180),
     ),
     "bandit": Stages(BanditTask, ProtocolSettings(), BanditTask, PPOSettings()),
     "inventory": Stages(InventoryTask, ProtocolSettings(), InventoryTask, PPOSettings()),
