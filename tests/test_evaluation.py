@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -28,6 +29,7 @@ from policy.evaluation.benchmark import (
 from policy.evaluation.policies import Oracle, best_known_price
 from policy.evaluation.tables import (
     RESULTS,
+    has_markers,
     markdown_table,
     markers,
     plain_table,
@@ -202,15 +204,20 @@ def test_the_embedded_policy_beats_the_baselines_it_must() -> None:
         assert ours > max(captured.values()), (suite, captured)
 
 
-def test_the_readme_shows_the_committed_results() -> None:
-    text = (ROOT / "README.md").read_text()
-    shown = 0
-    for results in RESULTS.glob("*.csv"):
-        start, end = markers(results.stem)
-        if start in text:
-            assert text.split(start)[1].split(end)[0].strip() == markdown_table(results), results
-            shown += 1
+@pytest.mark.parametrize("page", [ROOT / "README.md", RESULTS / "README.md"])
+def test_pages_show_the_committed_results(page: Path) -> None:
+    text = page.read_text()
+    shown = re.findall(r"<!-- results:(\S+) -->", text)
     assert shown
+    for name in shown:
+        start, end = markers(name)
+        table = text.split(start)[1].split(end)[0].strip()
+        assert table == markdown_table(RESULTS / f"{name}.csv"), name
+
+
+def test_every_suite_has_its_table_on_a_page() -> None:
+    pages = (ROOT / "README.md").read_text() + (RESULTS / "README.md").read_text()
+    assert [name for name in suites.SUITES if not has_markers(pages, name)] == ["prior", "tuning"]
 
 
 def test_the_readme_is_renewed_between_its_markers_only(tmp_path: Path) -> None:

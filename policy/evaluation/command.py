@@ -50,7 +50,8 @@ def main(argv: list[str] | None = None) -> int:
         if module and find_spec(module) is None:
             parser.error(f"--suite {name} needs {package}; {EXTRA} adds it")
     if args.readme and (lacking := _without_markers(args.readme, names)):
-        parser.error(f"{args.readme} lacks {' and '.join(markers(lacking[0]))}, where the table belongs")
+        pages = " and ".join(map(str, args.readme))
+        parser.error(f"{pages} lacks {' and '.join(markers(lacking[0]))}, where the table belongs")
 
     from policy.model.loading import load_model
 
@@ -68,8 +69,10 @@ def main(argv: list[str] | None = None) -> int:
     for name in names:
         run.write(name, SUITES[name](run))
         if args.readme:
-            write_readme(args.readme, args.out / f"{name}.csv")
-            print(f"Renewed the table of {name} in {args.readme}.")
+            for page in args.readme:
+                if has_markers(page.read_text(), name):
+                    write_readme(page, args.out / f"{name}.csv")
+                    print(f"Renewed the table of {name} in {page}.")
         if args.figures and name in DRAWN:
             from policy.evaluation.figures import draw_figures
 
@@ -125,7 +128,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--out", type=Path, metavar="DIR", help="write one CSV a suite into this folder")
     parser.add_argument(
-        "--readme", type=Path, metavar="FILE", help="with --out: renew the suites' tables in this README"
+        "--readme",
+        type=Path,
+        nargs="+",
+        metavar="FILE",
+        help="with --out: renew the suites' tables on these pages",
     )
     parser.add_argument(
         "--figures",
@@ -142,9 +149,10 @@ def _count(text: str) -> int:
     return int(text)
 
 
-def _without_markers(readme: Path, suites: list[str]) -> list[str]:
-    text = readme.read_text()
-    return [name for name in suites if not has_markers(text, name)]
+def _without_markers(pages: list[Path], suites: list[str]) -> list[str]:
+    """Suites whose table has no place on any of the pages."""
+    texts = [page.read_text() for page in pages]
+    return [name for name in suites if not any(has_markers(text, name) for text in texts)]
 
 
 def current_commit() -> str:
