@@ -36,9 +36,9 @@ HELD_OUT_SEED, HELD_OUT_BATCHES = 50_001, 4
 class Budget:
     """How much each variant may be trained, and how exactly it is measured."""
 
-    petaflops: float = 0.006
+    petaflops: float = 0.004
     """Floating-point operations of a supervised variant, in 10^15."""
-    trials: int = 3840
+    trials: int = 2560
     """Trials of an RL variant."""
     markets: int = 400
     """Markets a setting of the benchmark."""
