@@ -15,9 +15,9 @@ from policy.evaluation.elasticity import (
     elasticity_rows,
     log_log,
     log_log_adjusted,
-    median_error,
     ridge,
     simulate,
+    standard_error_of_median,
 )
 from policy.evaluation.tables import elasticity_table
 from policy.market import Prior, Trajectory
@@ -119,7 +119,7 @@ def test_logs_depend_on_the_seed_alone() -> None:
 def test_the_error_of_a_median_is_what_theory_says() -> None:
     # Of n normal draws: sqrt(pi / 2n).
     values = np.random.default_rng(0).normal(size=40_000)
-    assert median_error(values) == pytest.approx(np.sqrt(np.pi / 80_000), rel=0.1)
+    assert standard_error_of_median(values) == pytest.approx(np.sqrt(np.pi / 80_000), rel=0.1)
 
 
 def test_rows_compare_every_estimate_with_the_regression() -> None:

@@ -16,8 +16,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from policy.evaluation.benchmark import SUITES, play
-from policy.evaluation.interface import PricingPolicy
+from policy.evaluation.benchmark import SUITES, Stage
 from policy.evaluation.policies import InContextPolicy, PriceHeadPolicy
 from policy.learning import a3c, dqn, ppo
 from policy.learning.batches import make_batch
@@ -74,11 +73,13 @@ def supervised(question: str, name: str, budget: Budget, settings: PretrainSetti
     return Variant(question, name, lambda run: pretrain(whole, run), told)
 
 
-def variants(budget: Budget, *, backbone: Path | None) -> Iterator[Variant]:
+def variants(budget: Budget, runs: Path, *, backbone: Path | None) -> Iterator[Variant]:
     """Every line of the table.
 
     Parameters
     ----------
+    runs
+        Folder for a copy of the backbone with random weights.
     backbone
         Folder of a language-pretrained decoder; its two lines are left out if None.
     """
@@ -94,7 +95,7 @@ def variants(budget: Budget, *, backbone: Path | None) -> Iterator[Variant]:
     if backbone is not None:
         language = replace(plain, backbone=str(backbone), learning_rate=1e-3)
         yield supervised("backbone", "language-pretrained, LoRA", budget, language)
-        random = replace(language, backbone=str(_random_copy(backbone)))
+        random = replace(language, backbone=str(_random_copy(backbone, runs / "random-backbone")))
         yield supervised("backbone", "same shape, random weights, LoRA", budget, random)
     yield Variant("RL", "the base by its price head", lambda run: load_model().network, "none", by_head=True)
     yield Variant("RL", "the base by its posterior", lambda run: load_model().network, "none")
@@ -107,11 +108,10 @@ def variants(budget: Budget, *, backbone: Path | None) -> Iterator[Variant]:
     yield Variant("RL", "DQN", lambda run: dqn.train(third, run), f"{n} trials", by_head=True)
 
 
-def _random_copy(backbone: Path) -> Path:
-    """The same architecture with fresh weights, saved beside the original."""
+def _random_copy(backbone: Path, folder: Path) -> Path:
+    """The same architecture with fresh weights."""
     from transformers import AutoConfig, AutoModel
 
-    folder = backbone.with_name(backbone.name + "-random")
     torch.manual_seed(0)
     AutoModel.from_config(AutoConfig.from_pretrained(backbone)).save_pretrained(folder)
     return folder
@@ -130,7 +130,8 @@ def held_out_loss(network: PolicyModel) -> float:
 def ablation_rows(
     budget: Budget, runs: Path, *, backbone: Path | None, model_hash: str, commit: str
 ) -> list[dict[str, str]]:
-    """Train and measure every variant; a run that was stopped goes on where it was.
+    """Train and measure every variant; a run that was stopped goes on where it was, and its `minutes` are
+    those since. The seed is that of the cold markets; every variant trains with its settings' own, 1.
 
     Parameters
     ----------
@@ -138,7 +139,8 @@ def ablation_rows(
         Folder that gets one run folder a variant.
     """
     rows = []
-    for variant in variants(budget, backbone=backbone):
+    stages = [Stage(replace(suite, markets=budget.markets)) for suite in SUITES["fresh"]]
+    for variant in variants(budget, runs, backbone=backbone):
         began = time.perf_counter()
         network = variant.train(runs / variant.name.replace(" ", "-").replace(",", "")).eval()
         minutes = (time.perf_counter() - began) / 60
@@ -148,16 +150,16 @@ def ablation_rows(
             "training": variant.settings,
             "demand_nll": f"{held_out_loss(network):.3f}",
         }
-        for suite in SUITES["fresh"]:
-            few = replace(suite, markets=budget.markets)
-            score = play(few, lambda _, n=network, h=variant.by_head: _policy(n, by_head=h))  # type: ignore[misc]
-            setting = "cold" if suite.logged == 0 else "logged"
+        policy = (PriceHeadPolicy if variant.by_head else InContextPolicy)(network)
+        for stage in stages:
+            score = stage.play(lambda _, p=policy: p)  # type: ignore[misc]
+            setting = "cold" if stage.suite.logged == 0 else "logged"
             row[f"captured_{setting}"] = f"{score.captured.mean():.4f}"
             row[f"error_{setting}"] = f"{score.captured.std(ddof=1) / np.sqrt(budget.markets):.4f}"
         row |= {
             "minutes": f"{minutes:.1f}",
             "markets": str(budget.markets),
-            "seed": str(suite.seed),
+            "seed": str(stages[0].suite.seed),
             "model_hash": model_hash,
             "commit": commit,
         }
@@ -166,7 +168,3 @@ def ablation_rows(
             "  {question:10s} {variant:34s} nll {demand_nll}  cold {captured_cold}".format(**row), flush=True
         )
     return rows
-
-
-def _policy(network: PolicyModel, *, by_head: bool) -> PricingPolicy:
-    return PriceHeadPolicy(network) if by_head else InContextPolicy(network)

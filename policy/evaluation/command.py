@@ -117,7 +117,7 @@ def _parser() -> argparse.ArgumentParser:
         "--runs",
         type=Path,
         metavar="DIR",
-        default=Path("runs/ablation"),
+        default=Run.runs,
         help="with ablation: where its runs are kept, and go on from (default: %(default)s)",
     )
     parser.add_argument(

@@ -188,7 +188,7 @@ def elasticity_rows(
                     "mean_error": f"{error.mean():.4f}",
                     "mean_standard_error": f"{error.std(ddof=1) / np.sqrt(len(error)):.4f}",
                     "median_error": f"{np.median(error):.4f}",
-                    "median_standard_error": f"{median_error(error):.4f}",
+                    "median_standard_error": f"{standard_error_of_median(error):.4f}",
                     "error_over_regression": f"{ratio:.3f}",
                     "ratio_standard_error": f"{ratio_error:.3f}",
                     "cover80": covered if name == OURS else "",
@@ -206,7 +206,7 @@ def elasticity_rows(
     return rows
 
 
-def median_error(values: NDArray) -> float:
+def standard_error_of_median(values: NDArray) -> float:
     """Standard error of the median: half the distance between the order statistics one binomial standard
     deviation to either side of it."""
     ordered, n = np.sort(values), len(values)

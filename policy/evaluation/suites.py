@@ -47,9 +47,9 @@ class Run:
     """Folders or files of real sales."""
     series: int
     """Most series of a set of real sales."""
-    runs: Path
+    runs: Path = Path("runs/ablation")
     """Folder of the runs that a suite trains itself."""
-    backbone: Path | None
+    backbone: Path | None = None
     """Folder of a language-pretrained decoder, for the ablation."""
 
     def write(self, name: str, rows: Rows) -> None:
@@ -190,7 +190,8 @@ def _regret(
     markets: int,
     fewer: int | None = None,
 ) -> Rows:
-    """All policies on one protocol, ours first; the exact-prior Bayes references on `fewer`, if given."""
+    """All policies on one protocol, ours first; the exact-prior Bayes references on `fewer` others
+    from the same prior, if given."""
     from policy.evaluation.protocols.regret import play_all, regret_row
 
     print(protocol, flush=True)
@@ -285,9 +286,8 @@ def _ablation(run: Run) -> Rows:
     from policy.evaluation.ablation import Budget, ablation_rows
 
     budget = Budget(petaflops=1e-4, trials=64, markets=QUICK_MARKETS) if run.quick else Budget()
-    return ablation_rows(
-        budget, run.runs, backbone=run.backbone, model_hash=run.model_hash, commit=run.commit
-    )
+    runs = run.runs / "quick" if run.quick else run.runs
+    return ablation_rows(budget, runs, backbone=run.backbone, model_hash=run.model_hash, commit=run.commit)
 
 
 SUITES: dict[str, Callable[[Run], Rows]] = {

@@ -69,7 +69,7 @@ class PretrainingBatches(Dataset[Batch]):
         rank
             Process that the batches are for; each has its own.
         """
-        self._seed = [seed, rank] if rank else [seed]
+        self._seed, self._rank = seed, rank
         self._size, self._steps, self._periods = size, steps, periods
         self._prior = prior or Prior()
         self._player, self._rollout_share = player, rollout_share
@@ -78,7 +78,7 @@ class PretrainingBatches(Dataset[Batch]):
         return self._steps
 
     def __getitem__(self, step: int) -> Batch:
-        rng = np.random.default_rng([self._seed[0], step, *self._seed[1:]])
+        rng = np.random.default_rng([self._seed, step, self._rank])
         player = self._player
         if player is not None and rng.random() >= self._rollout_share:
             player = None

@@ -19,7 +19,8 @@ class Checkpoint:
     may_change: tuple[str, ...]
     """Settings that a run may be continued with other values of: its length, its speed."""
     base: str | None = None
-    """Digest of the base that an adapter is trained on; None where all weights are the run's own."""
+    """What else a run depends on: the digest of the base that an adapter is trained on or of the network that
+    prices histories, or the protocol; None where there is nothing."""
 
     @property
     def path(self) -> Path:

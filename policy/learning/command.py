@@ -24,7 +24,7 @@ _EPILOG = """examples:
   pricing-assistant pretrain --algorithm ppo --run runs/ppo --start-from runs/base/model
   pricing-assistant pretrain --protocol bandit --run runs/arms
   pricing-assistant pretrain --protocol bandit --algorithm ppo --run runs/arms2 --start-from runs/arms/model
-  torchrun --nproc-per-node 2 --module -- policy.learning.command --run runs/two     (or accelerate launch)"""
+  accelerate launch --module policy.learning.command --run runs/base     (one process a GPU)"""
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -43,7 +43,8 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument(
         "--steps",
         type=int,
-        help="steps of dpt (default 7000), iterations of ppo and dqn (300), updates of a3c (1500)",
+        help="steps of dpt (default 7000), iterations of ppo and dqn (300), updates of a3c (1500);"
+        " with --protocol 40 to 180 iterations",
     )
     parser.add_argument(
         "--batch-size",
@@ -81,8 +82,9 @@ def main(argv: list[str] | None = None) -> int:
         parser.error(
             "--backbone begins with fresh heads and --start-from with trained ones: give one of them."
         )
-    if args.protocol and (args.algorithm not in ("dpt", "ppo") or args.backbone or args.fast):
-        parser.error("--protocol goes with --algorithm dpt and ppo, and without --backbone and --fast.")
+    own = args.backbone or args.fast or args.rollouts_from
+    if args.protocol and (args.algorithm not in ("dpt", "ppo") or own):
+        parser.error("--protocol goes with dpt and ppo, and without --backbone, --rollouts-from and --fast.")
     if args.protocol and (args.algorithm == "ppo") != bool(args.start_from):
         parser.error("--protocol takes --start-from, the model of its dpt run, with --algorithm ppo only.")
     import torch
@@ -120,6 +122,7 @@ def _given(args: argparse.Namespace, **names: str) -> dict[str, object]:
 def _supervised(args: argparse.Namespace) -> Path:
     from policy.learning.calibrate import store_calibration
     from policy.learning.pretrain import PretrainSettings, pretrain
+    from policy.learning.processes import Processes
 
     given = _given(args, steps="steps", batch_size="batch_size", learning_rate="learning_rate")
     settings = PretrainSettings(
@@ -131,6 +134,8 @@ def _supervised(args: argparse.Namespace) -> Path:
         **given,  # type: ignore[arg-type]
     )
     model = pretrain(settings, args.run)
+    if not Processes.current().is_main:
+        return Path(args.run / "model")
     store_calibration(model, seed=settings.seed)
     model.save_pretrained(args.run / "model")
     (args.run / "settings.json").write_text(json.dumps(asdict(settings), indent=1) + "\n")

@@ -116,7 +116,7 @@ def train(settings: DQNSettings, run: Path, *, prior: Prior = TRIAL_PRIOR) -> Po
     """Train, or go on where the run in this folder stopped; returns the network with the adapter in it.
 
     The folder holds `checkpoint.pt` (with the trials kept for replay), `log.csv` and, at the end, the
-    adapter under `adapter`.
+    adapter under `adapter`. Of several processes the first keeps its replay, the others begin a new one.
 
     Raises
     ------
@@ -154,7 +154,7 @@ def train(settings: DQNSettings, run: Path, *, prior: Prior = TRIAL_PRIOR) -> Po
     )
     for iteration in progress:
         began = time.perf_counter()
-        rng = np.random.default_rng(processes.seed(settings.seed, iteration))
+        rng = np.random.default_rng([settings.seed, iteration, processes.rank])
         if iteration % settings.target_every == 0:
             target[0].load_state_dict(network.state_dict())
             target[1].load_state_dict(head.state_dict())

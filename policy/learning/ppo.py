@@ -174,7 +174,7 @@ def train(
         disable=not processes.is_main,
     )
     for iteration in progress:
-        rng = np.random.default_rng(processes.seed(settings.seed, iteration))
+        rng = np.random.default_rng([settings.seed, iteration, processes.rank])
         began = time.perf_counter()
         network.eval()
         trials = play(network, rng)

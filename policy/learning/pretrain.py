@@ -117,8 +117,8 @@ def learning_rate(step: int, settings: PretrainSettings) -> float:
 def pretrain(settings: PretrainSettings, run: Path) -> PolicyModel:
     """Train, or go on where the run in this folder stopped; returns the trained model.
 
-    The folder holds `checkpoint.pt` (weights, optimiser, step), `log.csv` and, at the end, the model
-    as Hugging Face saves it.
+    The folder holds `checkpoint.pt` (weights, optimiser, step) and `log.csv`. On a CPU a resumed run ends bit
+    for bit where an uninterrupted one does.
     """
     run.mkdir(parents=True, exist_ok=True)
     processes = Processes.current()
@@ -127,7 +127,11 @@ def pretrain(settings: PretrainSettings, run: Path) -> PolicyModel:
     processes.place(model)
     trained = [p for p in model.parameters() if p.requires_grad]
     optimiser = torch.optim.AdamW(trained, lr=settings.learning_rate, betas=(0.9, 0.98), weight_decay=0.01)
-    checkpoint, first = Checkpoint(run, settings, may_change=("steps", "fast")), 0
+    player = load_model(settings.rollouts_from) if settings.rollouts_from else None
+    checkpoint, first = (
+        Checkpoint(run, settings, may_change=("steps", "fast"), base=player.digest if player else None),
+        0,
+    )
     if state := checkpoint.load():
         torch.set_rng_state(state["random"])
         model.load_state_dict(state["model"])
@@ -139,7 +143,7 @@ def pretrain(settings: PretrainSettings, run: Path) -> PolicyModel:
         size=settings.batch_size,
         steps=settings.steps,
         periods=settings.periods,
-        player=load_model(settings.rollouts_from).network if settings.rollouts_from else None,
+        player=player.network if player else None,
         rollout_share=settings.rollout_share,
         rank=processes.rank,
     )

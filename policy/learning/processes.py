@@ -25,8 +25,11 @@ class Processes:
 
     @classmethod
     def current(cls) -> Processes:
-        """As the launcher set it up; alone on the GPU, or on the CPU without one, otherwise."""
-        return cls(Accelerator())
+        """As the launcher set it up; alone on the GPU, or on the CPU without one, otherwise.
+
+        Other accelerators lack the double precision that likelihoods are computed in.
+        """
+        return cls(Accelerator(cpu=not torch.cuda.is_available()))
 
     @property
     def device(self) -> torch.device:
@@ -50,10 +53,15 @@ class Processes:
         """Move a network to this process's device."""
         module.to(self.device)
 
-    def seed(self, *numbers: int) -> list[int]:
-        """Seed of this process's draws: the numbers themselves alone and in the first process, so that a run
-        in one process does not depend on there being others."""
-        return [*numbers, self.rank] if self.rank else list(numbers)
+    def require_alone(self, what: str) -> None:
+        """
+        Raises
+        ------
+        ValueError
+            There are several processes.
+        """
+        if self.count > 1:
+            raise ValueError(f"{what} runs in one process; start it without a launcher of several.")
 
     def average_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
         """Replace each gradient by its mean over the processes."""

@@ -64,6 +64,14 @@ def entropy_of(log_chances: Tensor, allowed: Tensor) -> Tensor:
     return -(log_chances.exp() * log_chances.masked_fill(~allowed, 0.0)).sum(dim=-1).mean()
 
 
+def draw(chance: NDArray, rng: np.random.Generator) -> NDArray[np.int64]:
+    """One index a row by probabilities (B, K), shape (B,)."""
+    point = rng.random((len(chance), 1)) * chance.sum(axis=1, keepdims=True)
+    # The last action with any chance, where rounding leaves the point beyond the sum.
+    last = chance.shape[1] - 1 - (chance[:, ::-1] > 0).argmax(axis=1)
+    return np.minimum((chance.cumsum(axis=1) <= point).sum(axis=1), last)
+
+
 def allowed_prices(log_price: NDArray, low: NDArray, high: NDArray) -> NDArray:
     """Which grid prices lie in [low, high], or the nearest one where none does, shape (B, G).
 
@@ -121,9 +129,7 @@ def play_trials(
             mask = torch.from_numpy(allowed)
             log_chance = choose(reading.price_logits.float(), mask)
             chance = log_chance.exp().double().numpy()
-            action = (
-                chance.cumsum(axis=1) < rng.random((markets, 1)) * chance.sum(axis=1, keepdims=True)
-            ).sum(axis=1)
+            action = draw(chance, rng)
             candidates = np.clip(
                 np.exp(reading.log_price[:, None] + _GRID),
                 drawn.price_low[:, None],

@@ -13,8 +13,8 @@ from policy.evaluation.baselines.linear import covariates_of
 from policy.learning.protocols.bandit import BanditMemory
 from policy.learning.protocols.contextual import OFFSETS, ContextualMemory
 from policy.learning.protocols.inventory import InventoryMemory
-from policy.learning.protocols.play import Memory, TokenReader, draw
-from policy.learning.trials import masked_log_softmax
+from policy.learning.protocols.play import Memory, TokenReader
+from policy.learning.trials import draw, masked_log_softmax
 from policy.market.contextual import ContextualSetting
 from policy.market.inventory import InventoryProblem
 from policy.market.setting import Setting

@@ -111,6 +111,7 @@ class ContextualMemory:
         self._horizon, self._t = horizon, 0
         self._families = []
         shares = {False: 1 - setting.square_share, True: setting.square_share}
+        self._may_be_square = setting.square_share > 0
         self._log_prior = np.log([share for share in shares.values() if share > 0])
         for square, share in shares.items():
             if share > 0:
@@ -131,7 +132,7 @@ class ContextualMemory:
         self._best = np.clip(-a / (2 * b), LOWEST_PRICE, PRICE_RANGE[1])
         within = np.einsum("fb,fbij->bij", chance, np.stack([covariance for _, covariance in lines]))
         own = [np.log(np.clip(-m[:, 0] / (2 * m[:, 1]), LOWEST_PRICE, PRICE_RANGE[1])) for m, _ in lines]
-        self._token = self._features(a, b, within, chance[-1] if len(chance) > 1 else 0.0 * a, own)
+        self._token = self._features(a, b, within, chance[-1] if self._may_be_square else 0.0 * a, own)
 
     def tokens(self) -> NDArray[np.float32]:
         """Token before the coming period, whose covariates have been told, shape (B, F)."""

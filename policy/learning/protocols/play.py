@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from transformers import DynamicCache
 
-from policy.learning.trials import Trials, masked_log_softmax
+from policy.learning.trials import Trials, draw, masked_log_softmax
 from policy.model.transformer import GRID, PolicyModel
 
 ACTIONS = len(GRID)
@@ -132,11 +132,3 @@ def play(network: PolicyModel, arena: Arena, rng: np.random.Generator, *, explor
         expected_rewards=torch.from_numpy(np.stack(means, axis=1)).float(),
     )
     return Played(trials, torch.from_numpy(np.stack(targets, axis=1)).float())
-
-
-def draw(chance: NDArray, rng: np.random.Generator) -> NDArray[np.int64]:
-    """One index a row by probabilities (B, K), shape (B,)."""
-    point = rng.random((len(chance), 1)) * chance.sum(axis=1, keepdims=True)
-    # The last action with any chance, where rounding leaves the point beyond the sum.
-    last = chance.shape[1] - 1 - (chance[:, ::-1] > 0).argmax(axis=1)
-    return np.minimum((chance.cumsum(axis=1) <= point).sum(axis=1), last)

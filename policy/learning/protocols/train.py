@@ -19,6 +19,7 @@ from tqdm import tqdm
 
 from policy.learning import ppo
 from policy.learning.checkpoints import Checkpoint
+from policy.learning.processes import Processes
 from policy.learning.protocols.play import Played, Task, play
 from policy.learning.runlog import RunLog
 from policy.learning.trials import Trials, masked_log_softmax
@@ -81,6 +82,7 @@ def train(task: Task, settings: ProtocolSettings, run: Path) -> PolicyModel:
     ValueError
         The folder holds a run with other settings.
     """
+    Processes.current().require_alone("Pretraining on a protocol")
     run.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(settings.seed)
     config = PolicyConfig(
@@ -88,7 +90,7 @@ def train(task: Task, settings: ProtocolSettings, run: Path) -> PolicyModel:
     )
     network = PolicyModel(config)
     optimiser = torch.optim.AdamW(network.parameters(), lr=settings.learning_rate, weight_decay=0.01)
-    checkpoint, first = Checkpoint(run, settings, may_change=("iterations",)), 0
+    checkpoint, first = Checkpoint(run, settings, may_change=("iterations",), base=task.name), 0
     if state := checkpoint.load():
         network.load_state_dict(state["model"])
         optimiser.load_state_dict(state["optimiser"])
