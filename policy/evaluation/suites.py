@@ -200,7 +200,7 @@ def _regret(
         size = fewer if fewer and name.startswith("exact-prior") else markets
         size = QUICK_MARKETS if run.quick else size
         ((_, played),) = play_all(environment, {name: make}, markets=size, seed=seed)
-        weights = ours.model_hash if name in ours.policies else run.model_hash
+        weights = ours.hashes.get(name, run.model_hash)
         row = regret_row(protocol, name, played, seed=seed, model_hash=weights, commit=run.commit)
         rows.append(row)
         print(
@@ -229,7 +229,7 @@ def _inventory(run: Run) -> Rows:
                 make(),
                 replications=QUICK_MARKETS if run.quick else inventory.REPLICATIONS,
                 seed=inventory.SEED,
-                model_hash=ours.model_hash if name in ours.policies else run.model_hash,
+                model_hash=ours.hashes.get(name, run.model_hash),
                 commit=run.commit,
             )
             rows.append(row)

@@ -16,7 +16,7 @@ ALGORITHMS = {
     "dqn": "the same by in-context Q-learning",
 }
 
-PROTOCOLS = ("inf-4d", "inf-2d-sq-mix", "no-covariates", "bandit", "inventory")
+PROTOCOLS = ("inf-4d", "inf-2d-sq-mix", "no-covariates", "no-covariates-long", "bandit", "inventory")
 """Published protocols that dpt and ppo can learn instead of the prior over markets."""
 
 _EPILOG = """examples:

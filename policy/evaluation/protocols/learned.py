@@ -14,20 +14,21 @@ from policy.learning.protocols.bandit import BanditMemory
 from policy.learning.protocols.contextual import OFFSETS, ContextualMemory
 from policy.learning.protocols.inventory import InventoryMemory
 from policy.learning.protocols.play import Memory, TokenReader
+from policy.learning.protocols.stages import Stage
 from policy.learning.trials import draw, masked_log_softmax
 from policy.market.contextual import ContextualSetting
 from policy.market.inventory import InventoryProblem
 from policy.market.setting import Setting
 from policy.market.simulator import Observation, Outcome
 from policy.model.adapters import merged
-from policy.model.loading import EMBEDDED, load_model
+from policy.model.loading import EMBEDDED, LoadedModel, load_model
 from policy.model.transformer import PolicyModel
 
 WEIGHTS = EMBEDDED.parent / "protocols"
 """Trained networks that ship with the package: a folder for each protocol."""
 
 
-def trained_network(protocol: str, *, stage: str = "ppo") -> PolicyModel:
+def trained_network(protocol: str, *, stage: Stage) -> PolicyModel:
     """The shipped network of a protocol, after decision pretraining ("dpt") or PPO on top of it ("ppo").
 
     Raises
@@ -35,11 +36,18 @@ def trained_network(protocol: str, *, stage: str = "ppo") -> PolicyModel:
     FileNotFoundError
         There is none for this protocol.
     """
-    if stage not in ("dpt", "ppo"):
-        raise ValueError(f"`stage` must be 'dpt' or 'ppo', got {stage!r}.")
+    return merged(_loaded(protocol, stage).network).eval()
+
+
+def trained_hash(protocol: str, *, stage: Stage) -> str:
+    """Hash of a shipped network's weights, as results files name it."""
+    loaded = _loaded(protocol, stage)
+    return "+".join(digest[:12] for digest in (loaded.digest, loaded.adapter_digest) if digest)
+
+
+def _loaded(protocol: str, stage: Stage) -> LoadedModel:
     folder = WEIGHTS / protocol
-    adapter = str(folder / "ppo") if stage == "ppo" else None
-    return merged(load_model(str(folder / "model"), adapter=adapter).network).eval()
+    return load_model(str(folder / "model"), adapter=str(folder / "ppo") if stage == "ppo" else None)
 
 
 class NetworkPlayer:
