@@ -58,6 +58,8 @@ class PPOSettings:
     entropy: float = 0.002
     most_divergence: float = 0.03
     """Mean KL divergence from the policy that played at which an iteration's updates stop."""
+    critic_curve: float = 0.0
+    """Above 0 the critic tells small values apart: for trials with little to gain in most periods."""
     by_period: bool = False
     """Scale advantages within each period of the trials and not over all: for trials in which a choice at the
     start matters many times as much as one at the end."""
@@ -152,7 +154,7 @@ def train(
     base = load_model(settings.start_from)
     wrapped, network = adapted_base(base.network, rank=settings.rank, seed=settings.seed)
     processes.place(network)
-    critic = Critic(network.backbone.config.hidden_size).to(processes.device)
+    critic = Critic(network.backbone.config.hidden_size, curve=settings.critic_curve).to(processes.device)
     optimiser = torch.optim.Adam(
         parameter_groups(
             network, critic, rate=settings.learning_rate, head_rate=settings.critic_learning_rate

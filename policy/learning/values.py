@@ -13,19 +13,26 @@ arXiv 2301.04104).
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 
 
 class Critic(nn.Module):
     """Mean reward over the rest of the trial, as a distribution over 41 values in [-1, 1]. Serves in training
-    only; knows how long the trial goes on, which the policy does not."""
+    only; knows how long the trial goes on, which the policy does not.
 
-    def __init__(self, width: int):
+    Values lie evenly, or closer together near 0: with `curve` c they are sinh(c u) / sinh(c), u even.
+    """
+
+    def __init__(self, width: int, *, curve: float = 0.0):
         super().__init__()
         self.layers = nn.Sequential(nn.Linear(width + 1, 128), nn.SiLU(), nn.Linear(128, 41))
         self.support: Tensor
-        self.register_buffer("support", torch.linspace(-1.0, 1.0, 41))
+        even = torch.linspace(-1.0, 1.0, 41)
+        self.register_buffer("support", (curve * even).sinh() / math.sinh(curve) if curve else even)
+        self._curve = curve
 
     def forward(self, hidden: Tensor, remaining: Tensor) -> Tensor:
         """Logits over the support: hidden (B, T, D) and periods after this one (B, T) to (B, T, 41)."""
@@ -38,9 +45,10 @@ class Critic(nn.Module):
 
     def loss(self, logits: Tensor, target: Tensor) -> Tensor:
         """Cross-entropy with the target (B, T) spread over its two neighbours on the support."""
-        position = (target.clamp(-1.0, 1.0) + 1.0) * 20.0
-        left = position.floor().clamp(max=39).long()
-        share = position - left
+        target = target.clamp(-1.0, 1.0)
+        even = (target * math.sinh(self._curve)).asinh() / self._curve if self._curve else target
+        left = ((even + 1.0) * 20.0).floor().clamp(0, 39).long()
+        share = (target - self.support[left]) / (self.support[left + 1] - self.support[left])
         log_q = logits.log_softmax(dim=-1)
         near = log_q.gather(-1, left[..., None])[..., 0] * (1 - share)
         return -(near + log_q.gather(-1, left[..., None] + 1)[..., 0] * share)

@@ -1,9 +1,17 @@
 """The five-armed bandit of `policy.market.bandit` as a task to learn.
 
-Arms are independent under one prior, so an arm's number says nothing. Before every round the arms are put in
-the order of their posterior means, and action k is the arm that looks k-th best: what holds for one numbering
-of the arms then holds for all of them. Posteriors are those of the baselines, normal with the moments of the
-uniform prior; the network is free to make something else of them.
+An action says how hopeful to be: action k pulls the arm with the highest index
+
+    m + HOPE[k] * s * sqrt(log max(1, L s^2 / noise^2)),
+
+m and s the posterior mean and standard deviation, L the rounds left: the form of Lai (1987, Annals of
+Statistics 15(3)), under which nothing is looked at that cannot pay in the rounds left. The textbook's rule
+has one number for all rounds; the network sets it anew before each. (Were actions arms, an arm that seems
+worse would be looked at by a fresh draw every round, as in Thompson sampling; hope keeps to it until it is
+clear.)
+
+Arms are independent under one prior, so an arm's number says nothing: tokens have the arms in the order of
+their posterior means. Posteriors are those of the baselines, normal with the moments of the uniform prior.
 """
 
 from __future__ import annotations
@@ -16,6 +24,9 @@ from scipy.special import ndtr
 
 from policy.learning.protocols.play import ACTIONS
 from policy.market.bandit import ARMS, NOISE_SD, PRIOR_MEAN, PRIOR_VARIANCE, ROUNDS, Bandits
+
+HOPE = np.linspace(0.5, 1.3, 9)
+"""One for each action that there is."""
 
 FEATURES = 7 * ARMS + 4
 """Width of a token: seven numbers of each arm, four of the bandit."""
@@ -45,8 +56,20 @@ class BanditMemory:
         self._look_back()
 
     def arm(self, action: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Numbers of the arms that stand at these places of the order, shapes (B,)."""
-        return np.take_along_axis(self.order, action[:, None], axis=1)[:, 0]
+        """Numbers of the arms that these actions pull, shapes (B,)."""
+        place = np.take_along_axis(self.places(), action[:, None], axis=1)
+        return np.take_along_axis(self.order, place, axis=1)[:, 0]
+
+    def places(self) -> NDArray[np.int64]:
+        """Place in the order of the arm that each action pulls, shape (B, 9)."""
+        mean, _ = self.posterior()
+        return (mean[:, None] + HOPE[:, None] * self._width()[:, None]).argmax(axis=2)
+
+    def _width(self) -> NDArray[np.float64]:
+        """What a hope of 1 adds to the posterior mean of each arm in this order, shape (B, 5)."""
+        _, sd = self.posterior()
+        left = max(self._rounds - self._gone, 1)
+        return sd * np.sqrt(np.log(np.maximum(left * sd**2 / NOISE_SD**2, 1.0)))
 
     def learn(self, arm: NDArray[np.int64], reward: NDArray) -> None:
         """Take in what each bandit's arm number (B,) earned (B,)."""
@@ -81,12 +104,15 @@ class BanditMemory:
         # Expected improvement of an arm on the leader, were both known, and what a single pull may bring.
         gain = both * (np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi) - z * ndtr(-z))
         once = knowledge_gain(mean, sd)
-        bound = mean + 2 * sd
+        # Hope at which the arm passes the leader; 2 stands for more, and for never.
+        width = self._width()
+        wider = width - width[:, :1]
+        needed = np.minimum(gap / np.where(wider > 0, wider, 1e-9), 2.0)
         per_arm = [
             4 * gap,
             4 * sd,
             np.log1p(count) / 2,
-            6 * (bound - bound.max(axis=1, keepdims=True)),
+            2 * needed,
             np.minimum(z, 6.0),
             np.log(gain * left + 1e-3) / 2,
             np.log(once * left + 1e-3) / 2,
@@ -100,7 +126,7 @@ class BanditMemory:
         return np.concatenate([*per_arm, np.stack(own, axis=1)], axis=1, dtype=np.float32)
 
     def allowed(self) -> NDArray[np.bool_]:
-        return np.tile(np.arange(ACTIONS) < ARMS, (len(self._count), 1))
+        return np.tile(np.arange(ACTIONS) < len(HOPE), (len(self._count), 1))
 
 
 class BanditArena:
@@ -111,10 +137,6 @@ class BanditArena:
         self._left = bandits.horizon
         self.memory = BanditMemory(len(bandits), rounds=bandits.horizon)
         self._bandits = bandits
-
-    def _means(self) -> NDArray[np.float64]:
-        """Means in the memory's order, shape (B, 5)."""
-        return np.take_along_axis(self._bandits.means, self.memory.order, axis=1)
 
     def worth(self) -> NDArray[np.float64]:
         """What a pull costs and teaches, with m the posterior means, M the highest of them:
@@ -128,16 +150,25 @@ class BanditArena:
         """
         mean, sd = self.memory.posterior()
         worth = mean - mean[:, :1] + (self._left - 1) * knowledge_gain(mean, sd)
-        return np.pad(worth, ((0, 0), (0, ACTIONS - ARMS)))
+        return _padded(np.take_along_axis(worth, self.memory.places(), axis=1))
 
     def target(self) -> NDArray[np.float64]:
-        return np.eye(ACTIONS)[self._means().argmax(axis=1)]
+        """Even over the actions that pull the best arm; where none does, over all of them."""
+        means = np.take_along_axis(self._bandits.means, self.memory.order, axis=1)
+        right = self.memory.places() == means.argmax(axis=1)[:, None]
+        right |= ~right.any(axis=1, keepdims=True)
+        return _padded(right / right.sum(axis=1, keepdims=True))
 
     def step(self, action: NDArray[np.int64]) -> None:
         arm = self.memory.arm(action)
         outcome, _ = self._bandits.step(arm.astype(np.float64))
         self.memory.learn(arm, outcome.units)
         self._left -= 1
+
+
+def _padded(values: NDArray) -> NDArray[np.float64]:
+    """Values of the actions that there are, shape (B, 9), and 0 for the others of the price head."""
+    return np.pad(values, ((0, 0), (0, ACTIONS - len(HOPE))))
 
 
 @dataclass(frozen=True)

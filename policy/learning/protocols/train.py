@@ -48,6 +48,9 @@ class ProtocolSettings:
     learning_rate: float = 1e-3
     explore: float = 0.3
     """Share of even draws among the actions of half of the markets."""
+    sharpen: float = 1.0
+    """Factor on the price head's logits once it is trained. By imitation the head says how likely each action
+    is the best one; above 1 it mostly plays the likeliest, where the second stage then starts."""
     layers: int = 2
     """Layers of the decoder."""
     window: int | None = None
@@ -125,6 +128,9 @@ def train(task: Task, settings: ProtocolSettings, run: Path) -> PolicyModel:
                     "iteration": iteration + 1,
                 }
             )
+    with torch.no_grad():
+        network.price_head.weight.mul_(settings.sharpen)
+        network.price_head.bias.mul_(settings.sharpen)
     network.save_pretrained(run / "model")
     return network.eval()
 
