@@ -20,6 +20,7 @@ from policy.learning.batches import PretrainingBatches, make_batch
 from policy.learning.pretrain import PretrainSettings, new_model, pretrain
 from policy.learning.processes import Processes
 from policy.learning.rollouts import OwnPricing
+from policy.learning.trials import draw
 from policy.market import Simulator
 from policy.model.posterior import Posterior
 
@@ -65,13 +66,26 @@ def test_batches_with_own_rollouts_depend_on_seed_and_step_alone() -> None:
     assert not torch.equal(third(), others)
 
 
-def test_own_prices_change_the_history_but_not_the_market() -> None:
-    made = [
+def test_own_prices_are_part_of_the_history() -> None:
+    own, others = (
         make_batch(np.random.default_rng(5), QUIET, 6, 30, player=player)
         for player in (tiny_network(context=64), None)
-    ]
-    assert made[0].features.shape == made[1].features.shape
-    assert not torch.equal(made[0].features, made[1].features)
+    )
+    assert own.features.shape == others.features.shape
+    assert not torch.equal(own.features, others.features)
+    assert torch.isfinite(own.log_multiplier).all()
+
+
+def test_a_third_of_the_products_is_priced_in_each_way(rng: np.random.Generator) -> None:
+    markets = QUIET.sample(rng, 3000, 20)
+    habits = np.bincount(OwnPricing(tiny_network(), markets, rng)._habit)
+    assert habits / 3000 == pytest.approx(1 / 3, abs=0.04)
+
+
+def test_draws_follow_their_chances(rng: np.random.Generator) -> None:
+    chance = np.tile([0.2, 0.0, 0.8, 0.0], (5000, 1))
+    drawn = np.bincount(draw(chance, rng), minlength=4) / 5000
+    assert drawn == pytest.approx([0.2, 0.0, 0.8, 0.0], abs=0.03)
 
 
 def test_every_process_draws_its_own_batches() -> None:
@@ -88,7 +102,7 @@ def test_a_run_alone_averages_nothing() -> None:
     alone.average_gradients(layer.parameters())
     assert torch.equal(layer.weight.grad, before)
     assert (alone.rank, alone.count, alone.is_main) == (0, 1, True)
-    assert alone.seed(3, 4) == [3, 4]
+    alone.require_alone("This run")
 
 
 def test_a_network_has_the_size_asked_for() -> None:
