@@ -25,7 +25,7 @@ from scipy.special import ndtr
 from policy.learning.protocols.play import ACTIONS
 from policy.market.bandit import ARMS, NOISE_SD, PRIOR_MEAN, PRIOR_VARIANCE, ROUNDS, Bandits
 
-HOPE = np.linspace(0.5, 1.3, 9)
+HOPE = np.linspace(0.4, 1.4, 11)
 """One for each action that there is."""
 
 FEATURES = 7 * ARMS + 4
@@ -61,7 +61,7 @@ class BanditMemory:
         return np.take_along_axis(self.order, place, axis=1)[:, 0]
 
     def places(self) -> NDArray[np.int64]:
-        """Place in the order of the arm that each action pulls, shape (B, 9)."""
+        """Place in the order of the arm that each action pulls, shape (B, 11)."""
         mean, _ = self.posterior()
         return (mean[:, None] + HOPE[:, None] * self._width()[:, None]).argmax(axis=2)
 
@@ -126,7 +126,10 @@ class BanditMemory:
         return np.concatenate([*per_arm, np.stack(own, axis=1)], axis=1, dtype=np.float32)
 
     def allowed(self) -> NDArray[np.bool_]:
-        return np.tile(np.arange(ACTIONS) < len(HOPE), (len(self._count), 1))
+        """Of the actions that would pull the same arm, the least hopeful: most rounds leave no choice."""
+        places = self.places()
+        other = places[:, 1:] != places[:, :-1]
+        return np.pad(other, ((0, 0), (1, ACTIONS - len(HOPE))), constant_values=((0, 0), (1, 0)))
 
 
 class BanditArena:
@@ -153,11 +156,12 @@ class BanditArena:
         return _padded(np.take_along_axis(worth, self.memory.places(), axis=1))
 
     def target(self) -> NDArray[np.float64]:
-        """Even over the actions that pull the best arm; where none does, over all of them."""
+        """The action that pulls the best arm; where none does, even over those allowed."""
         means = np.take_along_axis(self._bandits.means, self.memory.order, axis=1)
-        right = self.memory.places() == means.argmax(axis=1)[:, None]
-        right |= ~right.any(axis=1, keepdims=True)
-        return _padded(right / right.sum(axis=1, keepdims=True))
+        allowed = self.memory.allowed()
+        right = allowed & _padded(self.memory.places() == means.argmax(axis=1)[:, None]).astype(np.bool_)
+        right = np.where(right.any(axis=1, keepdims=True), right, allowed)
+        return right / right.sum(axis=1, keepdims=True)
 
     def step(self, action: NDArray[np.int64]) -> None:
         arm = self.memory.arm(action)
@@ -167,7 +171,7 @@ class BanditArena:
 
 
 def _padded(values: NDArray) -> NDArray[np.float64]:
-    """Values of the actions that there are, shape (B, 9), and 0 for the others of the price head."""
+    """Values of the actions that there are, shape (B, 11), and 0 for the others of the price head."""
     return np.pad(values, ((0, 0), (0, ACTIONS - len(HOPE))))
 
 
