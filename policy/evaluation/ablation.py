@@ -140,7 +140,7 @@ def ablation_rows(
     """
     rows = []
     stages = [Stage(replace(suite, markets=budget.markets)) for suite in SUITES["fresh"]]
-    for variant in variants(budget, runs, backbone=backbone):
+    for variant in list(variants(budget, runs, backbone=backbone)):  # what is missing is missed at once
         began = time.perf_counter()
         network = variant.train(runs / variant.name.replace(" ", "-").replace(",", "")).eval()
         minutes = (time.perf_counter() - began) / 60

@@ -199,8 +199,8 @@ def elasticity_rows(
             )
             print(
                 "  {estimate:42s} error {mean_error} ± {mean_standard_error}  median {median_error}"
-                "  over the regression's {error_over_regression} ± {ratio_standard_error}"
-                "  {cover80}".format(**rows[-1]).rstrip(),
+                "  ratio to the log-log regression's {error_over_regression} ± {ratio_standard_error}"
+                "  in the 80 % interval {cover80}".format(**rows[-1]).removesuffix("  in the 80 % interval "),
                 flush=True,
             )
     return rows

@@ -77,8 +77,8 @@ def regret_figure(rows: Rows) -> Figure:
     top = max(float(row["regret"]) for row in rows if row["policy"].endswith(OURS))
     for axes, _ in panels:
         axes.set_ylim(0, 4 * top)
-    lines, names = panels[0][0].get_legend_handles_labels()
-    figure.legend(lines, names, loc="outside lower center", ncols=4, fontsize="small", frameon=False)
+    curves, names = panels[0][0].get_legend_handles_labels()
+    figure.legend(curves, names, loc="outside lower center", ncols=4, fontsize="small", frameon=False)
     return figure
 
 

@@ -37,6 +37,8 @@ class Checkpoint:
         if not self.path.exists():
             return None
         state: dict[str, Any] = torch.load(self.path, weights_only=True, map_location="cpu")
+        if set(state["settings"]) != set(asdict(self.settings)):
+            raise ValueError("This folder holds a run of another algorithm. Give another folder by --run.")
         saved = {k: tuple(v) if isinstance(v, list) else v for k, v in state["settings"].items()}
         now = asdict(self.settings)
         other = [

@@ -42,13 +42,13 @@ def main(argv: list[str] | None = None) -> int:
     )
     parser.add_argument(
         "--steps",
-        type=int,
+        type=_count,
         help="steps of dpt (default 7000), iterations of ppo and dqn (300), updates of a3c (1500);"
         " with --protocol 40 to 180 iterations",
     )
     parser.add_argument(
         "--batch-size",
-        type=int,
+        type=_count,
         help="histories a step of dpt (64), trials a step of ppo (128), dqn (64), a3c (32)",
     )
     parser.add_argument("--learning-rate", type=float, help="default: dpt 1.5e-3, the others 3e-4")
@@ -101,6 +101,8 @@ def main(argv: list[str] | None = None) -> int:
             result = _on_protocol(args)
         else:
             result = _supervised(args) if args.algorithm == "dpt" else _reinforced(args)
+    except (ValueError, FileNotFoundError) as error:  # settings or folders that do not go together
+        parser.error(str(error))
     except KeyboardInterrupt:
         kept = (args.run / "checkpoint.pt").exists()
         print(
@@ -110,6 +112,12 @@ def main(argv: list[str] | None = None) -> int:
         return 130
     print(f"Saved {result} after {time.time() - began:.0f} s.")
     return 0
+
+
+def _count(text: str) -> int:
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 on")
+    return int(text)
 
 
 def _given(args: argparse.Namespace, **names: str) -> dict[str, object]:

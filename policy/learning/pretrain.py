@@ -85,7 +85,7 @@ def losses(model: PolicyModel, batch: Batch) -> tuple[Tensor, Tensor]:
 def new_model(settings: PretrainSettings) -> PolicyModel:
     """The network at the start of a run."""
     if settings.start_from:
-        return PolicyModel.from_pretrained(settings.start_from, dtype=torch.float32)
+        return load_model(settings.start_from).network
     if settings.backbone:
         network = PolicyModel.on_backbone(settings.backbone, components=settings.components)
         return add_lora(network, train_heads=True)

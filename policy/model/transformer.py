@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -105,9 +106,13 @@ class PolicyModel(PreTrainedModel):
 
         Raises
         ------
+        FileNotFoundError
+            There is no such folder.
         ValueError
             The network looks ahead, as encoders do: it would be taught by what it is to foretell.
         """
+        if path.startswith(("/", ".", "~")) and not Path(path).is_dir():
+            raise FileNotFoundError(f"No folder '{path}'. Give one with a saved decoder, or its hub name.")
         backbone = AutoModel.from_pretrained(path, dtype=torch.float32)
         backbone.set_input_embeddings(nn.Embedding(1, backbone.get_input_embeddings().embedding_dim))
         backbone.config.vocab_size = 1

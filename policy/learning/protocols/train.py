@@ -23,6 +23,7 @@ from policy.learning.processes import Processes
 from policy.learning.protocols.play import Played, Task, play
 from policy.learning.runlog import RunLog
 from policy.learning.trials import Trials, masked_log_softmax
+from policy.model.loading import load_model
 from policy.model.transformer import EMBEDDED_BACKBONE, PolicyConfig, PolicyModel
 
 BACKBONE: dict[str, Any] = EMBEDDED_BACKBONE | {
@@ -136,7 +137,20 @@ def train(task: Task, settings: ProtocolSettings, run: Path) -> PolicyModel:
 
 
 def reinforce(task: Task, settings: ppo.PPOSettings, run: Path) -> PolicyModel:
-    """The second stage: PPO on whole trials of the task, an adapter on the network of the first."""
+    """The second stage: PPO on whole trials of the task, an adapter on the network of the first.
+
+    Raises
+    ------
+    ValueError
+        The network is another task's, or the folder holds another run.
+    """
+
+    features = load_model(settings.start_from).network.config.features
+    if features != task.features:
+        raise ValueError(
+            f"The model in '{settings.start_from}' reads tokens of {features} numbers; those of {task.name} "
+            f"have {task.features}. Give the model of this protocol's own first stage."
+        )
 
     def on_task(network: PolicyModel, rng: np.random.Generator) -> Trials:
         return play(network, task.begin(settings.trials, rng), rng).trials
