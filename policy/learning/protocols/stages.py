@@ -60,6 +60,20 @@ STAGES = {
         replace(_PPO, iterations=20, trials=64, minibatch=16, epochs=2, gae_lambda=0.99, entropy=0.002),
     ),
     "bandit": Stages(BanditTask, ProtocolSettings(), BanditTask, PPOSettings()),
-    "inventory": Stages(InventoryTask, ProtocolSettings(), InventoryTask, PPOSettings()),
+    "inventory": Stages(
+        InventoryTask,
+        ProtocolSettings(iterations=100, layers=1, window=8, learning_rate=2e-3, sharpen=3.0),
+        InventoryTask,
+        PPOSettings(
+            iterations=80,
+            trials=256,
+            epochs=2,
+            gae_lambda=0.97,
+            entropy=0.0,
+            learning_rate=5e-4,
+            by_period=True,
+            critic_curve=3.0,
+        ),
+    ),
 }
 """By the name that `pricing-assistant pretrain --protocol` takes."""
