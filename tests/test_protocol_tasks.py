@@ -74,7 +74,7 @@ def test_arms_known_by_their_outcomes_alone() -> None:
         bandits = Bandits(1, LUCK(3), rounds=6)
         bandits.means, bandits.noise = means - shift, np.full((1, 6), shift)
         arenas.append(BanditArena(bandits))
-    for action in (0, 1, 8, 2, 0):
+    for action in (0, 1, 6, 2, 0):
         assert arenas[0].memory.tokens() == pytest.approx(arenas[1].memory.tokens(), abs=1e-5)
         for arena in arenas:
             arena.step(np.array([action]))

@@ -58,6 +58,8 @@ class PPOSettings:
     entropy: float = 0.002
     most_divergence: float = 0.03
     """Mean KL divergence from the policy that played at which an iteration's updates stop."""
+    critic_epochs: int = 0
+    """Passes over the trials that train the critic alone, before each iteration's advantages are taken."""
     critic_curve: float = 0.0
     """Above 0 the critic tells small values apart: for trials with little to gain in most periods."""
     by_period: bool = False
@@ -82,6 +84,9 @@ def update(
     remaining = remaining_periods(trials.rewards)
     with torch.no_grad():
         hidden = model.hidden_states(trials.features)[:, trials.logged :]
+    for _ in range(settings.critic_epochs):
+        _fit_critic(critic, optimiser, hidden, trials, settings, rng)
+    with torch.no_grad():
         future = critic.mean(critic(hidden, remaining)) * remaining
     advantage, target = advantages(
         trials.rewards, trials.expected_rewards, future, gae_lambda=settings.gae_lambda
@@ -118,6 +123,30 @@ def update(
             break
     means = np.mean(seen, axis=0)
     return dict(zip(("divergence", "clipped", "entropy", "value_loss"), map(float, means), strict=True))
+
+
+def _fit_critic(
+    critic: Critic,
+    optimiser: torch.optim.Optimizer,
+    hidden: torch.Tensor,
+    trials: Trials,
+    settings: PPOSettings,
+    rng: np.random.Generator,
+) -> None:
+    """One pass over the trials, hidden states (B, T, D), towards targets of the critic as it is now."""
+    remaining = remaining_periods(trials.rewards)
+    with torch.no_grad():
+        future = critic.mean(critic(hidden, remaining)) * remaining
+        _, target = advantages(
+            trials.rewards, trials.expected_rewards, future, gae_lambda=settings.gae_lambda
+        )
+    target = target / remaining.clamp(min=1.0)
+    for rows in torch.from_numpy(rng.permutation(len(remaining))).split(settings.minibatch):
+        goes_on = remaining[rows] > 0
+        optimiser.zero_grad(set_to_none=True)  # leaves the adapter without a gradient, and so as it is
+        critic.loss(critic(hidden[rows], remaining[rows]), target[rows])[goes_on].mean().backward()
+        nn.utils.clip_grad_norm_(critic.parameters(), 0.5)
+        optimiser.step()
 
 
 Play = Callable[[PolicyModel, np.random.Generator], Trials]

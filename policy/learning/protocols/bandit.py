@@ -25,8 +25,9 @@ from scipy.special import ndtr
 from policy.learning.protocols.play import ACTIONS
 from policy.market.bandit import ARMS, NOISE_SD, PRIOR_MEAN, PRIOR_VARIANCE, ROUNDS, Bandits
 
-HOPE = np.linspace(0.4, 1.4, 11)
-"""One for each action that there is."""
+HOPE = np.linspace(0.8, 1.4, 7)
+"""One for each action that there is. Even the least is enough to look at every arm that could be the best, so
+that no network settles for good on an arm that only looked best early."""
 
 FEATURES = 7 * ARMS + 4
 """Width of a token: seven numbers of each arm, four of the bandit."""
@@ -61,7 +62,7 @@ class BanditMemory:
         return np.take_along_axis(self.order, place, axis=1)[:, 0]
 
     def places(self) -> NDArray[np.int64]:
-        """Place in the order of the arm that each action pulls, shape (B, 11)."""
+        """Place in the order of the arm that each action pulls, shape (B, 7)."""
         mean, _ = self.posterior()
         return (mean[:, None] + HOPE[:, None] * self._width()[:, None]).argmax(axis=2)
 
@@ -171,7 +172,7 @@ class BanditArena:
 
 
 def _padded(values: NDArray) -> NDArray[np.float64]:
-    """Values of the actions that there are, shape (B, 11), and 0 for the others of the price head."""
+    """Values of the actions that there are, shape (B, 7), and 0 for the others of the price head."""
     return np.pad(values, ((0, 0), (0, ACTIONS - len(HOPE))))
 
 
