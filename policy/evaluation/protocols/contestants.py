@@ -82,7 +82,7 @@ def on_bandit() -> Ours[PricingPolicy]:
     first, second = (trained_network("bandit", stage=stage) for stage in ("dpt", "ppo"))
     policies: dict[str, Callable[[], PricingPolicy]] = {
         PRETRAINED: lambda: TrainedBandit(first),
-        REINFORCED: lambda: TrainedBandit(second),
+        REINFORCED: lambda: TrainedBandit(second, draws=True),
     }
     return Ours(policies, _hashes("bandit"))
 
