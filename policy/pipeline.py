@@ -34,15 +34,19 @@ class PricingPipeline:
         self._model = model
 
     @classmethod
-    def from_pretrained(cls, path: str | None = None, *, adapter: str | None = None) -> PricingPipeline:
+    def from_pretrained(
+        cls, path: str | None = None, *, adapter: str | None = None, device: str = "cpu"
+    ) -> PricingPipeline:
         """Load the embedded base, or the model in a folder, with a store's LoRA adapter if one is given.
+
+        `device` is where the network runs, as PyTorch names it ("cuda" for catalogues of many thousands).
 
         Raises
         ------
         FileNotFoundError
             A folder holds no weights.
         """
-        return cls(load_model(path, adapter=adapter))
+        return cls(load_model(path, adapter=adapter, device=device))
 
     @property
     def model_hash(self) -> str:

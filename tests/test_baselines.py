@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from policy.evaluation import tuning
 from policy.evaluation.baselines import (
     CILS,
     CVP,
@@ -336,6 +337,20 @@ def test_defaults_are_the_best_of_the_committed_tuning() -> None:
         "CILS": f"kappa = {dispersion.TUNED_KAPPA}; {linear(CILS())}",
         "CVP": f"share = {dispersion.TUNED_SHARE}; {linear(CVP())}",
     }
+
+
+def test_tuning_marks_the_best_setting_of_each_policy(monkeypatch: pytest.MonkeyPatch) -> None:
+    few = [c for c in fresh_candidates() if c.policy == "UCB1"]
+    monkeypatch.setattr(tuning, "fresh_candidates", lambda: few)
+    contextual = [c for c in contextual_candidates() if c.policy == "CILS"]
+    monkeypatch.setattr(tuning, "contextual_candidates", lambda: contextual)
+    table = tuning.tune(markets=4, commit="abc")
+    assert {row["commit"] for row in table} == {"abc"}
+    for suite, seed, best in (("fresh, cold start", "10001", max), (INF_4D.name, "10002", min)):
+        rows = [row for row in table if row["suite"] == suite]
+        assert len(rows) == 5 and {row["seed"] for row in rows} == {seed}
+        (chosen,) = [row for row in rows if row["chosen"]]
+        assert float(chosen["score"]) == best(float(row["score"]) for row in rows)
 
 
 def test_the_committed_tuning_tried_every_candidate() -> None:

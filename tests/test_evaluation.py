@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -10,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from policy.evaluation import command
+from policy.evaluation import command, suites
 from policy.evaluation.baselines import ILSE, KeepPrice, LinearThompson
 from policy.evaluation.benchmark import (
     AFTER_PPO,
@@ -19,14 +20,16 @@ from policy.evaluation.benchmark import (
     SHIFTED_PRIOR,
     SUITES,
     UNSEEN_PRIOR,
+    Stage,
     play,
     ppo_hash,
     regret_rows,
     score_row,
 )
-from policy.evaluation.policies import Oracle
+from policy.evaluation.policies import Oracle, best_known_price
 from policy.evaluation.tables import (
     RESULTS,
+    has_markers,
     markdown_table,
     markers,
     plain_table,
@@ -36,7 +39,8 @@ from policy.evaluation.tables import (
 )
 from policy.evaluation.unseen import UNSEEN_FAMILIES, UnseenCurves, UnseenMarkets
 from policy.learning.calibrate import standardised_errors
-from policy.market import Prior
+from policy.market import Observation, Prior, Simulator
+from policy.market.simulator import Outcome
 from policy.model.loading import load_model
 
 ROOT = Path(__file__).parent.parent
@@ -57,6 +61,49 @@ def test_nobody_beats_the_oracle(make: type) -> None:
 def test_policies_meet_the_same_luck() -> None:
     first, second = (play(SMALL, lambda simulator: KeepPrice()).captured for _ in range(2))
     assert (first == second).all()
+
+
+@pytest.mark.parametrize("stock_chance", [0.0, 0.3])
+@pytest.mark.parametrize("logged", [0, 5])
+def test_the_best_profit_is_that_of_a_search_in_every_period(stock_chance: float, logged: int) -> None:
+    # Buyers who remember and competitors who follow in most markets: what one policy charged is no guide to
+    # what another could earn.
+    prior = replace(Prior(), stock_chance=stock_chance, memory_chance=0.7, competitor_chance=0.9)
+    suite = replace(SMALL, prior=prior, logged=logged)
+    searched = []
+
+    class Searching(ILSE):
+        def __init__(self, simulator: Simulator):
+            super().__init__()
+            self._simulator = simulator
+
+        def act(self, observation: Observation) -> np.ndarray:
+            best = best_known_price(self._simulator)
+            searched.append(self._simulator.expected_profit(best[:, None])[:, 0])
+            return super().act(observation)
+
+        def observe(self, observation: Observation, outcome: Outcome) -> None:
+            super().observe(observation, outcome)
+            if observation.t >= logged:
+                searched[-1] -= outcome.expected_profit
+
+    stage = Stage(suite)
+    stage.play(lambda simulator: KeepPrice())
+    found = stage.play(Searching)
+    forgone = np.stack(searched, axis=1)
+    steps = np.diff(found.regret, axis=1, prepend=0.0)
+    # Regret is profit forgone over one scale a market.
+    scale = forgone.sum(axis=1) / found.regret[:, -1]
+    inside = found.regret[:, -1] < 2 * suite.horizon
+    assert forgone[inside] == pytest.approx((steps * scale[:, None])[inside])
+
+
+def test_a_stage_may_be_played_again() -> None:
+    stage = Stage(replace(SMALL, logged=3))
+    first, other, again = (
+        stage.play(lambda simulator, make=make: make()) for make in (ILSE, KeepPrice, ILSE)
+    )
+    assert (first.captured == again.captured).all() and (first.captured != other.captured).any()
 
 
 def test_regret_adds_up_to_the_profit_not_captured() -> None:
@@ -157,15 +204,20 @@ def test_the_embedded_policy_beats_the_baselines_it_must() -> None:
         assert ours > max(captured.values()), (suite, captured)
 
 
-def test_the_readme_shows_the_committed_results() -> None:
-    text = (ROOT / "README.md").read_text()
-    shown = 0
-    for results in RESULTS.glob("*.csv"):
-        start, end = markers(results.stem)
-        if start in text:
-            assert text.split(start)[1].split(end)[0].strip() == markdown_table(results), results
-            shown += 1
+@pytest.mark.parametrize("page", [ROOT / "README.md", RESULTS / "README.md"])
+def test_pages_show_the_committed_results(page: Path) -> None:
+    text = page.read_text()
+    shown = re.findall(r"<!-- results:(\S+) -->", text)
     assert shown
+    for name in shown:
+        start, end = markers(name)
+        table = text.split(start)[1].split(end)[0].strip()
+        assert table == markdown_table(RESULTS / f"{name}.csv"), name
+
+
+def test_every_suite_has_its_table_on_a_page() -> None:
+    pages = (ROOT / "README.md").read_text() + (RESULTS / "README.md").read_text()
+    assert [name for name in suites.SUITES if not has_markers(pages, name)] == ["prior", "tuning"]
 
 
 def test_the_readme_is_renewed_between_its_markers_only(tmp_path: Path) -> None:
@@ -228,7 +280,7 @@ def test_a_suite_writes_its_results_and_regret_over_time(
 ) -> None:
     tiny = (replace(SMALL, name="first", horizon=2), replace(SMALL, name="second", horizon=2, logged=1))
     monkeypatch.setitem(SUITES, "fresh", tiny)
-    monkeypatch.setattr(command, "QUICK_MARKETS", 6)
+    monkeypatch.setattr(suites, "QUICK_MARKETS", 6)
     assert command.main(["--suite", "fresh", "--quick", "--out", str(tmp_path / "new")]) == 0
     scores, regret = (read_rows(tmp_path / "new" / f) for f in ("fresh.csv", "fresh_regret.csv"))
     assert {row["suite"] for row in scores} == {"first", "second"}

@@ -10,7 +10,16 @@ import numpy as np
 import pytest
 import torch
 from scipy.stats import nbinom
-from transformers import GPT2Config, GPT2Model, LlamaConfig, LlamaModel, Qwen3Config, Qwen3Model
+from transformers import (
+    BertConfig,
+    BertModel,
+    GPT2Config,
+    GPT2Model,
+    LlamaConfig,
+    LlamaModel,
+    Qwen3Config,
+    Qwen3Model,
+)
 
 from policy.decision.recommend import _test_prices
 from policy.learning.batches import make_batch
@@ -236,6 +245,17 @@ def test_any_saved_decoder_becomes_the_policy(kind: str, tmp_path: Path) -> None
     # Language knowledge came along: the backbone's weights are the saved ones plus a low-rank update.
     assert model.config.backbone["model_type"] == kind
     assert model.backbone.get_input_embeddings().num_embeddings == 1
+
+
+@pytest.mark.parametrize("is_decoder", [False, True])
+def test_an_encoder_is_refused_as_backbone(is_decoder: bool, tmp_path: Path) -> None:
+    shape = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 32}
+    BertModel(BertConfig(vocab_size=50, is_decoder=is_decoder, **shape)).save_pretrained(tmp_path)
+    if is_decoder:
+        assert PolicyModel.on_backbone(str(tmp_path)).config.backbone["is_decoder"]
+    else:
+        with pytest.raises(ValueError, match="is no decoder"):
+            PolicyModel.on_backbone(str(tmp_path))
 
 
 def test_a_resumed_run_ends_bit_for_bit_where_an_uninterrupted_one_does(

@@ -10,7 +10,7 @@ from test_market import QUIET
 
 from policy.evaluation.prior_predictive import prior_predictive, summarise
 from policy.market import LoggingPolicies, Prior, Simulator, Trajectory, simulate_log
-from policy.market.paths import holidays, regimes
+from policy.market.paths import holidays, nearest_turn, regimes, seasons
 
 
 @pytest.fixture
@@ -88,6 +88,18 @@ def test_a_shop_from_the_prior_lies_inside_the_prior(tmp_path) -> None:  # type:
         for t in range(60)
     ]
     (tmp_path / "tidy.csv").write_text("\n".join(["sku,date,price,units", *rows]))
-    lines = prior_predictive([tmp_path / "tidy.csv"], series=40, periods=60)
+    lines = prior_predictive([tmp_path / "tidy.csv"], series=40, periods=60, commit="abc")
     assert {line["source"] for line in lines} == {"prior", "tidy.csv"}
     assert all(float(line["inside_98"]) > 0.85 for line in lines if line["source"] == "tidy.csv")
+
+
+def test_what_is_yearly_knows_no_turn_of_the_year(rng: np.random.Generator) -> None:
+    # Daily steps across three New Years: effects change there as on any other day.
+    phase = 40.2 + np.arange(3 * 365)[None, :] / 365.25 + np.zeros((4000, 1))
+    new_year = np.floor(phase[0, 1:]) != np.floor(phase[0, :-1])
+    assert new_year.sum() == 3
+    peaks = seasons(rng, phase, harmonic_sd=(0.0, 0.0), peak_chance=1.0)
+    assert np.abs(np.diff(peaks, axis=1)).max() < 0.2  # at most 0.9 high, at least a week wide
+    events = np.abs(np.diff(holidays(rng, phase, chance=1.0), axis=1)).mean(axis=0)
+    assert events[new_year].mean() < 2 * events.mean()
+    assert nearest_turn(np.array([0.98, 1.02, 0.5])) == pytest.approx([-0.02, 0.02, -0.5])

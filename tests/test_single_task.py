@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import threading
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from policy.evaluation.benchmark import FRESH_PRIOR, Suite, play
+from policy.evaluation import command, suites
+from policy.evaluation.benchmark import FRESH_PRIOR, SUITES, Suite, play
 from policy.evaluation.single_task import SingleTask, SingleTaskA2C, SingleTaskDQN, SingleTaskPPO
+from policy.evaluation.tables import read_rows
 from policy.market import Markets, Prior, Simulator
 
 LEARNERS = (SingleTaskDQN, SingleTaskA2C, SingleTaskPPO)
@@ -78,6 +81,44 @@ def test_prices_span_the_allowed_range() -> None:
         charged.append(policy.act(observation)[0])
         policy.observe(observation, simulator.step(np.array(charged[-1:])))
     assert np.unique(np.round(charged, 9)) == pytest.approx([0.5, 1.0, 2.0])
+
+
+def test_a_history_does_not_lengthen_the_time_to_explore() -> None:
+    # Ten periods logged and ten to price: exploration ends after a third of the latter.
+    rng = np.random.default_rng(0)
+    market = plain_market(20)
+    simulator = Simulator(market, rng)
+    policy = SingleTaskDQN()
+    policy.reset(market, rng)
+    for _ in range(10):
+        observation = simulator.observation()
+        policy.observe(observation, simulator.step(np.ones(1)))
+    policy.act(simulator.observation())
+    assert policy._season == 10
+    policy.close()
+
+
+def test_the_suite_names_the_package_it_lacks(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(command, "find_spec", lambda name: None)
+    with pytest.raises(SystemExit) as stopped:
+        command.main(["--suite", "single-task"])
+    assert stopped.value.code == 2
+    (line,) = [x for x in capsys.readouterr().err.splitlines() if "error" in x]
+    assert "single-task needs stable-baselines3; pip install 'pricing-assistant[benchmarks]' adds it" in line
+
+
+def test_the_suite_plays_the_learners_beside_ours(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setitem(SUITES, "single-task", (replace(TINY, horizon=3),))
+    monkeypatch.setattr(suites, "QUICK_LEARNERS", 2)
+    assert command.main(["--suite", "single-task", "--quick", "--out", str(tmp_path)]) == 0
+    names = [row["policy"] for row in read_rows(tmp_path / "single-task.csv")]
+    assert names[0] == "in-context policy (ours)"
+    assert {"keep price", "oracle"} < set(names)
+    assert [name for name in names if name.endswith("trained on the market")] == [
+        f"{learner}, trained on the market" for learner in ("DQN", "A2C", "PPO")
+    ]
 
 
 def test_a_learners_failure_is_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:

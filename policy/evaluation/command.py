@@ -4,140 +4,21 @@ from __future__ import annotations
 
 import argparse
 import subprocess
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
-from policy.evaluation.interface import PricingPolicy
-from policy.evaluation.tables import Rows, has_markers, markers, write_readme, write_rows
-
-QUICK_MARKETS, QUICK_SERIES = 60, 8
-"""Sizes with `--quick`: the default suites take less than two minutes on two cores."""
-
-EXTRA = "pip install 'pricing-assistant[benchmarks]'"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Run:
-    """What a suite is told."""
-
-    weights: str | None
-    """Folder of a model; None for the embedded base."""
-    model_hash: str
-    commit: str
-    quick: bool
-    out: Path | None
-    """Folder for results files."""
-    paths: tuple[Path, ...]
-    """Folders or files of real sales."""
-    series: int
-    """Most series of a set of real sales."""
-
-    def write(self, name: str, rows: Rows) -> None:
-        """Write a results file, if results are wanted."""
-        if self.out is not None:
-            write_rows(self.out / f"{name}.csv", rows)
-            print(f"Wrote {self.out / name}.csv.")
-
-
-def _simulated(run: Run, *, suite: str) -> Rows:
-    """Every policy in simulated markets."""
-    from policy.evaluation import benchmark
-
-    makers = benchmark.contestants(run.weights)
-    if suite == "static":
-        from policy.evaluation.bayes import STATIC_PRIOR, BayesGreedy, BayesThompson
-
-        # Where the prior's posterior can be computed, it is what learning in context is measured against.
-        makers = {
-            **makers,
-            "exact-prior Bayes, greedy": lambda simulator: BayesGreedy(STATIC_PRIOR),
-            "exact-prior Bayes, Thompson": lambda simulator: BayesThompson(STATIC_PRIOR),
-        }
-    measured = benchmark.measure(
-        benchmark.SUITES[suite],
-        makers,
-        markets=QUICK_MARKETS if run.quick else None,
-        model_hash=run.model_hash,
-        commit=run.commit,
-    )
-    run.write(f"{suite}_regret", measured.regret)
-    return measured.scores
-
-
-def _forecast(run: Run) -> Rows:
-    """The product's forecasts and the baselines' on real sales."""
-    from policy.evaluation.forecast import Protocol, forecast_rows, pipeline_forecaster
-    from policy.evaluation.forecast_baselines import LIGHTGBM, baselines
-    from policy.pipeline import PricingPipeline
-
-    others = baselines()
-    if LIGHTGBM not in others:
-        print(f"LightGBM is not installed, so its forecasts are left out; {EXTRA} adds it.")
-    ours = pipeline_forecaster(PricingPipeline.from_pretrained(run.weights))
-    return forecast_rows(
-        run.paths,
-        {"in-context policy (ours)": ours} | others,
-        Protocol(series=min(run.series, QUICK_SERIES) if run.quick else run.series),
-        model_hash=run.model_hash,
-        commit=run.commit,
-    )
-
-
-def _seed_shop(run: Run) -> Rows:
-    """The shop of protocol P5: our base as shipped, and the baselines that need not know a market."""
-    from policy.evaluation import baselines
-    from policy.evaluation.policies import InContextPolicy, PriceHeadPolicy
-    from policy.evaluation.protocols.seed_shop import shop_rows
-    from policy.model.loading import load_model
-
-    model = load_model(run.weights).network
-    policies: dict[str, PricingPolicy] = {
-        "in-context policy (ours)": InContextPolicy(model),
-        "its price head alone": PriceHeadPolicy(model),
-        "keep price": baselines.KeepPrice(),
-        "guarded ILSE": baselines.ILSE(),
-        "CILS": baselines.CILS(),
-        "CVP": baselines.CVP(),
-        "MLE-CYCLE": baselines.MLECycle(),
-        "linear Thompson sampling": baselines.LinearThompson(),
-        "UCB1 on a price grid": baselines.UCB1(),
-        "Bayes-UCB on a price grid": baselines.BayesUCB(),
-    }
-    print("the seed's shop: 100 days, share of the best revenue")
-    shops = 4 if run.quick else 24
-    return shop_rows(policies, shops=shops, seed=20_011, model_hash=run.model_hash, commit=run.commit)
-
-
-def _prior(run: Run) -> Rows:
-    """Do simulated logs look like real ones? Summary statistics of both."""
-    from policy.evaluation.prior_predictive import prior_predictive
-
-    rows = prior_predictive(list(run.paths), series=QUICK_SERIES if run.quick else run.series)
-    for row in rows:
-        print("  {source:20s} {statistic:22s} {percentile_10} {median} {percentile_90}".format(**row))
-    return rows
-
-
-SUITES: dict[str, Callable[[Run], Rows]] = {
-    "fresh": partial(_simulated, suite="fresh"),
-    "shifted": partial(_simulated, suite="shifted"),
-    "unseen": partial(_simulated, suite="unseen"),
-    "static": partial(_simulated, suite="static"),
-    "seed-shop": _seed_shop,
-    "forecast": _forecast,
-    "prior": _prior,
-}
-"""What `--suite` offers; each returns the lines of its results file."""
-
-REAL = ("forecast", "prior")
-"""Suites that read real sales."""
-
-DEFAULT = ("fresh", "shifted", "unseen")
-DRAWN = (*DEFAULT, "static")
-"""Suites that leave regret over time, of which figures are drawn."""
+from policy.evaluation.suites import (
+    DEFAULT,
+    DRAWN,
+    EXTRA,
+    NEEDS,
+    QUICK_MARKETS,
+    QUICK_SERIES,
+    REAL,
+    SUITES,
+    Run,
+)
+from policy.evaluation.tables import has_markers, markers, write_readme
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -164,8 +45,13 @@ def main(argv: list[str] | None = None) -> int:
         parser.error("--readme shows full runs of the embedded base: leave out --quick and --weights")
     if args.figures and find_spec("matplotlib") is None:
         parser.error(f"--figures needs matplotlib; {EXTRA} adds it")
+    for name in names:
+        module, package = NEEDS.get(name, (None, None))
+        if module and find_spec(module) is None:
+            parser.error(f"--suite {name} needs {package}; {EXTRA} adds it")
     if args.readme and (lacking := _without_markers(args.readme, names)):
-        parser.error(f"{args.readme} lacks {' and '.join(markers(lacking[0]))}, where the table belongs")
+        pages = " and ".join(map(str, args.readme))
+        parser.error(f"{pages} lacks {' and '.join(markers(lacking[0]))}, where the table belongs")
 
     from policy.model.loading import load_model
 
@@ -177,12 +63,16 @@ def main(argv: list[str] | None = None) -> int:
         out=args.out,
         paths=tuple(paths),
         series=args.series,
+        runs=args.runs,
+        backbone=args.backbone,
     )
     for name in names:
         run.write(name, SUITES[name](run))
         if args.readme:
-            write_readme(args.readme, args.out / f"{name}.csv")
-            print(f"Renewed the table of {name} in {args.readme}.")
+            for page in args.readme:
+                if has_markers(page.read_text(), name):
+                    write_readme(page, args.out / f"{name}.csv")
+                    print(f"Renewed the table of {name} in {page}.")
         if args.figures and name in DRAWN:
             from policy.evaluation.figures import draw_figures
 
@@ -223,9 +113,26 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--series", type=_count, metavar="N", default=150, help="most series a set of sales (default: 150)"
     )
+    parser.add_argument(
+        "--runs",
+        type=Path,
+        metavar="DIR",
+        default=Run.runs,
+        help="with ablation: where its runs are kept, and go on from (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--backbone",
+        type=Path,
+        metavar="DIR",
+        help="with ablation: folder of a language-pretrained decoder to compare with",
+    )
     parser.add_argument("--out", type=Path, metavar="DIR", help="write one CSV a suite into this folder")
     parser.add_argument(
-        "--readme", type=Path, metavar="FILE", help="with --out: renew the suites' tables in this README"
+        "--readme",
+        type=Path,
+        nargs="+",
+        metavar="FILE",
+        help="with --out: renew the suites' tables on these pages",
     )
     parser.add_argument(
         "--figures",
@@ -242,9 +149,10 @@ def _count(text: str) -> int:
     return int(text)
 
 
-def _without_markers(readme: Path, suites: list[str]) -> list[str]:
-    text = readme.read_text()
-    return [name for name in suites if not has_markers(text, name)]
+def _without_markers(pages: list[Path], suites: list[str]) -> list[str]:
+    """Suites whose table has no place on any of the pages."""
+    texts = [page.read_text() for page in pages]
+    return [name for name in suites if not any(has_markers(text, name) for text in texts)]
 
 
 def current_commit() -> str:

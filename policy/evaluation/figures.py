@@ -77,7 +77,8 @@ def regret_figure(rows: Rows) -> Figure:
     top = max(float(row["regret"]) for row in rows if row["policy"].endswith(OURS))
     for axes, _ in panels:
         axes.set_ylim(0, 4 * top)
-    panels[-1][0].legend(fontsize="small", frameon=False)
+    curves, names = panels[0][0].get_legend_handles_labels()
+    figure.legend(curves, names, loc="outside lower center", ncols=4, fontsize="small", frameon=False)
     return figure
 
 

@@ -85,7 +85,7 @@ def simulated_summaries(prior: Prior, *, series: int, periods: int, seed: int) -
 
 
 def prior_predictive(
-    paths: list[Path], *, series: int = 200, periods: int = 104, seed: int = 40_001
+    paths: list[Path], *, commit: str, series: int = 200, periods: int = 104, seed: int = 40_001
 ) -> list[dict[str, str]]:
     """One line per source and statistic: the prior first, then every real set.
 
@@ -122,6 +122,7 @@ def prior_predictive(
                     "inside_98": f"{inside.mean():.3f}" if len(defined) else "",
                     "periods": str(periods) if source == "prior" else "",
                     "seed": str(seed),
+                    "commit": commit,
                 }
             )
     return lines

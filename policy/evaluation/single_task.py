@@ -19,7 +19,8 @@ import torch
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from policy.market import Markets, Observation
+from policy.market import Observation
+from policy.market.setting import Setting
 from policy.market.simulator import Outcome
 
 if TYPE_CHECKING:
@@ -116,9 +117,11 @@ class _Learners:
         self._settings = settings or SingleTask()
         self._shops: list[_Shop] = []
 
-    def reset(self, markets: Markets, rng: np.random.Generator) -> None:
+    def reset(self, markets: Setting, rng: np.random.Generator) -> None:
         self.close()
         self._horizon, self._reference = markets.horizon, markets.reference_price
+        # Periods to price: a logged history may precede the first.
+        self._season, self._asked = markets.horizon, False
         self._units, self._periods = np.zeros(len(markets)), 0
         self._reward, self._last_units = np.zeros(len(markets)), np.zeros(len(markets))
         # Stable-Baselines3 draws from the global generators: they are lent to it and given back.
@@ -131,6 +134,8 @@ class _Learners:
                 self._shops.append(shop)
 
     def act(self, observation: Observation) -> NDArray:
+        if not self._asked:
+            self._season, self._asked = self._horizon - observation.t, True
         seen = self._features(observation)
         with self._luck:
             choices = [
@@ -197,7 +202,7 @@ class SingleTaskDQN(_Learners):
             device="cpu",
         )
         # `learn` never ends here, so the schedule counts periods itself.
-        model.exploration_schedule = lambda left: max(0.05, 1.0 - 3.0 * model.num_timesteps / self._horizon)
+        model.exploration_schedule = lambda left: max(0.05, 1.0 - 3.0 * model.num_timesteps / self._season)
         return model
 
 

@@ -63,6 +63,63 @@ def forecast_table(rows: Rows) -> str:
     )
 
 
+def elasticity_table(rows: Rows) -> str:
+    """Mean absolute error ± standard error / median (ratio to the log-log regression's mean error), and
+    where intervals are given the share that holds the truth; one column a setting."""
+    cell = {
+        (row["setting"], row["estimate"]): (
+            f"{float(row['mean_error']):.2f} ± {float(row['mean_standard_error']):.2f}"
+            f" / {float(row['median_error']):.2f} ({float(row['error_over_regression']):.2f})"
+            + (f", {100 * float(row['cover80']):.0f} % inside" if row["cover80"] else "")
+        )
+        for row in rows
+    }
+    settings = list(dict.fromkeys(row["setting"] for row in rows))
+    estimates = dict.fromkeys(row["estimate"] for row in rows)
+    return _markdown(
+        ["estimate", *settings], ([name, *(cell[s, name] for s in settings)] for name in estimates)
+    )
+
+
+def regret_table(rows: Rows) -> str:
+    """Mean regret ± standard error / median / 95th percentile; one column a protocol."""
+    return _by_protocol(
+        rows,
+        lambda r: (
+            f"{_short(r['regret'])} ± {_short(r['regret_error'])}"
+            f" / {_short(r['median'])} / {_short(r['percentile_95'])}"
+        ),
+    )
+
+
+def inventory_table(rows: Rows) -> str:
+    """Revenue in per cent of the dynamic program's value ± standard error / 5th percentile; one column a
+    horizon."""
+    return _by_protocol(
+        rows,
+        lambda r: (
+            f"{100 * float(r['share_of_optimum']):.1f} ± {100 * float(r['standard_error']):.1f}"
+            f" / {100 * float(r['percentile_5']):.0f}"
+        ),
+    )
+
+
+def _by_protocol(rows: Rows, cell: Callable[[dict[str, str]], str]) -> str:
+    """One line a policy, one column a protocol; a dash where a policy was not played."""
+    cells = {(row["protocol"], row["policy"]): cell(row) for row in rows}
+    protocols = list(dict.fromkeys(row["protocol"] for row in rows))
+    policies = dict.fromkeys(row["policy"] for row in rows)
+    return _markdown(
+        ["policy", *protocols], ([name, *(cells.get((p, name), "–") for p in protocols)] for name in policies)
+    )
+
+
+def _short(number: str) -> str:
+    """Three digits that count: 4.46, 13.7, 154."""
+    value = float(number)
+    return f"{value:.{2 if abs(value) < 10 else 1 if abs(value) < 100 else 0}f}"
+
+
 def plain_table(rows: Rows) -> str:
     """The file as it is, without what only traces it."""
     columns = [name for name in rows[0] if name not in SETTINGS]
@@ -75,7 +132,13 @@ TABLES: dict[str, Callable[[Rows], str]] = {
     "shifted": captured_table,
     "unseen": captured_table,
     "static": captured_table,
+    "single-task": captured_table,
     "forecast": forecast_table,
+    "elasticity": elasticity_table,
+    "contextual": regret_table,
+    "no-covariates": regret_table,
+    "bandit": regret_table,
+    "inventory": inventory_table,
 }
 """How a suite's results are laid out; those not named here are shown by `plain_table`."""
 

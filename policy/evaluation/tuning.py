@@ -1,16 +1,15 @@
 """Tuning of the baselines on the training prior, so that what they lose is not for want of care.
 
-`write_tuning(RESULTS / "tuning.csv")` renews the committed table; constants beside the baselines cite it.
+`pricing-assistant evaluate --suite tuning --out policy/results` renews the committed table; constants beside
+the baselines cite it.
 """
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import product
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +27,7 @@ from policy.evaluation.baselines import (
     MLECycle,
     prior_from_simulated_logs,
 )
-from policy.evaluation.benchmark import FRESH_PRIOR, Suite, play
+from policy.evaluation.benchmark import FRESH_PRIOR, Stage, Suite
 from policy.evaluation.interface import PricingPolicy
 from policy.evaluation.protocols.contextual import GUARDED, run
 from policy.market import Simulator
@@ -127,8 +126,8 @@ def contextual_candidates() -> Iterator[Candidate]:
         yield Candidate("linear Thompson sampling", f"scale = {scale}", make)
 
 
-def tune(*, markets: int = SUITE.markets) -> list[dict[str, str]]:
-    """Run every candidate on the same markets.
+def tune(*, markets: int = SUITE.markets, commit: str) -> list[dict[str, str]]:
+    """Run every candidate on the same markets, printing the best of each policy as it goes.
 
     Returns
     -------
@@ -136,27 +135,16 @@ def tune(*, markets: int = SUITE.markets) -> list[dict[str, str]]:
     mean regret (lower is better) on a contextual protocol; `chosen` marks the best of each policy.
     """
     suite = replace(SUITE, markets=markets)
-    table = _rows(
-        suite.name,
-        {c: play(suite, c.make_for).captured for c in fresh_candidates()},
-        best=max,
-    )
+    stage = Stage(suite)
+    captured = {c: stage.play(c.make_for).captured for c in fresh_candidates()}
+    table = _rows(suite.name, captured, best=max, seed=suite.seed, commit=commit)
     for setting in (INF_4D, INF_2D_SQ_MIX, NO_COVARIATES, NO_COVARIATES_LONG):
         regret = {
             c: run(setting, {c.policy: c.make}, markets=markets, seed=CONTEXTUAL_SEED)[c.policy].sum(axis=1)
             for c in contextual_candidates()
         }
-        table += _rows(setting.name, regret, best=min)
+        table += _rows(setting.name, regret, best=min, seed=CONTEXTUAL_SEED, commit=commit)
     return table
-
-
-def write_tuning(path: Path, *, markets: int = SUITE.markets) -> None:
-    """Write the table of `tune` to a CSV file."""
-    table = tune(markets=markets)
-    with path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, fieldnames=list(table[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(table)
 
 
 def _rows(
@@ -164,6 +152,8 @@ def _rows(
     scores: Mapping[Candidate, NDArray],
     *,
     best: Callable[..., Candidate],
+    seed: int,
+    commit: str,
 ) -> list[dict[str, str]]:
     rows = []
     for name in dict.fromkeys(c.policy for c in scores):
@@ -179,6 +169,9 @@ def _rows(
                     "score": f"{values.mean():.4f}",
                     "standard_error": f"{values.std(ddof=1) / np.sqrt(len(values)):.4f}",
                     "chosen": "yes" if candidate is chosen else "",
+                    "seed": str(seed),
+                    "commit": commit,
                 }
             )
+        print(f"  {suite}: {name} does best with {chosen.setting}", flush=True)
     return rows

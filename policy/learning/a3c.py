@@ -22,6 +22,7 @@ from torch import nn
 from tqdm import tqdm
 
 from policy.learning.checkpoints import Checkpoint
+from policy.learning.processes import Processes
 from policy.learning.runlog import RunLog
 from policy.learning.trials import (
     TRIAL_PRIOR,
@@ -215,6 +216,7 @@ def train(settings: A3CSettings, run: Path, *, prior: Prior = TRIAL_PRIOR) -> Po
     RuntimeError
         A worker died.
     """
+    Processes.current().require_alone("A3C, which has workers of its own,")
     run.mkdir(parents=True, exist_ok=True)
     base = load_model(settings.start_from)
     wrapped, network = adapted_base(

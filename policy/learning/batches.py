@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import torch
@@ -40,6 +40,10 @@ class Batch:
     best: Tensor
     """Log of the best price over the anchor price, clipped to the grid, shape (B, T)."""
 
+    def to(self, device: torch.device) -> Batch:
+        """The batch on a device."""
+        return Batch(**{f.name: getattr(self, f.name).to(device) for f in fields(self)})
+
 
 class PretrainingBatches(Dataset[Batch]):
     """Item `step` is the batch of that step, made from the seed and the step alone: a resumed run sees
@@ -55,14 +59,18 @@ class PretrainingBatches(Dataset[Batch]):
         prior: Prior | None = None,
         player: PolicyModel | None = None,
         rollout_share: float = 0.0,
+        rank: int = 0,
     ):
         """
         Parameters
         ----------
         player
             The network that prices part of the histories in a share `rollout_share` of the batches.
+        rank
+            Process that the batches are for; each has its own.
         """
-        self._seed, self._size, self._steps, self._periods = seed, size, steps, periods
+        self._seed, self._rank = seed, rank
+        self._size, self._steps, self._periods = size, steps, periods
         self._prior = prior or Prior()
         self._player, self._rollout_share = player, rollout_share
 
@@ -70,7 +78,7 @@ class PretrainingBatches(Dataset[Batch]):
         return self._steps
 
     def __getitem__(self, step: int) -> Batch:
-        rng = np.random.default_rng([self._seed, step])
+        rng = np.random.default_rng([self._seed, step, self._rank])
         player = self._player
         if player is not None and rng.random() >= self._rollout_share:
             player = None

@@ -19,7 +19,8 @@ class Checkpoint:
     may_change: tuple[str, ...]
     """Settings that a run may be continued with other values of: its length, its speed."""
     base: str | None = None
-    """Digest of the base that an adapter is trained on; None where all weights are the run's own."""
+    """What else a run depends on: the digest of the base that an adapter is trained on or of the network that
+    prices histories, or the protocol; None where there is nothing."""
 
     @property
     def path(self) -> Path:
@@ -35,7 +36,9 @@ class Checkpoint:
         """
         if not self.path.exists():
             return None
-        state: dict[str, Any] = torch.load(self.path, weights_only=True)
+        state: dict[str, Any] = torch.load(self.path, weights_only=True, map_location="cpu")
+        if set(state["settings"]) != set(asdict(self.settings)):
+            raise ValueError("This folder holds a run of another algorithm. Give another folder by --run.")
         saved = {k: tuple(v) if isinstance(v, list) else v for k, v in state["settings"].items()}
         now = asdict(self.settings)
         other = [

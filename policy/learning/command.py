@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +16,15 @@ ALGORITHMS = {
     "dqn": "the same by in-context Q-learning",
 }
 
+PROTOCOLS = ("inf-4d", "inf-2d-sq-mix", "no-covariates", "no-covariates-long", "bandit", "inventory")
+"""Published protocols that dpt and ppo can learn instead of the prior over markets."""
+
 _EPILOG = """examples:
   pricing-assistant pretrain --run runs/base --steps 7000
-  pricing-assistant pretrain --algorithm ppo --run runs/ppo --start-from runs/base/model"""
+  pricing-assistant pretrain --algorithm ppo --run runs/ppo --start-from runs/base/model
+  pricing-assistant pretrain --protocol bandit --run runs/arms
+  pricing-assistant pretrain --protocol bandit --algorithm ppo --run runs/arms2 --start-from runs/arms/model
+  accelerate launch --module policy.learning.command --run runs/base     (one process a GPU)"""
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -36,12 +42,13 @@ def main(argv: list[str] | None = None) -> int:
     )
     parser.add_argument(
         "--steps",
-        type=int,
-        help="steps of dpt (default 7000), iterations of ppo and dqn (300), updates of a3c (1500)",
+        type=_count,
+        help="steps of dpt (default 7000), iterations of ppo and dqn (300), updates of a3c (1500);"
+        " with --protocol 40 to 180 iterations",
     )
     parser.add_argument(
         "--batch-size",
-        type=int,
+        type=_count,
         help="histories a step of dpt (64), trials a step of ppo (128), dqn (64), a3c (32)",
     )
     parser.add_argument("--learning-rate", type=float, help="default: dpt 1.5e-3, the others 3e-4")
@@ -61,6 +68,11 @@ def main(argv: list[str] | None = None) -> int:
         help="dpt: folder of a model of ours that prices part of the histories itself (0.3 of the batches)",
     )
     parser.add_argument(
+        "--protocol",
+        choices=PROTOCOLS,
+        help="learn a published protocol's markets instead: dpt first, then ppo with --start-from",
+    )
+    parser.add_argument(
         "--fast", action="store_true", help="dpt: compile and use bfloat16; for runs over ten minutes"
     )
     args = parser.parse_args(argv)
@@ -70,6 +82,11 @@ def main(argv: list[str] | None = None) -> int:
         parser.error(
             "--backbone begins with fresh heads and --start-from with trained ones: give one of them."
         )
+    own = args.backbone or args.fast or args.rollouts_from
+    if args.protocol and (args.algorithm not in ("dpt", "ppo") or own):
+        parser.error("--protocol goes with dpt and ppo, and without --backbone, --rollouts-from and --fast.")
+    if args.protocol and (args.algorithm == "ppo") != bool(args.start_from):
+        parser.error("--protocol takes --start-from, the model of its dpt run, with --algorithm ppo only.")
     import torch
 
     from policy.learning.runlog import WITHOUT_TENSORBOARD, has_tensorboard
@@ -80,7 +97,12 @@ def main(argv: list[str] | None = None) -> int:
         print(WITHOUT_TENSORBOARD.format(csv=args.run / "log.csv"))
     began = time.time()
     try:
-        result = _supervised(args) if args.algorithm == "dpt" else _reinforced(args)
+        if args.protocol:
+            result = _on_protocol(args)
+        else:
+            result = _supervised(args) if args.algorithm == "dpt" else _reinforced(args)
+    except (ValueError, FileNotFoundError) as error:  # settings or folders that do not go together
+        parser.error(str(error))
     except KeyboardInterrupt:
         kept = (args.run / "checkpoint.pt").exists()
         print(
@@ -90,6 +112,12 @@ def main(argv: list[str] | None = None) -> int:
         return 130
     print(f"Saved {result} after {time.time() - began:.0f} s.")
     return 0
+
+
+def _count(text: str) -> int:
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 on")
+    return int(text)
 
 
 def _given(args: argparse.Namespace, **names: str) -> dict[str, object]:
@@ -102,6 +130,7 @@ def _given(args: argparse.Namespace, **names: str) -> dict[str, object]:
 def _supervised(args: argparse.Namespace) -> Path:
     from policy.learning.calibrate import store_calibration
     from policy.learning.pretrain import PretrainSettings, pretrain
+    from policy.learning.processes import Processes
 
     given = _given(args, steps="steps", batch_size="batch_size", learning_rate="learning_rate")
     settings = PretrainSettings(
@@ -113,10 +142,32 @@ def _supervised(args: argparse.Namespace) -> Path:
         **given,  # type: ignore[arg-type]
     )
     model = pretrain(settings, args.run)
+    if not Processes.current().is_main:
+        return Path(args.run / "model")
     store_calibration(model, seed=settings.seed)
     model.save_pretrained(args.run / "model")
     (args.run / "settings.json").write_text(json.dumps(asdict(settings), indent=1) + "\n")
     return Path(args.run / "model")
+
+
+def _on_protocol(args: argparse.Namespace) -> Path:
+    from policy.learning.protocols.stages import STAGES
+    from policy.learning.protocols.train import reinforce, train
+
+    stages = STAGES[args.protocol]
+    given: dict[str, Any] = _given(
+        args, iterations="steps", trials="batch_size", learning_rate="learning_rate"
+    )
+    given |= {"seed": args.seed}
+    settings: Any
+    if args.algorithm == "dpt":
+        settings = replace(stages.first, **given)
+        train(stages.pretrained(), settings, args.run)
+    else:
+        settings = replace(stages.second, start_from=args.start_from, **given)
+        reinforce(stages.reinforced(), settings, args.run)
+    (args.run / "settings.json").write_text(json.dumps(asdict(settings), indent=1) + "\n")
+    return Path(args.run / ("model" if args.algorithm == "dpt" else "adapter"))
 
 
 def _reinforced(args: argparse.Namespace) -> Path:
@@ -139,3 +190,7 @@ def _reinforced(args: argparse.Namespace) -> Path:
         dqn.train(settings, args.run)
     (args.run / "settings.json").write_text(json.dumps(asdict(settings), indent=1) + "\n")
     return Path(args.run / "adapter")
+
+
+if __name__ == "__main__":  # what launchers of several processes start
+    raise SystemExit(main())

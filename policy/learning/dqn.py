@@ -28,6 +28,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from policy.learning.checkpoints import Checkpoint
+from policy.learning.processes import Processes
 from policy.learning.runlog import RunLog
 from policy.learning.trials import TRIAL_PRIOR, Trials, play_trials, trial_lengths
 from policy.market import Prior
@@ -115,7 +116,7 @@ def train(settings: DQNSettings, run: Path, *, prior: Prior = TRIAL_PRIOR) -> Po
     """Train, or go on where the run in this folder stopped; returns the network with the adapter in it.
 
     The folder holds `checkpoint.pt` (with the trials kept for replay), `log.csv` and, at the end, the
-    adapter under `adapter`.
+    adapter under `adapter`. Of several processes the first keeps its replay, the others begin a new one.
 
     Raises
     ------
@@ -123,9 +124,11 @@ def train(settings: DQNSettings, run: Path, *, prior: Prior = TRIAL_PRIOR) -> Po
         The folder holds a run with other settings.
     """
     run.mkdir(parents=True, exist_ok=True)
+    processes = Processes.current()
     base = load_model(settings.start_from)
     wrapped, network = adapted_base(base.network, rank=settings.rank, seed=settings.seed)
-    head = DuelingHead(network.backbone.config.hidden_size)
+    processes.place(network)
+    head = DuelingHead(network.backbone.config.hidden_size).to(processes.device)
     optimiser = torch.optim.Adam(
         parameter_groups(network, head, rate=settings.learning_rate, head_rate=settings.head_learning_rate)
     )
@@ -140,12 +143,18 @@ def train(settings: DQNSettings, run: Path, *, prior: Prior = TRIAL_PRIOR) -> Po
         optimiser.load_state_dict(state["optimiser"])
         replay.extend(Trials(**fields) for fields in state["replay"])
         first = state["iteration"]
-    log = RunLog(run, resumed_at=first)
+    log = RunLog(run, resumed_at=first) if processes.is_main else None
     progress = tqdm(
-        range(first, settings.iterations), total=settings.iterations, initial=first, desc="dqn", unit="it"
+        range(first, settings.iterations),
+        total=settings.iterations,
+        initial=first,
+        desc="dqn",
+        unit="it",
+        disable=not processes.is_main,
     )
     for iteration in progress:
-        began, rng = time.perf_counter(), np.random.default_rng([settings.seed, iteration])
+        began = time.perf_counter()
+        rng = np.random.default_rng([settings.seed, iteration, processes.rank])
         if iteration % settings.target_every == 0:
             target[0].load_state_dict(network.state_dict())
             target[1].load_state_dict(head.state_dict())
@@ -166,18 +175,21 @@ def train(settings: DQNSettings, run: Path, *, prior: Prior = TRIAL_PRIOR) -> Po
         told = {"reward": replay[-1].rewards.mean().item(), "greedy_share": 1 - epsilon}
         losses = []
         for _ in range(settings.batches):
-            trials = replay[int(rng.integers(len(replay)))]
+            trials = replay[int(rng.integers(len(replay)))].to(processes.device)
             rows = torch.from_numpy(rng.permutation(settings.trials)[: settings.minibatch])
             loss = q_loss(network, head, target, trials, rows, gamma=settings.gamma)
             optimiser.zero_grad(set_to_none=True)
             loss.backward()
             for group in optimiser.param_groups:
+                processes.average_gradients(group["params"])
                 nn.utils.clip_grad_norm_(group["params"], 0.5)
             optimiser.step()
             losses.append(loss.item())
         told |= {"q_loss": float(np.mean(losses)), "logged": logged, "horizon": horizon}
         told["seconds"] = time.perf_counter() - began
         progress.set_postfix(reward=f"{told['reward']:.3f}", q_loss=f"{told['q_loss']:.4f}")
+        if log is None:
+            continue
         log.write(iteration + 1, told)
         if (iteration + 1) % 10 == 0 or iteration + 1 == settings.iterations:
             checkpoint.save(
@@ -191,5 +203,7 @@ def train(settings: DQNSettings, run: Path, *, prior: Prior = TRIAL_PRIOR) -> Po
                     "iteration": iteration + 1,
                 }
             )
-    save_adapter(wrapped, run / "adapter", base=base.digest)
-    return network.eval()
+    if processes.is_main:
+        save_adapter(wrapped, run / "adapter", base=base.digest)
+    processes.wait()
+    return network.cpu().eval()

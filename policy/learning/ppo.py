@@ -21,6 +21,7 @@ from torch import nn
 from tqdm import tqdm
 
 from policy.learning.checkpoints import Checkpoint
+from policy.learning.processes import Processes
 from policy.learning.runlog import RunLog
 from policy.learning.trials import (
     TRIAL_PRIOR,
@@ -77,6 +78,7 @@ def update(
     trials: Trials,
     settings: PPOSettings,
     rng: np.random.Generator,
+    processes: Processes,
 ) -> dict[str, float]:
     """The updates of one iteration; returns means of what happened."""
     remaining = remaining_periods(trials.rewards)
@@ -110,13 +112,14 @@ def update(
             optimiser.zero_grad(set_to_none=True)
             (-surrogate - settings.entropy * entropy + value).backward()
             for group in optimiser.param_groups:
+                processes.average_gradients(group["params"])
                 nn.utils.clip_grad_norm_(group["params"], 0.5)
             optimiser.step()
             with torch.no_grad():
                 divergence = (ratio - 1 - ratio.log()).mean().item()
                 outside = ((ratio - 1).abs() > settings.clip).float().mean().item()
             seen.append((divergence, outside, entropy.item(), value.item()))
-        if seen[-1][0] > settings.most_divergence:
+        if processes.mean(seen[-1][0]) > settings.most_divergence:
             break
     means = np.mean(seen, axis=0)
     return dict(zip(("divergence", "clipped", "entropy", "value_loss"), map(float, means), strict=True))
@@ -176,9 +179,11 @@ def train(
     """
     run.mkdir(parents=True, exist_ok=True)
     play = play or on_markets(settings, prior)
+    processes = Processes.current()
     base = load_model(settings.start_from)
     wrapped, network = adapted_base(base.network, rank=settings.rank, seed=settings.seed)
-    critic = Critic(network.backbone.config.hidden_size, curve=settings.critic_curve)
+    processes.place(network)
+    critic = Critic(network.backbone.config.hidden_size, curve=settings.critic_curve).to(processes.device)
     optimiser = torch.optim.Adam(
         parameter_groups(
             network, critic, rate=settings.learning_rate, head_rate=settings.critic_learning_rate
@@ -190,20 +195,27 @@ def train(
         critic.load_state_dict(state["critic"])
         optimiser.load_state_dict(state["optimiser"])
         first = state["iteration"]
-    log = RunLog(run, resumed_at=first)
+    log = RunLog(run, resumed_at=first) if processes.is_main else None
     progress = tqdm(
-        range(first, settings.iterations), total=settings.iterations, initial=first, desc="ppo", unit="it"
+        range(first, settings.iterations),
+        total=settings.iterations,
+        initial=first,
+        desc="ppo",
+        unit="it",
+        disable=not processes.is_main,
     )
     for iteration in progress:
-        rng = np.random.default_rng([settings.seed, iteration])
+        rng = np.random.default_rng([settings.seed, iteration, processes.rank])
         began = time.perf_counter()
         network.eval()
         trials = play(network, rng)
-        told = update(network, critic, optimiser, trials, settings, rng)
+        told = update(network, critic, optimiser, trials.to(processes.device), settings, rng, processes)
         lengths = {"logged": trials.logged, "horizon": trials.rewards.shape[1]}
         told = {"reward": trials.rewards.mean().item()} | lengths | told
         told["seconds"] = time.perf_counter() - began
         progress.set_postfix(reward=f"{told['reward']:.3f}", entropy=f"{told['entropy']:.2f}")
+        if log is None:
+            continue
         log.write(iteration + 1, told)
         if (iteration + 1) % 10 == 0 or iteration + 1 == settings.iterations:
             checkpoint.save(
@@ -214,5 +226,7 @@ def train(
                     "iteration": iteration + 1,
                 }
             )
-    save_adapter(wrapped, run / "adapter", base=base.digest)
-    return network.eval()
+    if processes.is_main:
+        save_adapter(wrapped, run / "adapter", base=base.digest)
+    processes.wait()
+    return network.cpu().eval()

@@ -18,11 +18,12 @@ from tqdm import tqdm
 
 from policy.learning.batches import Batch, PretrainingBatches
 from policy.learning.checkpoints import Checkpoint
+from policy.learning.processes import Processes
 from policy.learning.runlog import RunLog
 from policy.model.adapters import add_lora, merged
 from policy.model.likelihood import log_mixture, log_negative_binomial
 from policy.model.loading import load_model
-from policy.model.transformer import GRID, PolicyConfig, PolicyModel, curve_at
+from policy.model.transformer import EMBEDDED_BACKBONE, GRID, PolicyConfig, PolicyModel, curve_at
 
 CHECKPOINT_EVERY = 100
 """Steps between checkpoints: what a stopped run may lose."""
@@ -43,8 +44,13 @@ class PretrainSettings:
     """Weight of the price head's loss against the demand likelihood."""
     seed: int = 1
     fast: bool = False
-    """Compile the network and multiply in bfloat16: about 1.5 times the speed after a minute of compiling,
-    which needs a C++ compiler."""
+    """Compile the network, which needs a C++ compiler and a minute, and multiply in bfloat16 where the
+    hardware can: about 1.5 times the speed there, little gain elsewhere."""
+    hidden_size: int = 128
+    """Width of a fresh network; heads of 32, three times the width inside a layer."""
+    layers: int = 5
+    components: int = 6
+    """Demand curves in the mixture of a fresh network."""
     start_from: str | None = None
     """Folder of a model of ours to train further; fresh weights if None."""
     backbone: str | None = None
@@ -76,6 +82,31 @@ def losses(model: PolicyModel, batch: Batch) -> tuple[Tensor, Tensor]:
     return (nll * weight).sum() / total, (-near.double() * weight).sum() / total
 
 
+def new_model(settings: PretrainSettings) -> PolicyModel:
+    """The network at the start of a run."""
+    if settings.start_from:
+        return load_model(settings.start_from).network
+    if settings.backbone:
+        network = PolicyModel.on_backbone(settings.backbone, components=settings.components)
+        return add_lora(network, train_heads=True)
+    width = settings.hidden_size
+    shape = {
+        "hidden_size": width,
+        "num_hidden_layers": settings.layers,
+        "num_attention_heads": width // 32,
+        "num_key_value_heads": width // 32,
+        "intermediate_size": 3 * width,
+    }
+    return PolicyModel(PolicyConfig(backbone=EMBEDDED_BACKBONE | shape, components=settings.components))
+
+
+def multiplies_bfloat16(device: torch.device) -> bool:
+    """Whether bfloat16 is multiplied in hardware; where it is not, it is many times slower than float32."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return device.type == "cpu" and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+
+
 def learning_rate(step: int, settings: PretrainSettings) -> float:
     """Warm up, hold, then fall linearly to a hundredth."""
     start = settings.steps * (1 - settings.decay_share)
@@ -86,32 +117,35 @@ def learning_rate(step: int, settings: PretrainSettings) -> float:
 def pretrain(settings: PretrainSettings, run: Path) -> PolicyModel:
     """Train, or go on where the run in this folder stopped; returns the trained model.
 
-    The folder holds `checkpoint.pt` (weights, optimiser, step), `log.csv` and, at the end, the model
-    as Hugging Face saves it.
+    The folder holds `checkpoint.pt` (weights, optimiser, step) and `log.csv`. On a CPU a resumed run ends bit
+    for bit where an uninterrupted one does.
     """
     run.mkdir(parents=True, exist_ok=True)
+    processes = Processes.current()
     torch.manual_seed(settings.seed)
-    model = PolicyModel(PolicyConfig())
-    if settings.start_from:
-        model = PolicyModel.from_pretrained(settings.start_from, dtype=torch.float32)
-    if settings.backbone:
-        model = add_lora(PolicyModel.on_backbone(settings.backbone), train_heads=True)
+    model = new_model(settings)
+    processes.place(model)
     trained = [p for p in model.parameters() if p.requires_grad]
     optimiser = torch.optim.AdamW(trained, lr=settings.learning_rate, betas=(0.9, 0.98), weight_decay=0.01)
-    checkpoint, first = Checkpoint(run, settings, may_change=("steps", "fast")), 0
+    player = load_model(settings.rollouts_from) if settings.rollouts_from else None
+    checkpoint, first = (
+        Checkpoint(run, settings, may_change=("steps", "fast"), base=player.digest if player else None),
+        0,
+    )
     if state := checkpoint.load():
         torch.set_rng_state(state["random"])
         model.load_state_dict(state["model"])
         optimiser.load_state_dict(state["optimiser"])
         first = state["step"]
-    log = RunLog(run, resumed_at=first)
+    log = RunLog(run, resumed_at=first) if processes.is_main else None
     batches = PretrainingBatches(
         seed=settings.seed,
         size=settings.batch_size,
         steps=settings.steps,
         periods=settings.periods,
-        player=load_model(settings.rollouts_from).network if settings.rollouts_from else None,
+        player=player.network if player else None,
         rollout_share=settings.rollout_share,
+        rank=processes.rank,
     )
     loader = DataLoader(
         batches,
@@ -122,17 +156,20 @@ def pretrain(settings: PretrainSettings, run: Path) -> PolicyModel:
         generator=torch.Generator(),  # its own: the global one is the dropout's, and is restored on resuming
     )
     model.train()
+    half = settings.fast and multiplies_bfloat16(processes.device)
     if settings.fast:
         model.forward = torch.compile(model.forward)  # type: ignore[method-assign]
     recent: list[tuple[float, float]] = []
     progress = tqdm(loader, total=settings.steps, initial=first, desc="pretrain", unit="step", mininterval=5)
+    progress.disable = not processes.is_main
     for step, batch in enumerate(progress, start=first):
         for group in optimiser.param_groups:
             group["lr"] = learning_rate(step, settings)
-        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=settings.fast):
-            demand, price = losses(model, batch)
+        with torch.autocast(processes.device.type, dtype=torch.bfloat16, enabled=half):
+            demand, price = losses(model, batch.to(processes.device))
         optimiser.zero_grad(set_to_none=True)
         (demand + settings.price_weight * price).backward()
+        processes.average_gradients(trained)
         norm = torch.nn.utils.clip_grad_norm_(trained, 1.0)
         if not math.isfinite(norm):
             raise FloatingPointError(f"Step {step}: the gradient is {norm}; lower the learning rate.")
@@ -142,8 +179,9 @@ def pretrain(settings: PretrainSettings, run: Path) -> PolicyModel:
             means = [sum(column) / len(recent) for column in zip(*recent, strict=True)]
             recent.clear()
             progress.set_postfix(nll=f"{means[0]:.4f}", price=f"{means[1]:.4f}")
-            log.write(step + 1, {"demand_nll": means[0], "price_cross_entropy": means[1]})
-        if (step + 1) % CHECKPOINT_EVERY == 0 or step + 1 == settings.steps:
+            if log:
+                log.write(step + 1, {"demand_nll": means[0], "price_cross_entropy": means[1]})
+        if processes.is_main and ((step + 1) % CHECKPOINT_EVERY == 0 or step + 1 == settings.steps):
             checkpoint.save(
                 {
                     "model": model.state_dict(),
@@ -153,4 +191,5 @@ def pretrain(settings: PretrainSettings, run: Path) -> PolicyModel:
                 }
             )
     model.__dict__.pop("forward", None)  # what is returned and saved is the plain network
-    return merged(model).eval()
+    processes.wait()
+    return merged(model).cpu().eval()

@@ -3,7 +3,8 @@
 A policy that is trained on other sellers' logs alone meets, once it prices, histories that it has never seen:
 its own. Part of the batches therefore let a frozen network price some periods (Wang et al. 2024, arXiv
 2405.14219, section 4, which mixes them in from a later stage of pretraining on). The network is that of an
-earlier run, not the one in training, so that a batch depends on its seed and step alone.
+earlier run, not the one in training, so that a batch depends on its seed and step alone. It sees its market's
+costs and stock even where training hides the column afterwards.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from policy.decision.choice import best_price
-from policy.learning.trials import allowed_prices, masked_log_softmax
+from policy.learning.trials import allowed_prices, draw, masked_log_softmax
 from policy.market import Markets, Observation
 from policy.market.simulator import Outcome
 from policy.model.posterior import Posterior
@@ -64,15 +65,10 @@ class OwnPricing:
 
     def _one_curve(self, posterior: Posterior) -> Posterior:
         """A posterior that is sure of one curve, drawn by the weights."""
-        total = posterior.weights.cumsum(axis=1)
-        point = self._rng.random((len(total), 1)) * total[:, -1:]
-        drawn = np.minimum((total < point).sum(axis=1), total.shape[1] - 1)
-        return posterior.sure_of(drawn)
+        return posterior.sure_of(draw(posterior.weights, self._rng))
 
     def _from_head(self, reading: Reading, observation: Observation) -> NDArray:
         allowed = allowed_prices(reading.log_price, observation.price_low, observation.price_high)
         chance = masked_log_softmax(reading.price_logits.float(), torch.from_numpy(allowed)).exp().numpy()
-        point = self._rng.random((len(chance), 1)) * chance.sum(axis=1, keepdims=True)
-        action = np.minimum((chance.cumsum(axis=1) < point).sum(axis=1), len(GRID) - 1)
-        price = np.exp(reading.log_price + GRID.double().numpy()[action])
+        price = np.exp(reading.log_price + GRID.double().numpy()[draw(chance, self._rng)])
         return np.clip(price, observation.price_low, observation.price_high)

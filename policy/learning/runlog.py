@@ -25,6 +25,8 @@ class RunLog:
         self.path = folder / "log.csv"
         if resumed_at == 0:
             self.path.unlink(missing_ok=True)
+        else:
+            print(f"Going on from step {resumed_at:,}.", flush=True)
         if self.path.exists():
             head, *lines = self.path.read_text().splitlines()
             kept = [line for line in lines if int(line.split(",")[0]) <= resumed_at]

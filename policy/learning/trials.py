@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -45,6 +46,13 @@ class Trials:
     """Mean reward over the policy's own choice in the same state, shape (B, T): what the immediate part of
     an action's advantage is measured against."""
 
+    def to(self, device: torch.device) -> Trials:
+        """The trials on a device."""
+        moved: dict[str, Any] = {
+            k: v.to(device) if isinstance(v, Tensor) else v for k, v in vars(self).items()
+        }
+        return Trials(**moved)
+
 
 def masked_log_softmax(logits: Tensor, allowed: Tensor) -> Tensor:
     """Log probabilities over the allowed prices; others get -inf. Shapes (..., G)."""
@@ -54,6 +62,14 @@ def masked_log_softmax(logits: Tensor, allowed: Tensor) -> Tensor:
 def entropy_of(log_chances: Tensor, allowed: Tensor) -> Tensor:
     """Mean entropy of the choice among allowed prices, shapes (..., G) to a scalar."""
     return -(log_chances.exp() * log_chances.masked_fill(~allowed, 0.0)).sum(dim=-1).mean()
+
+
+def draw(chance: NDArray, rng: np.random.Generator) -> NDArray[np.int64]:
+    """One index a row by probabilities (B, K), shape (B,)."""
+    point = rng.random((len(chance), 1)) * chance.sum(axis=1, keepdims=True)
+    # The last action with any chance, where rounding leaves the point beyond the sum.
+    last = chance.shape[1] - 1 - (chance[:, ::-1] > 0).argmax(axis=1)
+    return np.minimum((chance.cumsum(axis=1) <= point).sum(axis=1), last)
 
 
 def allowed_prices(log_price: NDArray, low: NDArray, high: NDArray) -> NDArray:
@@ -113,9 +129,7 @@ def play_trials(
             mask = torch.from_numpy(allowed)
             log_chance = choose(reading.price_logits.float(), mask)
             chance = log_chance.exp().double().numpy()
-            action = (
-                chance.cumsum(axis=1) < rng.random((markets, 1)) * chance.sum(axis=1, keepdims=True)
-            ).sum(axis=1)
+            action = draw(chance, rng)
             candidates = np.clip(
                 np.exp(reading.log_price[:, None] + _GRID),
                 drawn.price_low[:, None],

@@ -47,7 +47,7 @@ class Critic(nn.Module):
         """Cross-entropy with the target (B, T) spread over its two neighbours on the support."""
         target = target.clamp(-1.0, 1.0)
         even = (target * math.sinh(self._curve)).asinh() / self._curve if self._curve else target
-        left = ((even + 1.0) * 20.0).floor().clamp(max=39).long()
+        left = ((even + 1.0) * 20.0).floor().clamp(0, 39).long()
         share = (target - self.support[left]) / (self.support[left + 1] - self.support[left])
         log_q = logits.log_softmax(dim=-1)
         near = log_q.gather(-1, left[..., None])[..., 0] * (1 - share)
@@ -79,4 +79,5 @@ def advantages(
 def remaining_periods(rewards: Tensor) -> Tensor:
     """Periods of the trial after each one, for rewards of shape (B, T), in the same shape."""
     b, horizon = rewards.shape
-    return torch.arange(horizon - 1, -1, -1, dtype=torch.float32).expand(b, horizon)
+    left = torch.arange(horizon - 1, -1, -1, dtype=torch.float32, device=rewards.device)
+    return left.expand(b, horizon)

@@ -11,8 +11,12 @@ from policy.model.posterior import Calibration, Posterior
 from policy.model.tokens import tokenise
 from policy.model.transformer import PolicyModel
 
-CHUNK = 64
-"""Products per forward pass: keeps memory flat, and is as fast as larger passes on two cores."""
+BLOCK = 256
+"""Products whose tokens are made together: keeps memory flat."""
+
+POSITIONS = 1024
+"""Positions per forward pass and thread, of however many products. What a layer makes of them then fits a
+core's own cache: half as fast again as passes of 64 products with 104 periods."""
 
 
 @torch.inference_mode()
@@ -34,23 +38,28 @@ def infer(
     shape (B * ahead, G).
     """
     parts: list[tuple[NDArray, ...]] = []
-    context = model.config.context
-    for start in range(0, len(history), CHUNK):
-        rows = slice(start, start + CHUNK)
-        tokens = tokenise(history.take(rows), start_price=start_price[rows])
-        horizon = tokens.features.shape[1] - 1
-        # Position t speaks for period t: the positions before the last period's own token are read.
-        window = slice(max(0, horizon - max(context, ahead)), horizon)
-        padding = torch.from_numpy(tokens.padding[:, window])
-        out = model(torch.from_numpy(tokens.features[:, window]), padding if padding.any() else None)
+    length = history.price.shape[1]
+    # Position t speaks for period t: the positions before the last period's own token are read.
+    window = slice(max(0, length - max(model.config.context, ahead)), length)
+    chunk = max(1, POSITIONS * torch.get_num_threads() // (window.stop - window.start))
+    for start in range(0, len(history), BLOCK):
+        block = slice(start, start + BLOCK)
+        tokens = tokenise(history.take(block), start_price=start_price[block])
+        features = torch.from_numpy(tokens.features[:, window]).to(model.device)
+        padding = torch.from_numpy(tokens.padding[:, window]).to(model.device)
+        hidden = [
+            model.hidden_states(f, p if p.any() else None)[:, -ahead:]
+            for f, p in zip(features.split(chunk), padding.split(chunk), strict=True)
+        ]
+        out = model.answer(torch.cat(hidden))
         level = tokens.log_units[:, window][:, -ahead:, None, None]
         parts.append(
             (
-                out.log_weights[:, -ahead:].exp().double().numpy(),
-                out.log_curves[:, -ahead:].double().numpy() + level,
-                out.log_dispersion[:, -ahead:].exp().double().numpy(),
+                out.log_weights.exp().double().cpu().numpy(),
+                out.log_curves.double().cpu().numpy() + level,
+                out.log_dispersion.exp().double().cpu().numpy(),
                 tokens.log_price[:, window][:, -ahead:],
-                out.price_logits[:, -ahead:].softmax(dim=-1).double().numpy(),
+                out.price_logits.softmax(dim=-1).double().cpu().numpy(),
             )
         )
     weights, curves, dispersion, log_price, head = (

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from torch import nn
 from transformers.utils import logging as hf_logging
 
 from policy.model.adapters import BASE_FILE, load_adapter
@@ -29,8 +30,8 @@ class LoadedModel:
     adapter_digest: str | None
 
 
-def load_model(path: str | None = None, *, adapter: str | None = None) -> LoadedModel:
-    """Load a model, offline if it is a folder.
+def load_model(path: str | None = None, *, adapter: str | None = None, device: str = "cpu") -> LoadedModel:
+    """Load a model, offline if it is a folder, onto a device as PyTorch names it.
 
     Raises
     ------
@@ -58,7 +59,9 @@ def load_model(path: str | None = None, *, adapter: str | None = None) -> Loaded
                 "Load it with its own base, or train it anew."
             )
         network = load_adapter(network, adapter)
-    return LoadedModel(network.eval(), digest, adapter_digest)
+    placed: nn.Module = network.eval()
+    placed.to(device)
+    return LoadedModel(network, digest, adapter_digest)
 
 
 def _digest(folder: Path, kind: str) -> str:

@@ -23,7 +23,7 @@ class Reading:
     """What the network makes of B products before their coming period."""
 
     hidden: Tensor
-    """Last hidden state, shape (B, D)."""
+    """Last hidden state, shape (B, D), on the CPU like all of a reading."""
     posterior: Posterior
     price_logits: Tensor
     """Price head, shape (B, G)."""
@@ -79,19 +79,20 @@ class HistoryReader:
         if length == self._read and self._last is not None:
             return self._last  # asked twice about one period
         if length <= context:
-            new = torch.from_numpy(tokens.features[:, self._read :])
+            new = torch.from_numpy(tokens.features[:, self._read :]).to(self._model.device)
             hidden = self._model.hidden_states(new, cache=self._cache)[:, -1:]
             self._read = length
         else:
-            hidden = self._model.hidden_states(torch.from_numpy(tokens.tail(context).features))[:, -1:]
+            recent = torch.from_numpy(tokens.tail(context).features).to(self._model.device)
+            hidden = self._model.hidden_states(recent)[:, -1:]
         out = self._model.answer(hidden)
         log_price = tokens.log_price[:, -1]
         posterior = Posterior(
-            out.log_weights[:, 0].exp().double().numpy(),
-            out.log_curves[:, 0].double().numpy() + tokens.log_units[:, -1, None, None],
-            out.log_dispersion[:, 0].exp().double().numpy(),
+            out.log_weights[:, 0].exp().double().cpu().numpy(),
+            out.log_curves[:, 0].double().cpu().numpy() + tokens.log_units[:, -1, None, None],
+            out.log_dispersion[:, 0].exp().double().cpu().numpy(),
             log_price,
             Calibration(**self._model.config.calibration),
         )
-        self._last = Reading(hidden[:, 0], posterior, out.price_logits[:, 0], log_price)
+        self._last = Reading(hidden[:, 0].cpu(), posterior, out.price_logits[:, 0].cpu(), log_price)
         return self._last

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -102,10 +103,24 @@ class PolicyModel(PreTrainedModel):
         """Put fresh token encoder and heads on a pretrained decoder, by folder or hub name.
 
         Its token table is dropped: tokens come as embeddings, never as text.
+
+        Raises
+        ------
+        FileNotFoundError
+            There is no such folder.
+        ValueError
+            The network looks ahead, as encoders do: it would be taught by what it is to foretell.
         """
+        if path.startswith(("/", ".", "~")) and not Path(path).is_dir():
+            raise FileNotFoundError(f"No folder '{path}'. Give one with a saved decoder, or its hub name.")
         backbone = AutoModel.from_pretrained(path, dtype=torch.float32)
         backbone.set_input_embeddings(nn.Embedding(1, backbone.get_input_embeddings().embedding_dim))
         backbone.config.vocab_size = 1
+        if _looks_ahead(backbone):
+            raise ValueError(
+                f"'{path}' is no decoder: what it says of a position depends on later ones. Give a decoder, "
+                "or set `is_decoder` to true in its config.json where the architecture can be one (BERT)."
+            )
         config = PolicyConfig(backbone=backbone.config.to_dict(), components=components, context=context)
         return cls(config, backbone=backbone)
 
@@ -172,6 +187,19 @@ class PolicyModel(PreTrainedModel):
             log_dispersion=raw[..., g + 1].clamp(-7.0, 3.0),
             price_logits=price_logits,
         )
+
+
+@torch.no_grad()
+def _looks_ahead(backbone: PreTrainedModel) -> bool:
+    """Whether a change of the last of four positions reaches those before."""
+    x = torch.linspace(-1.0, 1.0, 4 * backbone.config.hidden_size).view(1, 4, -1)
+    changed = x.clone()
+    changed[:, -1] *= -1.0  # a shift would be lost on networks that centre their input
+    training = backbone.training
+    backbone.eval()  # dropout would change every position
+    before, after = (backbone(inputs_embeds=v).last_hidden_state[:, :-1] for v in (x, changed))
+    backbone.train(training)
+    return not torch.allclose(before, after, atol=1e-5)
 
 
 def curve_at(log_curves: Tensor, log_multiplier: Tensor) -> Tensor:

@@ -28,7 +28,7 @@ class CILS(LinearDemand):
     the price at just that distance, on the same side.
     """
 
-    tuned = LinearModel(first_prices=(1.3, 0.7))
+    tuned = LinearModel(slope_limit=-0.05, first_prices=(1.3, 0.7))
 
     def __init__(self, kappa: float = TUNED_KAPPA, model: LinearModel | None = None):
         if not kappa > 0:

@@ -143,7 +143,7 @@ class ILSE(LinearDemand):
     """Iterated least squares, or certainty equivalence: always the best price for the estimate, the greedy
     benchmark of Keskin and Zeevi 2014. Guarded by default; `ILSE(PUBLISHED)` is not."""
 
-    tuned = LinearModel(first_prices=(1.3, 0.7))
+    tuned = LinearModel(slope_limit=-0.05, first_prices=(1.3, 0.7))
 
     def _choose(self, observation: Observation) -> NDArray:
         return self._best(*self._line(self._fit(observation)[0], observation), observation)

@@ -103,7 +103,7 @@ def prior_from_simulated_logs(
 class MetaDP(GaussianBayes):
     """Thompson sampling under a prior estimated from other products: `MetaDP(estimate_prior(...))`."""
 
-    tuned = LinearModel(slope_limit=-1.0)
+    tuned = LinearModel(slope_limit=-0.5)
 
     def __init__(self, prior: GaussianPrior, model: LinearModel | None = None):
         super().__init__(prior, thompson=True, model=model)

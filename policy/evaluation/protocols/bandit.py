@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from policy.evaluation.interface import PricingPolicy
+from policy.evaluation.protocols.regret import play_all
 from policy.market.bandit import NOISE_SD, PRIOR_MEAN, PRIOR_VARIANCE, ROUNDS, Bandits
 from policy.market.setting import Setting
 from policy.market.simulator import Observation, Outcome
+
+SEED = 20_052
+"""Seed of the suite."""
 
 
 class ArmPolicy:
@@ -122,16 +127,5 @@ def run(
     -------
     Regret in means of each policy in each bandit and round, shape (B, T).
     """
-    regret = {}
-    for name, make in policies.items():
-        draw, own = (np.random.default_rng(s) for s in np.random.SeedSequence(seed).spawn(2))
-        environment = Bandits(markets, draw, rounds=rounds)
-        policy = make()
-        policy.reset(environment, own)
-        path = np.empty((markets, rounds))
-        for t in range(rounds):
-            observation = environment.observation()
-            outcome, path[:, t] = environment.step(policy.act(observation))
-            policy.observe(observation, outcome)
-        regret[name] = path
-    return regret
+    played = play_all(partial(Bandits, rounds=rounds), policies, markets=markets, seed=seed)
+    return {name: found.regret for name, found in played}

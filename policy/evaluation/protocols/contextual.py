@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,7 @@ from policy.evaluation.baselines.linear import ILSE, PUBLISHED, InflatedThompson
 from policy.evaluation.baselines.meta import MetaDP, estimate_prior
 from policy.evaluation.baselines.particles import ParticleBayes, UniformPrior
 from policy.evaluation.interface import PricingPolicy
+from policy.evaluation.protocols.regret import play_all
 from policy.market.contextual import (
     INF_2D_SQ,
     INF_2D_SQ_MIX,
@@ -28,6 +30,14 @@ from policy.market.contextual import (
     ContextualMarkets,
     ContextualSetting,
 )
+
+SUITES = {
+    "contextual": (INF_4D, INF_2D_SQ_MIX, INF_2D_SQ),
+    "no-covariates": (NO_COVARIATES, NO_COVARIATES_LONG),
+}
+"""The settings that a suite plays."""
+SEED = 20_051
+"""Seed of both suites; tuning has another."""
 
 
 def exact_prior(setting: ContextualSetting) -> UniformPrior:
@@ -143,16 +153,5 @@ def run(
     -------
     Regret of each policy in each market and period, in the units of the reward, shape (B, T).
     """
-    regret = {}
-    for name, make in policies.items():
-        draw, own = (np.random.default_rng(s) for s in np.random.SeedSequence(seed).spawn(2))
-        environment = ContextualMarkets(setting, markets, draw)
-        policy = make()
-        policy.reset(environment, own)
-        path = np.empty((markets, setting.horizon))
-        for t in range(setting.horizon):
-            observation = environment.observation()
-            outcome, path[:, t] = environment.step(policy.act(observation))
-            policy.observe(observation, outcome)
-        regret[name] = path
-    return regret
+    played = play_all(partial(ContextualMarkets, setting), policies, markets=markets, seed=seed)
+    return {name: found.regret for name, found in played}

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from policy.market.inventory import InventoryProblem, fluid_prices, optimal_values
+
+REPLICATIONS, SEED = 4000, 20_053
+"""Size and seed of the suite."""
 
 
 class InventoryPolicy(Protocol):
@@ -108,6 +113,16 @@ def _offer(x: NDArray, rng: np.random.Generator) -> NDArray[np.int64]:
     return (rng.random(len(x))[:, None] >= total).sum(axis=1)
 
 
+BASELINES: dict[str, Callable[[], InventoryPolicy]] = {
+    "stock-blind Thompson sampling": StockBlindThompson,
+    "TS-fixed": ThompsonFixed,
+    "TS-update": ThompsonUpdate,
+    "known-demand fluid (oracle)": KnownDemandFluid,
+    "dynamic program (oracle)": DynamicProgram,
+}
+"""Name and maker of every baseline and oracle."""
+
+
 def play_inventory(
     problem: InventoryProblem, policy: InventoryPolicy, *, replications: int, seed: int
 ) -> NDArray[np.float64]:
@@ -117,16 +132,61 @@ def play_inventory(
     -------
     Revenue of each replication over the whole horizon, currency, shape (B,).
     """
+    return _play(problem, policy, replications=replications, seed=seed)[0]
+
+
+def _play(
+    problem: InventoryProblem, policy: InventoryPolicy, *, replications: int, seed: int
+) -> tuple[NDArray[np.float64], float]:
+    """Revenue of each replication, and mean time to price and to learn from one customer in seconds."""
     customers, own = (np.random.default_rng(s) for s in np.random.SeedSequence(seed).spawn(2))
     prices, chances = np.append(problem.prices, 0.0), np.append(problem.chances, 0.0)
     policy.reset(problem, replications, own)
     stock = np.full(replications, problem.stock)
     revenue = np.zeros(replications)
+    spent = 0.0
     for t in range(problem.horizon):
+        began = time.perf_counter()
+        wanted = policy.act(t, stock)
+        spent += time.perf_counter() - began
         # A seller without stock offers nothing, whatever the policy says, and learns nothing.
-        choice = np.where(stock > 0, policy.act(t, stock), len(problem.prices))
+        choice = np.where(stock > 0, wanted, len(problem.prices))
         sold = customers.random(replications) < chances[choice]
         revenue += prices[choice] * sold
         stock -= sold
+        began = time.perf_counter()
         policy.observe(choice, sold)
-    return revenue
+        spent += time.perf_counter() - began
+    return revenue, spent / (problem.horizon * replications)
+
+
+def inventory_row(
+    problem: InventoryProblem,
+    name: str,
+    policy: InventoryPolicy,
+    *,
+    replications: int,
+    seed: int,
+    model_hash: str,
+    commit: str,
+) -> dict[str, str]:
+    """One line of the results file: revenue over the dynamic program's value, over replications."""
+    revenue, seconds = _play(problem, policy, replications=replications, seed=seed)
+    share = revenue / optimal_values(problem)[-1, -1]
+    p5, median, p95 = np.percentile(share, [5, 50, 95])
+    return {
+        "protocol": f"inventory, T = {problem.horizon}",
+        "policy": name,
+        "replications": str(replications),
+        "horizon": str(problem.horizon),
+        "revenue": f"{revenue.mean():.2f}",
+        "share_of_optimum": f"{share.mean():.4f}",
+        "standard_error": f"{share.std(ddof=1) / np.sqrt(replications):.4f}",
+        "median": f"{median:.4f}",
+        "percentile_5": f"{p5:.4f}",
+        "percentile_95": f"{p95:.4f}",
+        "microseconds_per_decision": f"{1e6 * seconds:.1f}",
+        "seed": str(seed),
+        "model_hash": model_hash,
+        "commit": commit,
+    }

@@ -3,8 +3,3 @@
 A protocol's markets are simpler than a shop's, and what there is to know of them fits a few running
 statistics, so each has tokens of its own. Network, decision pretraining and PPO are the product's.
 """
-
-from policy.learning.protocols.play import Arena, Memory, Task, play
-from policy.learning.protocols.train import ProtocolSettings, train
-
-__all__ = ["Arena", "Memory", "ProtocolSettings", "Task", "play", "train"]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from transformers import DynamicCache
 
-from policy.learning.trials import Trials, masked_log_softmax
+from policy.learning.trials import Trials, draw, masked_log_softmax
 from policy.model.transformer import GRID, PolicyModel
 
 ACTIONS = len(GRID)
@@ -31,9 +31,12 @@ class Memory(Protocol):
 class Arena(Protocol):
     """B markets in play, as training sees them: with the truth."""
 
-    horizon: int
-    """Number of periods T."""
-    memory: Memory
+    @property
+    def horizon(self) -> int:
+        """Number of periods T."""
+
+    @property
+    def memory(self) -> Memory: ...
 
     def worth(self) -> NDArray[np.float64]:
         """Expected reward of each action in the coming period, less that of the best: at most 0, scaled so
@@ -50,11 +53,16 @@ class Arena(Protocol):
 class Task(Protocol):
     """A protocol to learn."""
 
-    name: str
-    features: int
-    """Width F of a token."""
-    longest: int
-    """Most periods of a trial."""
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def features(self) -> int:
+        """Width F of a token."""
+
+    @property
+    def longest(self) -> int:
+        """Most periods of a trial."""
 
     def begin(self, markets: int, rng: np.random.Generator) -> Arena:
         """Draw markets from the protocol's prior, and the length of the trial where it varies."""
@@ -79,8 +87,10 @@ class TokenReader:
     @torch.inference_mode()
     def logits(self, tokens: NDArray[np.float32]) -> Tensor:
         """Price logits (B, ACTIONS) after one more token (B, F)."""
-        hidden = self._network.hidden_states(torch.from_numpy(tokens[:, None]), cache=self._cache)
-        return self._network.answer(hidden).price_logits[:, 0]
+        hidden = self._network.hidden_states(
+            torch.from_numpy(tokens[:, None]).to(self._network.device), cache=self._cache
+        )
+        return self._network.answer(hidden).price_logits[:, 0].cpu()
 
 
 def play(network: PolicyModel, arena: Arena, rng: np.random.Generator, *, explore: float = 0.0) -> Played:
@@ -122,11 +132,3 @@ def play(network: PolicyModel, arena: Arena, rng: np.random.Generator, *, explor
         expected_rewards=torch.from_numpy(np.stack(means, axis=1)).float(),
     )
     return Played(trials, torch.from_numpy(np.stack(targets, axis=1)).float())
-
-
-def draw(chance: NDArray, rng: np.random.Generator) -> NDArray[np.int64]:
-    """One index a row by probabilities (B, K), shape (B,)."""
-    point = rng.random((len(chance), 1)) * chance.sum(axis=1, keepdims=True)
-    # The last action with any chance, where rounding leaves the point beyond the sum.
-    last = chance.shape[1] - 1 - (chance[:, ::-1] > 0).argmax(axis=1)
-    return np.minimum((chance.cumsum(axis=1) <= point).sum(axis=1), last)

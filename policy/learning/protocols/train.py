@@ -19,9 +19,11 @@ from tqdm import tqdm
 
 from policy.learning import ppo
 from policy.learning.checkpoints import Checkpoint
+from policy.learning.processes import Processes
 from policy.learning.protocols.play import Played, Task, play
 from policy.learning.runlog import RunLog
 from policy.learning.trials import Trials, masked_log_softmax
+from policy.model.loading import load_model
 from policy.model.transformer import EMBEDDED_BACKBONE, PolicyConfig, PolicyModel
 
 BACKBONE: dict[str, Any] = EMBEDDED_BACKBONE | {
@@ -84,6 +86,7 @@ def train(task: Task, settings: ProtocolSettings, run: Path) -> PolicyModel:
     ValueError
         The folder holds a run with other settings.
     """
+    Processes.current().require_alone("Pretraining on a protocol")
     run.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(settings.seed)
     config = PolicyConfig(
@@ -91,7 +94,7 @@ def train(task: Task, settings: ProtocolSettings, run: Path) -> PolicyModel:
     )
     network = PolicyModel(config)
     optimiser = torch.optim.AdamW(network.parameters(), lr=settings.learning_rate, weight_decay=0.01)
-    checkpoint, first = Checkpoint(run, settings, may_change=("iterations",)), 0
+    checkpoint, first = Checkpoint(run, settings, may_change=("iterations",), base=task.name), 0
     if state := checkpoint.load():
         network.load_state_dict(state["model"])
         optimiser.load_state_dict(state["optimiser"])
@@ -134,7 +137,20 @@ def train(task: Task, settings: ProtocolSettings, run: Path) -> PolicyModel:
 
 
 def reinforce(task: Task, settings: ppo.PPOSettings, run: Path) -> PolicyModel:
-    """The second stage: PPO on whole trials of the task, an adapter on the network of the first."""
+    """The second stage: PPO on whole trials of the task, an adapter on the network of the first.
+
+    Raises
+    ------
+    ValueError
+        The network is another task's, or the folder holds another run.
+    """
+
+    features = load_model(settings.start_from).network.config.features
+    if features != task.features:
+        raise ValueError(
+            f"The model in '{settings.start_from}' reads tokens of {features} numbers; those of {task.name} "
+            f"have {task.features}. Give the model of this protocol's own first stage."
+        )
 
     def on_task(network: PolicyModel, rng: np.random.Generator) -> Trials:
         return play(network, task.begin(settings.trials, rng), rng).trials
