@@ -25,7 +25,7 @@ from scipy.special import ndtr
 from policy.learning.protocols.play import ACTIONS
 from policy.market.bandit import ARMS, NOISE_SD, PRIOR_MEAN, PRIOR_VARIANCE, ROUNDS, Bandits
 
-HOPE = np.linspace(0.7, 1.3, 7)
+HOPE = np.linspace(0.8, 1.4, 7)
 """One for each action that there is. Even the least is enough to look at every arm that could be the best, so
 that no network settles for good on an arm that only looked best early."""
 
@@ -138,14 +138,23 @@ class BanditArena:
 
     def __init__(self, bandits: Bandits):
         self.horizon = bandits.horizon
+        self._left = bandits.horizon
         self.memory = BanditMemory(len(bandits), rounds=bandits.horizon)
         self._bandits = bandits
 
     def worth(self) -> NDArray[np.float64]:
-        """Mean of the arm that each action pulls, less that of the best arm: minus the regret."""
-        means = np.take_along_axis(self._bandits.means, self.memory.order, axis=1)
-        short = np.take_along_axis(means, self.memory.places(), axis=1)
-        return _padded(short - self._bandits.expected_best()[:, None])
+        """What a pull costs and teaches, with m the posterior means, M the highest of them:
+
+            m_a - M + (rounds left after this one) * E[rise of M by a pull of a].
+
+        Over a trial the M's telescope, and the sum is that of the means pulled less T times the first M, in
+        expectation: the bandit's own objective, with the luck of rewards and of the bandit drawn taken out
+        of each round. With true means a policy learns of the rare bandit where it stops looking too early
+        only when it meets one.
+        """
+        mean, sd = self.memory.posterior()
+        worth = mean - mean[:, :1] + (self._left - 1) * knowledge_gain(mean, sd)
+        return _padded(np.take_along_axis(worth, self.memory.places(), axis=1))
 
     def target(self) -> NDArray[np.float64]:
         """The action that pulls the best arm; where none does, even over those allowed."""
@@ -159,6 +168,7 @@ class BanditArena:
         arm = self.memory.arm(action)
         outcome, _ = self._bandits.step(arm.astype(np.float64))
         self.memory.learn(arm, outcome.units)
+        self._left -= 1
 
 
 def _padded(values: NDArray) -> NDArray[np.float64]:
