@@ -213,9 +213,9 @@ def test_a_saved_policy_reloads_to_the_same_actions(tmp_path: Path) -> None:
 
 
 def test_the_shipped_bandit_policy_passes_greedy_and_thompson() -> None:
-    network = trained_network("bandit")
+    network = trained_network("bandit", stage="ppo")
     policies = {name: bandit.BASELINES[name] for name in ("empirical greedy", "Thompson sampling")}
-    regret = bandit.run(policies | {"ours": lambda: TrainedBandit(network)}, markets=200, seed=14)
+    regret = bandit.run(policies | {"ours": lambda: TrainedBandit(network, draws=True)}, markets=200, seed=14)
     total = {name: path.sum(axis=1).mean() for name, path in regret.items()}
     assert total["ours"] < 0.85 * min(total["empirical greedy"], total["Thompson sampling"])
 
@@ -223,7 +223,7 @@ def test_the_shipped_bandit_policy_passes_greedy_and_thompson() -> None:
 def test_the_shipped_inventory_policy_passes_thompson_with_and_without_its_stock() -> None:
     problem, revenue = InventoryProblem(), {}
     for name, policy in {
-        "ours": TrainedInventory(trained_network("inventory")),
+        "ours": TrainedInventory(trained_network("inventory", stage="ppo"), draws=True),
         "stock-blind": inventory.StockBlindThompson(),
         "TS-fixed": inventory.ThompsonFixed(),
     }.items():

@@ -5,6 +5,8 @@ They know what their memory holds, no more: the markets' truth serves in trainin
 
 from __future__ import annotations
 
+from typing import get_args
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -35,6 +37,8 @@ def trained_network(protocol: str, *, stage: Stage) -> PolicyModel:
     ------
     FileNotFoundError
         There is none for this protocol.
+    ValueError
+        There is no such stage.
     """
     return merged(_loaded(protocol, stage).network).eval()
 
@@ -46,6 +50,8 @@ def trained_hash(protocol: str, *, stage: Stage) -> str:
 
 
 def _loaded(protocol: str, stage: Stage) -> LoadedModel:
+    if stage not in get_args(Stage):
+        raise ValueError(f"`stage` must be 'dpt' or 'ppo', got {stage!r}.")
     folder = WEIGHTS / protocol
     return load_model(str(folder / "model"), adapter=str(folder / "ppo") if stage == "ppo" else None)
 
