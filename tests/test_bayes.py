@@ -89,7 +89,9 @@ def test_known_level_and_family_agree_with_a_dense_grid() -> None:
     x, units, _ = sell(posterior, markets, 4, rng)
     raw, log_e = log_elasticities(2001)
     mean = np.exp(3.0 - np.exp(log_e)[:, None, None] * np.log(x))  # (grid, B, T)
-    log_post = log_chance(units, mean, 0.1).sum(axis=2) + norm.logpdf(raw, 0.75, 0.55)[:, None]
+    log_post = (
+        log_chance(units, mean, 0.1).sum(axis=2) + norm.logpdf(raw, *KNOWN_LEVEL.log_elasticity)[:, None]
+    )
     weight = np.exp(log_post - log_post.max(axis=0))
     weight /= weight.sum(axis=0)
     exact = (weight * log_e[:, None]).sum(axis=0)
@@ -115,7 +117,7 @@ def test_sales_and_traffic_together_agree_with_a_dense_grid() -> None:
     for row in range(5):
         seen = np.log(views[row]) - VIEWS_OFFSET
         traffic = norm.pdf(seen, level[..., None] * share[:, None], VIEWS_NOISE).prod(axis=-1).mean(axis=1)
-        weight = density * traffic[:, None] * norm.pdf(raw, 0.75, 0.55)
+        weight = density * traffic[:, None] * norm.pdf(raw, *prior.log_elasticity)
         for price, sold in zip(x[row], units[row], strict=True):
             weight = weight * np.exp(log_chance(sold, np.exp(level - np.exp(log_e) * np.log(price)), 0.1))
         weight /= weight.sum()
