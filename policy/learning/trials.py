@@ -25,7 +25,8 @@ _GRID = GRID.double().numpy()
 class Trials:
     """B trials of T periods played by one policy, after a logged history of L periods.
 
-    Rewards are expected profits over the best expected profit of the period, clipped to [-1, 1]: free of
+    In markets rewards are expected profits over the best expected profit of the period, clipped to [-1, 1]
+    (published protocols have units of their own, `policy.learning.protocols.play.Arena.worth`): free of
     currency, of the level of units and of the luck of a single period; what a price does to later demand
     (memory, stockpiling) earns no credit. The simulator knows both; a merchant
     does not, so they serve in training only.

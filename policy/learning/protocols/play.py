@@ -39,9 +39,10 @@ class Arena(Protocol):
     def memory(self) -> Memory: ...
 
     def worth(self) -> NDArray[np.float64]:
-        """Expected reward of each action in the coming period, less that of the best: at most 0, scaled so
-        that most lie in [-1, 0]. Where an action changes what is left to sell, later rewards count at their
-        best. Shape (B, ACTIONS); anything where an action is not allowed."""
+        """What each action in the coming period is worth to the trial, in a unit of the protocol's own: its
+        expected reward less that of the best where nothing else hangs on it; where it changes what is left to
+        sell or, on the bandit, what is known, that counts too. Over a trial the sum differs from minus the
+        regret by nothing that depends on the actions. Shape (B, ACTIONS); anything where one is not allowed."""
 
     def target(self) -> NDArray[np.float64]:
         """Distribution over actions that stands for the best one, rows sum to 1, shape (B, ACTIONS)."""
