@@ -42,7 +42,7 @@ class Arena(Protocol):
         """What each action in the coming period is worth to the trial, in a unit of the protocol's own: its
         expected reward less that of the best where nothing else hangs on it; where it changes what is left to
         sell or, on the bandit, what is known, that counts too. Over a trial the sum differs from minus the
-        regret by nothing that depends on the actions. Shape (B, ACTIONS); anything where one is not allowed."""
+        regret by nothing that depends on the actions. Shape (B, ACTIONS); anything where not allowed."""
 
     def target(self) -> NDArray[np.float64]:
         """Distribution over actions that stands for the best one, rows sum to 1, shape (B, ACTIONS)."""
