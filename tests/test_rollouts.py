@@ -123,6 +123,7 @@ weight = nn.Parameter(torch.zeros(3))
 weight.grad = torch.full((3,), float(1 + 2 * me.rank))
 me.average_gradients([weight])
 Path(sys.argv[1], str(me.rank)).write_text(" ".join(map(str, weight.grad.tolist())) + f" {me.mean(me.rank)}")
+me.leave()
 """
 
 

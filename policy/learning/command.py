@@ -110,6 +110,9 @@ def main(argv: list[str] | None = None) -> int:
             + ("goes on." if kept else "begins again: no checkpoint was due yet.")
         )
         return 130
+    from policy.learning.processes import Processes
+
+    Processes.current().leave()
     print(f"Saved {result} after {time.time() - began:.0f} s.")
     return 0
 

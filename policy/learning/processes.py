@@ -85,3 +85,10 @@ class Processes:
     def wait(self) -> None:
         """Until every process has come this far."""
         self.accelerator.wait_for_everyone()
+
+    def leave(self) -> None:
+        """Part from the other processes once all have come this far: one that exits while another still holds
+        its end of the connection takes that one down with it."""
+        if self.count > 1:
+            self.wait()
+            self.accelerator.end_training()
