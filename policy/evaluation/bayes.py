@@ -63,6 +63,7 @@ class PriorMap:
     def __init__(self, prior: Prior, rng: np.random.Generator, *, draws: int = 100_000):
         markets = prior.sample(rng, draws, 1)
         curves = markets.demand
+        assert isinstance(curves, DemandCurves)
         self.families = np.unique(curves.family)
         drawn = {f.name: getattr(curves, f.name) for f in fields(DemandCurves) if f.name != "family"}
         drawn |= {"level": markets.log_level[:, 0], "log_dispersion": np.log(markets.dispersion)}

@@ -59,10 +59,6 @@ class UnseenCurves(DemandCurves):
         log_d = np.where(family == 2, self._cliff(log_m) - self._cliff(np.zeros((1, 1))) - e * log_m, log_d)
         return np.maximum(log_d + self.cross_elasticity[:, None] * np.log(competitor), _FLOOR)
 
-    def take(self, index: NDArray) -> UnseenCurves:
-        """The curves at `index`, in that order."""
-        return UnseenCurves(**{f.name: getattr(self, f.name)[index] for f in fields(self)})
-
     def _probit(self, log_m: NDArray, e: NDArray) -> NDArray:
         z = ndtri(self.share)[:, None]
         mills = np.exp(-0.5 * z**2 - log_ndtr(z)) / np.sqrt(2 * np.pi)
@@ -96,10 +92,6 @@ class UnseenMarkets(Markets):
 
     demand: UnseenCurves
 
-    def take(self, index: NDArray) -> UnseenMarkets:
-        """The markets at `index`, in that order."""
-        return UnseenMarkets(**(_fields(super().take(index)) | {"demand": self.demand.take(index)}))
-
 
 @dataclass(frozen=True, kw_only=True)
 class UnseenPrior(Prior):
@@ -108,6 +100,7 @@ class UnseenPrior(Prior):
     def sample(self, rng: np.random.Generator, n: int, horizon: int) -> UnseenMarkets:
         """Draw n markets over `horizon` periods."""
         markets = super().sample(rng, n, horizon)
+        assert isinstance(markets.demand, DemandCurves)
         seen = _fields(markets.demand) | {
             "family": rng.integers(len(UNSEEN_FAMILIES), size=n),
             "elasticity": np.minimum(markets.demand.elasticity, STEEPEST),

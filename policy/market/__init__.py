@@ -4,6 +4,7 @@ from policy.market.demand import FAMILIES, DemandCurves
 from policy.market.logged import LOGGING_POLICIES, LoggingPolicies, simulate_log
 from policy.market.prior import Markets, Prior
 from policy.market.simulator import Observation, Simulator
+from policy.market.tabulated import TabulatedDemand
 from policy.market.trajectory import Trajectory
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "Observation",
     "Prior",
     "Simulator",
+    "TabulatedDemand",
     "Trajectory",
     "simulate_log",
 ]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
+from typing import Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,17 @@ FAMILIES = ("constant_elasticity", "linear", "log_linear", "logit", "kinked", "s
 """Names of the demand families; `DemandCurves.family` holds indices into this tuple."""
 
 _FLOOR = 1e-4  # smallest relative demand: keeps logarithms finite beyond a linear curve's choke price
+
+
+class Demand(Protocol):
+    """The demand curves of B markets, whatever they are made of."""
+
+    def log_demand(self, multipliers: NDArray, competitor: NDArray) -> NDArray:
+        """Log of demand relative to demand at the reference price, shape (B, P), for own prices over the
+        reference price (B, P) and competitor's over its usual price (B, 1) or (B, P)."""
+
+    def take(self, index: NDArray) -> Self:
+        """The curves at `index`, in that order."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +88,10 @@ class DemandCurves:
         log_d = np.where(family == 5, self._segments(m), log_d)
         log_d = log_d + self.cross_elasticity[:, None] * log_c
         return np.maximum(np.where(family == 3, self._logit(m, competitor), log_d), np.log(_FLOOR) - 2.0)
+
+    def take(self, index: NDArray) -> Self:
+        """The curves at `index`, in that order."""
+        return replace(self, **{f.name: getattr(self, f.name)[index] for f in fields(self)})
 
     def _logit(self, m: NDArray, m_c: NDArray) -> NDArray:
         """Log share relative to the share at reference prices, shape (B, P)."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from policy.market.demand import FAMILIES, DemandCurves
+from policy.market.demand import FAMILIES, Demand, DemandCurves
 from policy.market.paths import (
     PERIODS_PER_YEAR,
     autoregressive,
@@ -25,7 +26,7 @@ from policy.market.paths import (
 class Markets:
     """B markets over T periods: hidden demand, and the paths that do not depend on our prices."""
 
-    demand: DemandCurves
+    demand: Demand
     reference_price: NDArray[np.float64]
     """Usual price in currency, shape (B,). Trials start at it unless a history precedes them."""
     price_low: NDArray[np.float64]
@@ -111,11 +112,10 @@ class Markets:
         level = self.log_level[:, t] + self.promo_lift * promo + np.log1p(-self.zero_chance)
         return level[:, None] + self.demand.log_demand(m, competitor[:, None])
 
-    def take(self, index: NDArray) -> Markets:
+    def take(self, index: NDArray) -> Self:
         """The markets at `index`, in that order."""
-        demand = DemandCurves(**{f.name: getattr(self.demand, f.name)[index] for f in fields(DemandCurves)})
-        own = {f.name: getattr(self, f.name)[index] for f in fields(Markets) if f.name != "demand"}
-        return Markets(demand=demand, **own)
+        own = {f.name: getattr(self, f.name)[index] for f in fields(self) if f.name != "demand"}
+        return replace(self, demand=self.demand.take(index), **own)
 
 
 @dataclass(frozen=True, kw_only=True)

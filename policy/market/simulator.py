@@ -21,7 +21,7 @@ class Observation:
     period: NDArray[np.int64]
     """0 day, 1 week, 2 month."""
     last_price: NDArray[np.float64]
-    """Price charged in the period before; the reference price at the start."""
+    """Price charged in the period before; the reference price at the start, where nothing else is known."""
     unit_cost: NDArray[np.float64]
     competitor_price: NDArray[np.float64]
     """NaN where there is no competitor."""
@@ -53,7 +53,14 @@ class Simulator:
     """Runs markets forward. Noise is drawn per market and period before play, so that every policy
     run on the same markets and seed meets the same luck (common random numbers)."""
 
-    def __init__(self, markets: Markets, rng: np.random.Generator, *, promo: NDArray | None = None):
+    def __init__(
+        self,
+        markets: Markets,
+        rng: np.random.Generator,
+        *,
+        promo: NDArray | None = None,
+        last_price: NDArray | None = None,
+    ):
         """
         Parameters
         ----------
@@ -63,7 +70,10 @@ class Simulator:
             Source of count noise and replenishments.
         promo
             Promotion path in [0, 1], shape (B, T); none where omitted. Paths set by a logging policy
-            are written period by period through `set_promo`.
+            are written period by period through `set_promo`. NaN where a seller keeps no record of
+            promotions: then there are none.
+        last_price
+            Price charged before the first period, currency, shape (B,); the reference price where omitted.
         """
         b, horizon = markets.log_level.shape
         self.markets = markets
@@ -78,7 +88,7 @@ class Simulator:
         self._replenish = rng.random((b, horizon)) < markets.replenish_chance[:, None]
         self._days = markets.days()
         self._stock = markets.order_up_to.copy()
-        self._last_price = markets.reference_price.copy()
+        self._last_price = (markets.reference_price if last_price is None else last_price).copy()
         self._remembered = np.zeros(b)  # log price over reference price that buyers have in mind
         self._pantry = np.zeros(b)  # log lift that buyers have stored up
 
@@ -114,7 +124,8 @@ class Simulator:
     def log_mean_units(self, prices: NDArray) -> NDArray:
         """Log of mean demand in the coming period at candidate prices (B, P), shape (B, P)."""
         m = self.markets
-        now = m.log_mean_units(self.t, prices, self.competitor, self._promo[:, self.t])
+        promo = np.nan_to_num(self._promo[:, self.t])
+        now = m.log_mean_units(self.t, prices, self.competitor, promo)
         surprise = np.log(prices / m.reference_price[:, None]) - self._remembered[:, None]
         return now - m.reference_effect[:, None] * surprise - (m.pantry_effect * self._pantry)[:, None]
 

@@ -31,6 +31,11 @@ class Panel:
     def __len__(self) -> int:
         return len(self.keys)
 
+    def take(self, index: NDArray) -> Panel:
+        """The products at `index`, in that order, over the same periods."""
+        keys = [self.keys[i] for i in index]
+        return Panel(keys, self.history.take(index), self.lengths[index], self.period)
+
     @property
     def first_price(self) -> NDArray:
         """Price in each product's first period, shape (B,)."""

@@ -1,0 +1,1 @@
+"""Learning on one store's own history: markets like the store's, drawn from the policy's posterior."""
