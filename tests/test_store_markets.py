@@ -1,4 +1,4 @@
-"""Markets drawn from a posterior on a store's products: what must be true of them whatever the policy says."""
+"""Markets drawn from a posterior on a store's products: what must be true whatever the policy says."""
 
 from __future__ import annotations
 
