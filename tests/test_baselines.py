@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from policy.decision.interface import PricingPolicy
 from policy.evaluation import tuning
 from policy.evaluation.baselines import (
     CILS,
@@ -33,7 +34,6 @@ from policy.evaluation.baselines import (
 from policy.evaluation.baselines.grid import grid_size
 from policy.evaluation.baselines.linear import TUNED_SCALE, LinearDemand
 from policy.evaluation.benchmark import FRESH_PRIOR
-from policy.evaluation.interface import PricingPolicy
 from policy.evaluation.protocols.contextual import TUNED
 from policy.evaluation.tables import RESULTS
 from policy.evaluation.tuning import contextual_candidates, fresh_candidates

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from policy.decision.policies import Oracle, best_known_price
 from policy.evaluation import command, suites
 from policy.evaluation.baselines import ILSE, KeepPrice, LinearThompson
 from policy.evaluation.benchmark import (
@@ -26,7 +27,6 @@ from policy.evaluation.benchmark import (
     regret_rows,
     score_row,
 )
-from policy.evaluation.policies import Oracle, best_known_price
 from policy.evaluation.tables import (
     RESULTS,
     has_markers,

@@ -11,19 +11,12 @@ import pytest
 
 from assistant import cli
 from policy import PricingPipeline
-from policy.evaluation import forecast_baselines
-from policy.evaluation.forecast import (
-    LEVELS,
-    Protocol,
-    Sales,
-    forecast_rows,
-    pipeline_forecaster,
-    read_sales,
-    score,
-    tables,
-)
-from policy.evaluation.forecast_baselines import LIGHTGBM, baselines
+from policy.evaluation.forecast import forecast_rows, pipeline_forecaster
 from policy.evaluation.tables import RESULTS, markdown_table, read_rows
+from policy.forecast import baselines as forecast_baselines
+from policy.forecast.baselines import LIGHTGBM, baselines
+from policy.forecast.score import score, series_sums
+from policy.forecast.windows import LEVELS, Protocol, Sales, read_sales, tables
 from policy.history import HistoryError
 
 PUBLISHED = {
@@ -102,6 +95,18 @@ def test_wql_by_hand(tmp_path: Path, factor: float, wql: float, cover: float) ->
     assert found.cover80 == cover
     # The same share in every series: sampling others would change nothing.
     assert found.wql_error == pytest.approx(0.0, abs=1e-12)
+
+
+def test_each_series_says_what_it_adds_to_the_score(tmp_path: Path) -> None:
+    # The first series' forecasts are exact; the second's say nothing sells, which costs all its sales.
+    sales = read_sales(write_set(tmp_path / "set", {"a": 42, "bb": 60}), Protocol())
+    exact = quantiles_equal_to(sales, 1.0) * (sales.series == 0)[:, None, None]
+    sums = series_sums(sales, exact)
+    assert sums.rows.tolist() == [8, 12]
+    assert sums.loss == pytest.approx([0.0, sums.units[1]])
+    assert sums.loss_moves == pytest.approx([0.0, sums.units_moves[1]])
+    assert sums.inside.tolist() == [8, 0]
+    assert sums.score() == score(sales, exact)
 
 
 def test_without_moves_there_is_no_score_of_moves(tmp_path: Path) -> None:

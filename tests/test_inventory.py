@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from scipy.optimize import linprog
 
+from policy.decision.interface import PricingPolicy
 from policy.evaluation.baselines import CILS, CVP, ILSE, KeepPrice, LinearModel, LinearThompson
-from policy.evaluation.interface import PricingPolicy
 from policy.evaluation.protocols.inventory import (
     DynamicProgram,
     KnownDemandFluid,

@@ -10,7 +10,7 @@ import pytest
 from gymnasium.utils.env_checker import check_env
 from scipy.special import pdtrik
 
-from policy.evaluation.policies import best_known_price
+from policy.decision.policies import best_known_price
 from policy.market import FAMILIES, LOGGING_POLICIES, LoggingPolicies, Prior, Simulator, simulate_log
 from policy.market.simulator import _poisson_count
 

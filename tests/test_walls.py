@@ -28,6 +28,7 @@ ALLOWED = {("assistant/cli_commands.py", "app")}
 RANKS = {
     "history": 0,
     "market": 0,
+    "forecast": 1,
     "model": 1,
     "learning": 2,
     "decision": 2,

@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from policy.decision.policies import InContextPolicy, PriceHeadPolicy
 from policy.evaluation.benchmark import SUITES, Stage
-from policy.evaluation.policies import InContextPolicy, PriceHeadPolicy
 from policy.learning import a3c, dqn, ppo
 from policy.learning.batches import make_batch
 from policy.learning.pretrain import PretrainSettings, losses, new_model, pretrain

@@ -10,6 +10,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from policy.decision.interface import PricingPolicy
+from policy.decision.policies import InContextPolicy, Oracle, PriceHeadPolicy, best_known_price
 from policy.evaluation.baselines import (
     CILS,
     CVP,
@@ -25,8 +27,6 @@ from policy.evaluation.baselines import (
     prior_from_simulated_logs,
 )
 from policy.evaluation.bayes import STATIC_PRIOR
-from policy.evaluation.interface import PricingPolicy
-from policy.evaluation.policies import InContextPolicy, Oracle, PriceHeadPolicy, best_known_price
 from policy.evaluation.unseen import UnseenPrior
 from policy.market import LoggingPolicies, Markets, Observation, Prior, Simulator
 from policy.market.simulator import Outcome

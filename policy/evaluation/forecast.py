@@ -1,168 +1,23 @@
-"""The priced-forecast protocol: demand forecasts on real sales, given the prices that were then charged.
-
-A folder's `tidy.csv.gz` has columns `store, sku, date, price, units` and where known `promo, cost, ...`.
-Series with at least 30 observations take part and the last quarter of each is tested: from origins every 4
-periods, the next 4 are forecast. A forecaster sees the rows before the origin and, of the rows ahead, date,
-price and promo; nothing else of the future.
-"""
+"""The product's forecasts and the baselines' on real sales, by the priced-forecast protocol."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
-from policy.history import COLUMNS, REQUIRED, HistoryError
+from policy.forecast.score import score
+from policy.forecast.windows import LEVELS, Forecaster, Protocol, Sales, read_sales, tables
 
 if TYPE_CHECKING:
     from policy.pipeline import PricingPipeline
 
-LEVELS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
-"""Quantile levels L of a forecast."""
-
-FILE = "tidy.csv.gz"
-"""The table in a folder of sales."""
-
-MOVE = 0.05
-"""Change of log price, against the last price before the origin, from which on a row is a move."""
-
 BATCH = 512
 """Windows that one call forecasts: keeps memory flat."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Protocol:
-    """What is forecast. The defaults are the published protocol."""
-
-    series: int = 150
-    """Most series of a set; more are sampled."""
-    seed: int = 7
-    """Of that sample."""
-    horizon: int = 4
-    """Periods forecast from each origin, and from one origin to the next."""
-    shortest: int = 30
-    """Observations that a series must have."""
-    tested: float = 0.25
-    """Share of each series, at its end, that is forecast."""
-
-    def __post_init__(self) -> None:
-        if self.series < 1 or self.horizon < 1:
-            raise ValueError(
-                f"`series` and `horizon` must be at least 1, got {self.series} and {self.horizon}."
-            )
-        if not 0 < self.tested < 1:
-            raise ValueError(f"`tested` must be in (0, 1), got {self.tested!r}.")
-
-
-@dataclass(frozen=True)
-class Sales:
-    """The series of one set, in order of series and date, and the W windows to be forecast.
-
-    All of a window is said by rows of the table: its history is `start` up to, not including, `origin`; the
-    periods ahead are `origin` up to `origin + horizon`.
-    """
-
-    name: str
-    table: pd.DataFrame
-    """R rows. `promo` is 0 where none is recorded, as sets that lack it have none."""
-    horizon: int
-    series_start: NDArray[np.int64]
-    """Each series' first row, shape (S,)."""
-    series_stop: NDArray[np.int64]
-    """The row after each series' last, shape (S,)."""
-    first_tested: NDArray[np.int64]
-    """Each series' first tested row, shape (S,): what comes before may be trained on."""
-    series: NDArray[np.int64]
-    """Series of each window, shape (W,)."""
-    origin: NDArray[np.int64]
-    """Row of each window's first forecast period, shape (W,)."""
-
-    def __len__(self) -> int:
-        return len(self.origin)
-
-    @property
-    def start(self) -> NDArray[np.int64]:
-        """First row of each window's history, shape (W,)."""
-        return self.series_start[self.series]
-
-    @property
-    def ahead(self) -> NDArray[np.int64]:
-        """Rows of the periods to forecast, shape (W, H)."""
-        return self.origin[:, None] + np.arange(self.horizon)
-
-    def path(self, column: str) -> NDArray[np.float64]:
-        """A column of the table as numbers, shape (R,)."""
-        return self.table[column].to_numpy(dtype=float)
-
-    @property
-    def moves(self) -> NDArray[np.bool_]:
-        """Whether the price differs by 5 % or more from the last before the origin, shape (W, H)."""
-        log_price = np.log(self.path("price"))
-        return np.abs(log_price[self.ahead] - log_price[self.origin - 1][:, None]) >= MOVE
-
-
-Forecaster = Callable[[Sales], NDArray[np.float64]]
-"""Quantiles of units at `LEVELS` for all windows, shape (W, H, L)."""
-
-
-def read_sales(path: Path, protocol: Protocol) -> Sales:
-    """Read a set and lay out its windows.
-
-    Parameters
-    ----------
-    path
-        A folder that holds `tidy.csv.gz`, or such a file.
-
-    Raises
-    ------
-    OSError
-        There is no such file.
-    HistoryError
-        The table lacks a column, or no series is long enough.
-    """
-    file = path / FILE if path.is_dir() else path
-    table = pd.read_csv(file, dtype={"store": str, "sku": str}, parse_dates=["date"])
-    if missing := [c for c in ("store", *REQUIRED) if c not in table]:
-        raise HistoryError("columns_missing", f"{file} has no column {', '.join(missing)}; add it.")
-    table = table[(table["price"] > 0) & (table["units"] >= 0)]
-    promo = table["promo"].fillna(0.0).astype(float) if "promo" in table else 0.0
-    table = table.assign(promo=promo, series=table["store"] + "|" + table["sku"])
-    table = table.sort_values(["series", "date"]).drop_duplicates(["series", "date"])
-    counts = table["series"].value_counts()
-    names = np.array(sorted(counts.index[counts >= protocol.shortest]), dtype=object)
-    if not len(names):
-        raise HistoryError(
-            "series_short",
-            f"None of {len(counts):,} series in {file} has {protocol.shortest} observations; "
-            "forecasts of shorter ones are not measured.",
-        )
-    if len(names) > protocol.series:
-        names = np.random.default_rng(protocol.seed).choice(names, protocol.series, replace=False)
-    table = table[table["series"].isin(set(names))].reset_index(drop=True)
-
-    codes = pd.factorize(table["series"])[0]
-    _, start, length = np.unique(codes, return_index=True, return_counts=True)
-    first = start + (length * (1 - protocol.tested)).astype(np.int64)
-    # The last window must fit: windows per series, then their origins.
-    fitting = (start + length - first) // protocol.horizon
-    series = np.repeat(np.arange(len(start)), fitting)
-    number = np.arange(fitting.sum()) - np.repeat(np.cumsum(fitting) - fitting, fitting)
-    return Sales(
-        name=path.name if path.is_dir() else path.resolve().parent.name,
-        table=table[[c for c in COLUMNS if c in table]],
-        horizon=protocol.horizon,
-        series_start=start,
-        series_stop=start + length,
-        first_tested=first,
-        series=series,
-        origin=first[series] + number * protocol.horizon,
-    )
 
 
 def pipeline_forecaster(pipeline: PricingPipeline) -> Forecaster:
@@ -181,75 +36,6 @@ def pipeline_forecaster(pipeline: PricingPipeline) -> Forecaster:
         return quantiles
 
     return forecast
-
-
-def tables(sales: Sales, windows: NDArray) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """History and future of some windows as `predict_demand` takes them; the future's rows are the windows'
-    in order, `horizon` each."""
-    start, origin = sales.start[windows], sales.origin[windows]
-    length = origin - start
-    past = np.repeat(start - np.cumsum(length) + length, length) + np.arange(length.sum())
-    history = sales.table.iloc[past]
-    future = sales.table[["store", "sku", "date", "price", "promo"]].iloc[sales.ahead[windows].ravel()]
-    suffix = "@" + pd.Series(origin).astype(str)
-    history = history.assign(sku=history["sku"].to_numpy() + np.repeat(suffix.to_numpy(), length))
-    future = future.assign(sku=future["sku"].to_numpy() + np.repeat(suffix.to_numpy(), sales.horizon))
-    return history.reset_index(drop=True), future.reset_index(drop=True)
-
-
-@dataclass(frozen=True)
-class ForecastScore:
-    """How good quantile forecasts are. Errors are standard errors over series.
-
-    WQL, the weighted quantile loss: the sum over rows and levels of 2 x pinball loss, divided by L times the
-    sum of units; about the mean absolute error of the median as a share of sales, lower is better.
-    """
-
-    rows: int
-    moves: int
-    """Rows at which the price had moved."""
-    wql: float
-    wql_error: float
-    wql_moves: float
-    """NaN where no price moved."""
-    wql_moves_error: float
-    cover80: float
-    """Share of rows within the 80 % interval, ends included."""
-
-
-def score(sales: Sales, quantiles: NDArray) -> ForecastScore:
-    """Score forecasts of shape (W, H, L)."""
-    units, moves = sales.path("units")[sales.ahead], sales.moves
-    levels = np.array(LEVELS)
-    error = units[:, :, None] - quantiles
-    loss = 2 * np.maximum(levels * error, (levels - 1) * error).mean(axis=2)  # (W, H)
-
-    def ratio(chosen: NDArray) -> tuple[float, float]:
-        """WQL on the chosen rows, and its standard error as a ratio of sums over series."""
-        lost, sold = (
-            np.bincount(sales.series, weights=np.where(chosen, part, 0.0).sum(axis=1))
-            for part in (loss, np.abs(units))
-        )
-        n = np.count_nonzero(np.bincount(sales.series, weights=chosen.sum(axis=1)))
-        if not sold.sum():
-            return float("nan"), float("nan")
-        value = lost.sum() / sold.sum()
-        if n < 2:
-            return float(value), float("nan")
-        return float(value), float(np.sqrt(n / (n - 1) * ((lost - value * sold) ** 2).sum()) / sold.sum())
-
-    wql, wql_error = ratio(np.ones_like(moves))
-    wql_moves, wql_moves_error = ratio(moves)
-    inside = (units >= quantiles[:, :, 0]) & (units <= quantiles[:, :, -1])
-    return ForecastScore(
-        rows=units.size,
-        moves=int(moves.sum()),
-        wql=wql,
-        wql_error=wql_error,
-        wql_moves=wql_moves,
-        wql_moves_error=wql_moves_error,
-        cover80=float(inside.mean()),
-    )
 
 
 def forecast_rows(

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from policy.evaluation.interface import PricingPolicy
+from policy.decision.interface import PricingPolicy
 from policy.evaluation.tables import Rows, write_rows
 
 if TYPE_CHECKING:
@@ -97,8 +97,9 @@ def _simulated(run: Run, *, suite: str) -> Rows:
 
 def _forecast(run: Run) -> Rows:
     """The product's forecasts and the baselines' on real sales."""
-    from policy.evaluation.forecast import Protocol, forecast_rows, pipeline_forecaster
-    from policy.evaluation.forecast_baselines import LIGHTGBM, baselines
+    from policy.evaluation.forecast import forecast_rows, pipeline_forecaster
+    from policy.forecast.baselines import LIGHTGBM, baselines
+    from policy.forecast.windows import Protocol
     from policy.pipeline import PricingPipeline
 
     others = baselines()
@@ -116,8 +117,8 @@ def _forecast(run: Run) -> Rows:
 
 def _seed_shop(run: Run) -> Rows:
     """The shop of protocol P5: our base as shipped, and the baselines that need not know a market."""
+    from policy.decision.policies import InContextPolicy, PriceHeadPolicy
     from policy.evaluation import baselines
-    from policy.evaluation.policies import InContextPolicy, PriceHeadPolicy
     from policy.evaluation.protocols.seed_shop import shop_rows
     from policy.model.loading import load_model
 

@@ -14,6 +14,7 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
+from policy.decision.interface import PricingPolicy
 from policy.evaluation.baselines import (
     CILS,
     CVP,
@@ -28,7 +29,6 @@ from policy.evaluation.baselines import (
     prior_from_simulated_logs,
 )
 from policy.evaluation.benchmark import FRESH_PRIOR, Stage, Suite
-from policy.evaluation.interface import PricingPolicy
 from policy.evaluation.protocols.contextual import GUARDED, run
 from policy.market import Simulator
 from policy.market.contextual import INF_2D_SQ_MIX, INF_4D, NO_COVARIATES, NO_COVARIATES_LONG

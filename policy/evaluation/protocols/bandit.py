@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from policy.evaluation.interface import PricingPolicy
+from policy.decision.interface import PricingPolicy
 from policy.evaluation.protocols.regret import play_all
 from policy.market.bandit import NOISE_SD, PRIOR_MEAN, PRIOR_VARIANCE, ROUNDS, Bandits
 from policy.market.setting import Setting

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from policy.evaluation.interface import PricingPolicy
+from policy.decision.interface import PricingPolicy
 from policy.evaluation.protocols.inventory import InventoryPolicy
 from policy.evaluation.protocols.learned import (
     TrainedBandit,

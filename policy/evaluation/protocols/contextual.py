@@ -9,13 +9,13 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from policy.decision.interface import PricingPolicy
 from policy.evaluation.baselines.bayes import GaussianBayes, GaussianPrior
 from policy.evaluation.baselines.dispersion import CILS, CVP, MLECycle
 from policy.evaluation.baselines.grid import UCB1, BayesUCB
 from policy.evaluation.baselines.linear import ILSE, PUBLISHED, InflatedThompson
 from policy.evaluation.baselines.meta import MetaDP, estimate_prior
 from policy.evaluation.baselines.particles import ParticleBayes, UniformPrior
-from policy.evaluation.interface import PricingPolicy
 from policy.evaluation.protocols.regret import play_all
 from policy.market.contextual import (
     INF_2D_SQ,

@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from policy.evaluation.interface import PricingPolicy
+from policy.decision.interface import PricingPolicy
 from policy.market.setting import Setting
 from policy.market.simulator import Observation, Outcome
 

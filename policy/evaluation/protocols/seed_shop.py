@@ -13,7 +13,7 @@ from dataclasses import fields, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from policy.evaluation.interface import PricingPolicy
+from policy.decision.interface import PricingPolicy
 from policy.market import Markets
 from policy.market.demand import DemandCurves
 from policy.market.environments import SeedShop

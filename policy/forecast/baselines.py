@@ -12,7 +12,7 @@ from importlib.util import find_spec
 import numpy as np
 from numpy.typing import NDArray
 
-from policy.evaluation.forecast import LEVELS, Forecaster, Sales
+from policy.forecast.windows import LEVELS, Forecaster, Sales
 
 YEAR = 52
 """Periods in a season, and the periods of history from which spreads are taken."""
