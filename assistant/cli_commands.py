@@ -73,9 +73,8 @@ def recommend(arguments: argparse.Namespace) -> int:
 
     from policy import PricingPipeline
 
-    recommendations = PricingPipeline.from_pretrained().recommend(
-        history, objective=arguments.objective, rules=rules
-    )
+    pipeline = PricingPipeline.from_pretrained(adapter=arguments.adapter)
+    recommendations = pipeline.recommend(history, objective=arguments.objective, rules=rules)
     if arguments.json:
         print(json.dumps([r.to_dict() for r in recommendations], ensure_ascii=False, indent=2))
         return 0
@@ -141,6 +140,13 @@ def _emptied(store: Store) -> Store:
     for part in (file, file.with_name(f"{file.name}-wal"), file.with_name(f"{file.name}-shm")):
         part.unlink(missing_ok=True)
     return Store.open(home=file.parent)
+
+
+def adapters(arguments: argparse.Namespace) -> int:
+    """Look at the shop's adapters or change which one prices."""
+    from assistant import cli_adapters
+
+    return cli_adapters.adapters(arguments)
 
 
 def _assistant(arguments: argparse.Namespace) -> Assistant:

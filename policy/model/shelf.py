@@ -234,8 +234,11 @@ class Shelf:
         self._keep(_State(former, tuple(before), state.last))
         return None if former is None else Version(self.root / former, promoted=True)
 
-    def delete(self, name: str) -> None:
-        """Remove a version, or what a killed run left. Raises `AdapterError` for the promoted version."""
+    def delete(self, name: str) -> str:
+        """Remove a version, or what a killed run left, and return its full name.
+
+        Raises `AdapterError` for the promoted version.
+        """
         name = self._named(name, broken=True)
         self._refuse_promoted(name)
         gone = self.root / f"{_DELETED}{uuid4().hex[:8]}"
@@ -251,6 +254,7 @@ class Shelf:
             before = tuple(it for it in state.before if it != name)
             # Its number is not given again: a record that names it must not come to mean another.
             self._keep(_State(state.promoted, before, max(state.last, int(name))))
+        return name
 
     def _refuse_promoted(self, name: str) -> None:
         if self._state().promoted == name:
