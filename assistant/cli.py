@@ -68,9 +68,7 @@ def _run(arguments: list[str]) -> int:
         module, _ = PASSED_ON[arguments[0]]
         return int(import_module(module).main(arguments[1:]) or 0)
     parsed = parser().parse_args(arguments)
-    from assistant import cli_commands
-
-    command: Callable[[argparse.Namespace], int] = getattr(cli_commands, parsed.command)
+    command: Callable[[argparse.Namespace], int] = getattr(import_module(parsed.module), parsed.command)
     return command(parsed)
 
 
@@ -146,6 +144,30 @@ def parser() -> argparse.ArgumentParser:
     _add_data_dir(load)
     load.add_argument("--language", choices=("en", "zh"), default="en", help="language of the report")
 
+    tune = _add(
+        commands,
+        "fine-tune",
+        "adapt the policy to a store's own sales",
+        "fine-tune sales.csv --out adapters",
+        "fine_tune",
+        module="assistant.cli_learning",
+    )
+    _add_file(tune)
+    tune.add_argument(
+        "--out",
+        metavar="DIR",
+        help="where the adapters are kept (default: `adapters` beside the shop); run again with the same "
+        "to go on after a stop",
+    )
+    tune.add_argument("--store", metavar="NAME", help="only this store, where the file has several")
+    tune.add_argument("--seed", type=int, default=1, help="the same seed gives the same adapter (default: 1)")
+    tune.add_argument(
+        "--backbone", metavar="PATH_OR_NAME", help="a Hugging Face decoder to adapt instead of the base"
+    )
+    tune.add_argument("--json", action="store_true", help="print progress and the report as JSON lines")
+    tune.add_argument("--language", choices=("en", "zh"), default="en", help="language of the report")
+    _add_data_dir(tune)
+
     demo = _add(commands, "demo", "create the demo shop", "demo --reset")
     demo.add_argument("--reset", action="store_true", help="delete the demo shop and create it anew")
     _add_data_dir(demo)
@@ -181,7 +203,12 @@ _Commands = argparse._SubParsersAction  # argparse has no public name for it
 
 
 def _add(
-    commands: _Commands, name: str, summary: str, example: str, function: str | None = None
+    commands: _Commands,
+    name: str,
+    summary: str,
+    example: str,
+    function: str | None = None,
+    module: str = "assistant.cli_commands",
 ) -> argparse.ArgumentParser:
     added: argparse.ArgumentParser = commands.add_parser(
         name,
@@ -190,7 +217,7 @@ def _add(
         epilog=f"Example:\n  {PROGRAM} {example}",
         formatter_class=_Help,
     )
-    added.set_defaults(command=function or name)
+    added.set_defaults(command=function or name, module=module)
     return added
 
 
@@ -261,3 +288,7 @@ def _port(text: str) -> int:
     if not (text.isdigit() and 1 <= int(text) <= 65535):
         raise argparse.ArgumentTypeError(f"{text!r} is not a port between 1 and 65535")
     return int(text)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

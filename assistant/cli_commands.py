@@ -67,9 +67,9 @@ def chat(arguments: argparse.Namespace) -> int:
 def recommend(arguments: argparse.Namespace) -> int:
     """Price every product of a file; the report of what was understood goes to stderr."""
     rules = _rules(arguments)
-    imported = _read(arguments)
+    imported = read_file(arguments)
     print(imported.report.to_text(arguments.language), end="\n\n", file=sys.stderr)
-    history = _selection(imported.frame, skus=arguments.product, store=arguments.store)
+    history = selection(imported.frame, skus=arguments.product, store=arguments.store)
 
     from policy import PricingPipeline
 
@@ -90,7 +90,7 @@ def import_file(arguments: argparse.Namespace) -> int:
     """Load a file into the shop, all of it or nothing."""
     from assistant.store import Store
 
-    imported = _read(arguments)
+    imported = read_file(arguments)
     print(imported.report.to_text(arguments.language))
     store = Store.open(home=arguments.data_dir)
     result = store.import_history(
@@ -178,7 +178,7 @@ def _say(markdown: str) -> None:
     Console().print(Markdown(markdown))
 
 
-def _read(arguments: argparse.Namespace) -> Imported:
+def read_file(arguments: argparse.Namespace) -> Imported:
     """The file's sales. Raises `InputError` in the language asked for."""
     from assistant.store.importing import error_text, read_history
     from policy.history import HistoryError
@@ -206,7 +206,7 @@ def _rules(arguments: argparse.Namespace) -> Rules:
         raise InputError(str(error)) from error
 
 
-def _selection(history: pd.DataFrame, *, skus: list[str] | None, store: str | None) -> pd.DataFrame:
+def selection(history: pd.DataFrame, *, skus: list[str] | None, store: str | None) -> pd.DataFrame:
     """The rows asked for. Raises `InputError` naming what the file does not hold."""
     for column, wanted in {"sku": skus, "store": None if store is None else [store]}.items():
         if wanted is None:
