@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -130,6 +130,10 @@ class Case:
             self.situation.stock,
         )[0]
 
+    def mean_objective(self, prices: list[float]) -> NDArray:
+        """Expected objective at prices, currency per period, shape (P,)."""
+        return self.posterior.weights[0] @ self.objective_at(prices)
+
 
 def _decide(
     case: Case,
@@ -153,7 +157,9 @@ def _decide(
     clamps: tuple[Clamp, ...] = ()
     if abstained is None:
         try:
-            price, clamps = _price_within_rules(case, wanted, current, cost, rules)
+            price, clamps = price_within_rules(
+                case.mean_objective, wanted, current=current, cost=cost, rules=rules
+            )
         except RulesInfeasible as conflict:
             abstained = "rules_infeasible"
             cautions += [f"conflict_{rule}" for rule in conflict.rules]
@@ -205,16 +211,31 @@ def _known(value: float) -> float | None:
     return float(value) if np.isfinite(value) else None
 
 
-def _price_within_rules(
-    case: Case, wanted: float, current: float, cost: float | None, rules: Rules
+def price_within_rules(
+    mean_objective: Callable[[list[float]], NDArray],
+    wanted: float,
+    *,
+    current: float,
+    cost: float | None,
+    rules: Rules,
 ) -> tuple[float, tuple[Clamp, ...]]:
     """The model's price after rules, or the current one where a change is not expected to pay.
 
     The ending is a matter of looks: where reaching it is expected to cost `WORTHWHILE` or more, the price
     stays as it is.
+
+    Parameters
+    ----------
+    mean_objective
+        Expected objective at a list of prices, currency per period.
+
+    Raises
+    ------
+    RulesInfeasible
+        No price satisfies all rules.
     """
     price, clamps = rules.apply(wanted, current_price=current, unit_cost=cost)
-    means = case.posterior.weights[0] @ case.objective_at([price, current])
+    means = mean_objective([price, current])
     least = WORTHWHILE * abs(means[1])
     if price != current and means[0] - means[1] < least:
         loses = means[0] - means[1] < -least
