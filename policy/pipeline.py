@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +17,7 @@ from policy.decision.recommendation import Interval, Objective, Recommendation
 from policy.decision.rules import Rules
 from policy.decision.situation import posterior_of, situation_of
 from policy.history import HistoryError, canonical_history
+from policy.learning.store.progress import Progress
 from policy.model.future import MOST_AHEAD, future_periods
 from policy.model.inference import infer
 from policy.model.loading import LoadedModel, load_model
@@ -80,6 +81,47 @@ class PricingPipeline:
         Parameters and errors are those of `from_pretrained`.
         """
         return PricingPipeline(self._model, None if adapter is None else AdapterPool(self._model, adapter))
+
+    def fine_tune(
+        self,
+        history: pd.DataFrame,
+        *,
+        output: str | Path,
+        seed: int = 1,
+        progress: Callable[[Progress], None] | None = None,
+        stop: Callable[[], bool] | None = None,
+    ) -> PricingPipeline:
+        """Fit a LoRA adapter to a store's own sales and test it against the base on the last quarter of them.
+
+        Parameters
+        ----------
+        history
+            One store's sales: five products or more with thirty periods each, whose prices moved.
+        output
+            Folder of the store's shelf. A new version is put on it, with its report, and promoted only if it
+            forecasts better where prices moved and is worse at nothing beyond noise.
+        progress
+            Told how far the run is.
+        stop
+            Asked every few steps. Where it says so a checkpoint is kept and `FineTuningStopped` raised; the
+            same call goes on from there, as it does after a run that was killed.
+
+        Returns
+        -------
+        A pipeline with what is promoted on the shelf: the new version, or what was promoted before it.
+
+        Raises
+        ------
+        HistoryError
+            There is too little to learn from, or prices jump as where a currency changes.
+        OSError
+            The folder cannot be written to. What was promoted before still is.
+        """
+        from policy.learning.store.fine_tune import FineTuneSettings, fine_tune  # training, and so slow to load
+
+        settings = FineTuneSettings(seed=seed)
+        fine_tune(self._model, history, output, settings=settings, progress=progress, stop=stop)
+        return self.with_adapter(output)
 
     def adapter_of(self, store: str | None = None) -> str | None:
         """Hash of the adapter that prices a store's products now, as recommendations carry it, or None.

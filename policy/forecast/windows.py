@@ -165,16 +165,16 @@ def lay_out(table: pd.DataFrame, protocol: Protocol, *, name: str) -> Sales:
 
 
 def last_windows(sales: Sales, stop: NDArray[np.int64], *, tested: float) -> Sales:
-    """The same series with windows in the last `tested` share of what lies before row `stop` of each, (S,)."""
+    """The same series with windows in the last `tested` share of what lies before row `stop` of each.
+
+    `stop` has shape (S,)."""
     start = sales.series_start
     first = start + ((stop - start) * (1 - tested)).astype(np.int64)
     # The last window must fit: windows per series, then their origins.
     fitting = (stop - first) // sales.horizon
     series = np.repeat(np.arange(len(start)), fitting)
     number = np.arange(fitting.sum()) - np.repeat(np.cumsum(fitting) - fitting, fitting)
-    return replace(
-        sales, first_tested=first, series=series, origin=first[series] + number * sales.horizon
-    )
+    return replace(sales, first_tested=first, series=series, origin=first[series] + number * sales.horizon)
 
 
 def tables(sales: Sales, windows: NDArray) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -61,7 +61,7 @@ def compare(
     *,
     products: int,
     seed: int,
-    badness: Callable[[NDArray], NDArray] = lambda value: value,
+    more_is_better: bool = False,
 ) -> Comparison:
     """Compare by paired bootstrap.
 
@@ -70,8 +70,8 @@ def compare(
     statistic
         From weights of products, shape (D, S), and 0 for the base or 1 for the adapter to the measure,
         shape (D,).
-    badness
-        What is the worse the larger it is: the distance of a coverage from 80 %, a profit's negative.
+    more_is_better
+        For profit; less is for all other measures.
     """
     rng = np.random.default_rng(seed)
     weights = rng.multinomial(products, np.full(products, 1 / products), size=DRAWS).astype(float)
@@ -80,12 +80,12 @@ def compare(
     drawn = [statistic(weights, which) for which in (0, 1)]
     difference = drawn[1] - drawn[0]
     difference = difference[np.isfinite(difference)]
-    worse = badness(drawn[1]) - badness(drawn[0])
-    worse = worse[np.isfinite(worse)]
+    better = (difference > 0) if more_is_better else (difference < 0)
+    worse = (difference < 0) if more_is_better else (difference > 0)
     verdict: Verdict = "level"
-    if len(worse) and (worse < 0).mean() >= SURE:
+    if len(difference) and better.mean() >= SURE:
         verdict = "better"
-    elif len(worse) and (worse > 0).mean() >= SURE:
+    elif len(difference) and worse.mean() >= SURE:
         verdict = "worse"
     low, high = np.quantile(difference, [0.1, 0.9]) if len(difference) else (np.nan, np.nan)
     return Comparison(
@@ -100,7 +100,8 @@ def compare(
 
 
 def forecast_comparisons(sums: Sequence[SeriesSums], *, seed: int) -> list[Comparison]:
-    """Quantile loss where the price moved and everywhere, and coverage; `sums` of the base and the adapter."""
+    """Quantile loss where the price moved and everywhere, and how far the share of sales inside the 80 %
+    interval is from that; `sums` of the base and the adapter."""
     products = len(sums[0].rows)
 
     def ratio(top: str, bottom: str) -> Callable[[NDArray, int], NDArray]:
@@ -114,7 +115,9 @@ def forecast_comparisons(sums: Sequence[SeriesSums], *, seed: int) -> list[Compa
     return [
         compare("wql_moves", ratio("loss_moves", "units_moves"), **shared),
         compare("wql", ratio("loss", "units"), **shared),
-        compare("coverage", ratio("inside", "rows"), badness=lambda share: np.abs(share - 0.8), **shared),
+        compare(
+            "coverage", lambda weights, which: np.abs(ratio("inside", "rows")(weights, which) - 0.8), **shared
+        ),
     ]
 
 
@@ -122,9 +125,9 @@ def elasticity_comparison(sales: Sales, posteriors: Sequence[Posterior], *, seed
     """How far sold units followed the price as the elasticities said.
 
     Over the rows whose price had moved, the change of log units against the forecast at the last price is
-    regressed on the change that the posterior foretells, each about its product's mean; a slope of 1 is a
-    calibrated response, below 1 buyers reacted less than foretold. Observed, so only as free of other causes
-    as the store's own price moves are.
+    regressed on the change that the posterior foretells, each about its product's mean. The measure is the
+    slope's distance from 1: below 1 buyers reacted less than foretold. Observed, so only as free of other
+    causes as the store's own price moves are.
     """
     moves = sales.moves
     price = sales.path("price")
@@ -148,11 +151,9 @@ def elasticity_comparison(sales: Sales, posteriors: Sequence[Posterior], *, seed
 
     def slope(weights: NDArray, which: int) -> NDArray:
         above, below = weights @ crossed[which], weights @ squared[which]
-        return np.divide(above, below, out=np.full_like(above, np.nan), where=below > 0)
+        return np.abs(np.divide(above, below, out=np.full_like(above, np.nan), where=below > 0) - 1.0)
 
-    return compare(
-        "elasticity", slope, products=products, seed=seed, badness=lambda value: np.abs(value - 1.0)
-    )
+    return compare("elasticity", slope, products=products, seed=seed)
 
 
 def profit_comparison(
@@ -168,7 +169,8 @@ def profit_comparison(
     demands, networks
         Of the base and of the adapter.
     """
-    rows = np.intersect1d(*(d.rows[long_enough(d.panel, PAST)] for d in demands))
+    base, adapted = (d.rows[long_enough(d.panel, PAST)] for d in demands)
+    rows = np.intersect1d(base, adapted)
     if not len(rows):
         return None
     captured = np.zeros((2, len(rows)))
@@ -182,7 +184,7 @@ def profit_comparison(
     def mean(weights: NDArray, which: int) -> NDArray:
         return (weights @ captured[which]) / weights.sum(axis=1)
 
-    return compare("profit", mean, products=len(rows), seed=seed, badness=lambda value: -value)
+    return compare("profit", mean, products=len(rows), seed=seed, more_is_better=True)
 
 
 def play(demand: StoreDemand, network: PolicyModel, products: NDArray, *, seed: int) -> NDArray[np.float64]:

@@ -4,8 +4,8 @@ The likelihood of the units sold, and the continuous ranked probability score (M
 
     CRPS(F, y) = integral of (F(x) - 1{y <= x})^2 dx,
 
-the mean over all levels of twice the pinball loss, in units: what forecasts are judged by. The likelihood alone
-pays for a few odd weeks with all the others; the CRPS grows no faster than the error.
+the mean over all levels of twice the pinball loss, in units: what forecasts are judged by. The likelihood
+alone pays for a few odd weeks with all the others; the CRPS grows no faster than the error.
 """
 
 from __future__ import annotations
@@ -19,9 +19,6 @@ from policy.model.transformer import PolicyModel, curve_at
 
 POINTS = 48
 """Counts at which the distribution is compared with what was sold."""
-
-LIKELIHOOD_WEIGHT = 0.1
-"""Weight of the negative log-likelihood per period against the CRPS over the history's mean units."""
 
 
 def store_losses(model: PolicyModel, batch: StoreBatch) -> tuple[Tensor, Tensor]:

@@ -1,8 +1,8 @@
 """Reinforcement learning in a store's own markets: PPO on whole trials, held to the store's sales.
 
-Trials go on from the store's present, in markets drawn from the adapted posterior, with some of each product's
-real past as what the policy has read. Between updates the adapter takes steps on the store's sales, since an
-update that only sought reward would forget what they taught.
+Trials go on from the store's present, in markets drawn from the adapted posterior, with some of each
+product's real past as what the policy has read. Between updates the adapter takes steps on the store's sales,
+since an update that only sought reward would forget what they taught.
 """
 
 from __future__ import annotations
@@ -112,3 +112,11 @@ def play_store(
     for observation, outcome in past_periods(demand.panel.take(products), past):
         reader.observe(observation, outcome)
     return play_on(reader, simulator, rng, horizon=horizon)
+
+
+def head_reward(
+    network: PolicyModel, demand: StoreDemand, settings: ReinforceSettings, *, seed: int
+) -> float:
+    """Mean reward of the price head in as many markets as two iterations have, the same for any network."""
+    rng = np.random.default_rng([seed, 2])
+    return float(np.mean([play_store(network, demand, rng, settings).rewards.mean() for _ in range(2)]))

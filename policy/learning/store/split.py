@@ -141,8 +141,9 @@ def _refuse_still_prices(before: Panel) -> None:
     if moved < FEWEST_PRODUCTS:
         raise HistoryError(
             "prices_still",
-            "Only {found} of {products} products changed price {moves} times or more before the last quarter; "
-            "{needed} are needed to learn how this store's buyers answer to price. Test a few prices first.",
+            "Only {found} of {products} products changed price {moves} times or more before the last "
+            "quarter; {needed} are needed to learn how this store's buyers answer to price. "
+            "Test a few prices first.",
             found=moved,
             products=len(before),
             moves=FEWEST_MOVES,
@@ -165,8 +166,8 @@ def _refuse_jumps(table: pd.DataFrame) -> None:
         first = bad.idxmax()
         raise HistoryError(
             "prices_jump",
-            "On {date} the prices of {count} products change at once by a factor of about {factor:.3g}, as they "
-            "do where currency, tax or unit changes. Convert the earlier prices, or leave them out.",
+            "On {date} the prices of {count} products change at once by a factor of about {factor:.3g}, as "
+            "they do where currency, tax or unit changes. Convert the earlier prices, or leave them out.",
             date=f"{first:%Y-%m-%d}",
             count=int(products[first]),
             factor=float(np.exp(middle[first])),
