@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from small_networks import tiny_network
 
-from policy.evaluation.policies import Oracle, best_known_price
+from policy.decision.policies import Oracle, best_known_price
 from policy.history import HistoryError, canonical_history
 from policy.learning.store.markets import (
     StoreDemand,
