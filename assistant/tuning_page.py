@@ -9,6 +9,7 @@ from html import escape
 from babel.dates import format_date
 
 from assistant import panels
+from assistant.adapters import adapter_error_text
 from assistant.facts import LOCALES, percent
 from assistant.page import Changes, shown
 from assistant.session import Visit
@@ -93,12 +94,12 @@ def choose(visit: Visit, language: Language, chosen: str) -> Changes:
 
 def use(visit: Visit, language: Language, chosen: str) -> Changes:
     """Answers come from the chosen version from now on."""
-    return _changed(visit, language, chosen, lambda: visit.tuning.shelf.promote(chosen))
+    return _changed(visit, language, chosen, lambda: visit.tuning.promote(chosen))
 
 
 def undo(visit: Visit, language: Language, chosen: str | None) -> Changes:
     """Answers come from what gave them before the last change."""
-    return _changed(visit, language, chosen, visit.tuning.shelf.rollback)
+    return _changed(visit, language, chosen, visit.tuning.rollback)
 
 
 def _changed(visit: Visit, language: Language, chosen: str | None, change: Callable[[], object]) -> Changes:
@@ -107,7 +108,9 @@ def _changed(visit: Visit, language: Language, chosen: str | None, change: Calla
         change()
     except AdapterError as error:
         words = wording(language, WORDS)
-        refused = panels.notice(words("ended.failed_title"), str(error), kind="error")
+        refused = panels.notice(
+            words("ended.failed_title"), adapter_error_text(error, language), kind="error"
+        )
         return controls(visit.tuning, language, chosen=chosen) | {"ended": shown(refused)}
     return controls(visit.tuning, language, chosen=chosen)
 
