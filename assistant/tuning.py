@@ -139,6 +139,7 @@ class Tuning:
                 stderr=errors,
                 text=True,
                 encoding="utf-8",
+                start_new_session=True,  # Ctrl+C in the app's terminal reaches it once, through `close`
             )
             self._reader = threading.Thread(
                 target=self._follow, args=(self._process, errors, sales.parent), name="fine-tune", daemon=True
