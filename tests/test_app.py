@@ -266,7 +266,7 @@ def test_fine_tuning_goes_on_while_questions_are_answered(page: Page) -> None:
     page.get_by_role("button", name="Stop", exact=True).click()
     expect(page.locator("#ended")).to_contain_text("What was learned so far is kept")
     page.get_by_role("button", name="Go on", exact=True).click()
-    expect(page.locator("#result")).to_contain_text("Promoted: version 0001 answers from now on.")
+    expect(page.locator("#result")).to_contain_text("Promoted: version 0001 stood the test.")
     expect(page.get_by_role("row", name="Forecast error where prices moved")).to_contain_text("37.1%")
     expect(page.locator("#outcome .js-plotly-plot").first).to_contain_text("38.9%")
     expect(page.locator("#outcome .js-plotly-plot").last).to_contain_text("Chosen: 120 steps")

@@ -209,6 +209,8 @@ def test_versions_can_be_looked_at_used_and_undone(visit: Visit, store: Store) -
     assert not tuning_page.choose(visit, "en", "0001")["use"]["interactive"]
     tuning_page.use(visit, "en", "0002")
     assert Shelf(root).version("0002").promoted
+    used = tuning_page.choose(visit, "en", "0002")["result"]["value"]
+    assert "Not promoted" in used and "The answers come from it now" in used
     tuning_page.undo(visit, "en", "0002")
     assert Shelf(root).version("0001").promoted
     assert not tuning_page.undo(visit, "en", "0002")["undo"]["interactive"]
