@@ -147,18 +147,15 @@ def parser() -> argparse.ArgumentParser:
     tune = _add(
         commands,
         "fine-tune",
-        "adapt the policy to a store's own sales",
+        "learn from a store's own sales, and use it only if that forecasts better",
         "fine-tune sales.csv --out adapters",
         "fine_tune",
         module="assistant.cli_learning",
     )
     _add_file(tune)
-    tune.add_argument(
-        "--out",
-        metavar="DIR",
-        help="where the adapters are kept (default: `adapters` beside the shop); run again with the same "
-        "to go on after a stop",
-    )
+    place = tune.add_mutually_exclusive_group()
+    place.add_argument("--out", metavar="DIR", help="where the adapters are kept (default: with the shop)")
+    _add_data_dir(place)
     tune.add_argument("--store", metavar="NAME", help="only this store, where the file has several")
     tune.add_argument("--seed", type=int, default=1, help="the same seed gives the same adapter (default: 1)")
     tune.add_argument(
@@ -166,7 +163,6 @@ def parser() -> argparse.ArgumentParser:
     )
     tune.add_argument("--json", action="store_true", help="print progress and the report as JSON lines")
     tune.add_argument("--language", choices=("en", "zh"), default="en", help="language of the report")
-    _add_data_dir(tune)
 
     demo = _add(commands, "demo", "create the demo shop", "demo --reset")
     demo.add_argument("--reset", action="store_true", help="delete the demo shop and create it anew")

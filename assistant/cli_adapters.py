@@ -6,7 +6,7 @@ import argparse
 import json
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
@@ -175,22 +175,26 @@ def _delete(shelf: Shelf, arguments: argparse.Namespace) -> None:
 
 
 def _done(arguments: argparse.Namespace, what: str, **detail: str | None) -> None:
-    """Say what was done, and write it to the shop's audit log where the shelf is the shop's."""
+    """Say what was done, and note it where the shelf is the shop's."""
     said = adapter_words(arguments.language)["done"]
     if arguments.json:
         _print_json(action=what, **detail)
     else:
         print(substitute(said[what], **{"version": str(detail["version"])}))
-    if arguments.out:
-        return
+    if not arguments.out:
+        audit(arguments, what.removesuffix("_to_base"), detail)
+
+
+def audit(arguments: argparse.Namespace, action: str, detail: Mapping[str, str | None]) -> None:
+    """Write to the shop's audit log what was done to its shelf."""
     try:
         store = Store.existing(home=arguments.data_dir)
         if store is not None:
-            action = what.removesuffix("_to_base")
             store.note(f"adapter_{action}", detail, actor=ACTOR)
             store.close()
     except StoreError as error:  # a rollback must not wait for a database to come back
-        print(substitute(said["not_audited"], error=str(error)), file=sys.stderr)
+        not_audited = adapter_words(arguments.language)["done"]["not_audited"]
+        print(substitute(not_audited, error=str(error)), file=sys.stderr)
 
 
 def _time(version: Version) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 import shutil
 import signal
 import sys
@@ -12,10 +13,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from assistant.cli_adapters import audit
 from assistant.cli_commands import InputError, read_file, selection
 from assistant.store.database import data_home
 from assistant.store.importing import error_text
-from assistant.tuning import ADAPTERS
 from assistant.tuning_report import (
     WORDS,
     Comparison,
@@ -49,7 +50,7 @@ def fine_tune(arguments: argparse.Namespace) -> int:
     imported = read_file(arguments)
     print(imported.report.to_text(arguments.language), end="\n\n", file=sys.stderr)
     history = selection(imported.frame, skus=None, store=arguments.store)
-    shelf = Path(arguments.out) if arguments.out else data_home(arguments.data_dir) / ADAPTERS
+    shelf = Path(arguments.out or data_home(arguments.data_dir) / "adapters")
 
     from policy import PricingPipeline
     from policy.learning.store.progress import FineTuningStopped
@@ -73,12 +74,26 @@ def fine_tune(arguments: argparse.Namespace) -> int:
     from policy.model.shelf import Shelf
 
     report: Report = Shelf(shelf).versions()[-1].report
+    if report["promoted"] and not arguments.out:
+        audit(arguments, "promoted", {"version": report["version"], "adapter": report["adapter"]})
     if arguments.json:
         _print_event("report", report)
     else:
         width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
         print(report_text(report, arguments.language, width=width))
+        print(_next(arguments, shelf, promoted=report["promoted"]))
     return 0
+
+
+def _next(arguments: argparse.Namespace, shelf: Path, *, promoted: bool) -> str:
+    """What to do now."""
+    words = wording(arguments.language, WORDS)
+    if not promoted:
+        return words("report.next_kept")
+    place = {"--out": arguments.out, "--data-dir": arguments.data_dir}
+    where = "".join(f" {option} {shlex.quote(folder)}" for option, folder in place.items() if folder)
+    file = shlex.quote(arguments.file)
+    return words("report.next_promoted_command", file=file, shelf=shlex.quote(str(shelf)), where=where)
 
 
 @contextmanager
@@ -140,7 +155,7 @@ def _print_event(name: str, values: Report) -> None:
 
 
 def report_text(report: Report, language: Language, *, width: int | None) -> str:
-    """What people read: what was learned, the comparison, whether it is used and why, and what is next.
+    """What people read: what was learned, the comparison, whether it is used and why.
 
     `width` is of the screen in columns, None where there is none. Where it does not hold the whole
     comparison, an interval stands under its difference.
@@ -158,7 +173,6 @@ def report_text(report: Report, language: Language, *, width: int | None) -> str
         console.print(table)
         console.print(words("report.note") + "\n")
         console.print(outcome(report, language), *reasons(report, language), sep="\n")
-        console.print(words("report.next_promoted_command" if report["promoted"] else "report.next_kept"))
     return "\n".join(line.rstrip() for line in captured.get().splitlines()).strip("\n")
 
 

@@ -15,11 +15,10 @@ from assistant.agent import Answer, Assistant, ToolCall
 from assistant.facts import Fact, subject_of
 from assistant.figures import demand_and_profit
 from assistant.store import Store
-from assistant.store.database import data_home
 from assistant.store.demo import ACTOR as DEMO
 from assistant.store.demo import create_demo
 from assistant.store.importing import read_history
-from assistant.tuning import ADAPTERS, Tuning
+from assistant.tuning import Tuning
 from assistant.wording import Language, wording
 from policy.history import HistoryError
 
@@ -197,7 +196,7 @@ class Visit:
             raise
         self._leave_file()
         self._assistant, self._folder, self.report = assistant, folder, report
-        self.tuning = Tuning(folder / ADAPTERS, store.history)
+        self.tuning = Tuning(store)
         return report
 
     def close_file(self) -> None:
@@ -284,7 +283,7 @@ class Sessions:
     def __init__(self, home: str | None = None) -> None:
         self._shop = Assistant(Store.open(home=home))
         self._shop.desk.warm()
-        self._tuning = Tuning(data_home(home) / ADAPTERS, self._shop.desk.store.history)
+        self._tuning = Tuning(self._shop.desk.store)
         self._visits: dict[str, Visit] = {}
         self._lock = threading.Lock()
 

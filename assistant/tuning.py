@@ -13,7 +13,6 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Literal
@@ -23,12 +22,12 @@ from assistant.wording import Language
 from policy.model.shelf import Shelf, Version
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from assistant.store import Store
 
 COMMAND = (sys.executable, "-m", "assistant.cli")
 """What is started; the arguments of `fine-tune` follow."""
-ADAPTERS = "adapters"
-"""The shelf in a shop's data folder."""
+ACTOR = "merchant"
+"""Who changes the shelf, in the store's records."""
 STOPPED = 130
 """Exit status of a process that stopped when asked and wrote its checkpoint."""
 PROGRAM = "pricing-assistant: "
@@ -65,10 +64,9 @@ class Tuning:
     Safe to use from several threads; every page that looks at the shop sees the same run.
     """
 
-    def __init__(self, shelf: Path, history: Callable[[], pd.DataFrame]) -> None:
-        """`history` gives the shop's canonical table when a run starts."""
-        self.shelf = Shelf(shelf)
-        self._history = history
+    def __init__(self, store: Store) -> None:
+        self.shelf = Shelf(store.adapters)
+        self._store = store
         self._lock = threading.Lock()
         self._run: Run | None = None
         self._process: subprocess.Popen[str] | None = None
@@ -91,6 +89,19 @@ class Tuning:
         """What was learned so far, the newest first."""
         return self.shelf.versions()[::-1]
 
+    def promote(self, name: str) -> None:
+        """Let a version answer from now on. Raises `AdapterError`."""
+        version = self.shelf.promote(name)
+        self._note("promoted", version)
+
+    def rollback(self) -> None:
+        """Return to what answered before. Raises `AdapterError`."""
+        self._note("rolled_back", self.shelf.rollback())
+
+    def _note(self, action: str, version: Version | None) -> None:
+        detail = {"version": version and version.name, "adapter": version and version.digest}
+        self._store.note(f"adapter_{action}", detail, actor=ACTOR)
+
     def start(self, language: Language) -> bool:
         """Start learning, or go on where a run was stopped; False where one goes on already.
 
@@ -103,7 +114,7 @@ class Tuning:
         folder = Path(tempfile.mkdtemp(prefix="pricing-assistant-"))
         try:
             sales = folder / "sales.parquet"
-            self._history().to_parquet(sales, index=False)
+            self._store.history().to_parquet(sales, index=False)
             self._begin(sales, language)
         except BaseException as error:
             shutil.rmtree(folder, ignore_errors=True)
@@ -128,6 +139,7 @@ class Tuning:
                 stderr=errors,
                 text=True,
                 encoding="utf-8",
+                start_new_session=True,  # Ctrl+C in the app's terminal reaches it once, through `close`
             )
             self._reader = threading.Thread(
                 target=self._follow, args=(self._process, errors, sales.parent), name="fine-tune", daemon=True
@@ -164,7 +176,10 @@ class Tuning:
         try:
             for line in lines:
                 event: dict[str, Any] = json.loads(line)
-                reported |= event["event"] == "report"
+                if event["event"] == "report":
+                    reported = True
+                    if event["promoted"]:
+                        self._note("promoted", self.shelf.version(event["version"]))
                 if event["event"] == "progress":
                     with self._lock:
                         assert self._run is not None

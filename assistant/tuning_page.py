@@ -9,6 +9,7 @@ from html import escape
 from babel.dates import format_date
 
 from assistant import panels
+from assistant.adapters import adapter_error_text
 from assistant.facts import LOCALES, percent
 from assistant.page import Changes, shown
 from assistant.session import Visit
@@ -16,7 +17,6 @@ from assistant.tuning import Run, Tuning
 from assistant.tuning_figures import curve_figure, measures_figure
 from assistant.tuning_report import (
     WORDS,
-    Report,
     cells,
     comparison,
     learned,
@@ -88,28 +88,30 @@ def tick(visit: Visit, language: Language, chosen: str | None) -> Changes:
 
 def choose(visit: Visit, language: Language, chosen: str) -> Changes:
     """The result of a version."""
-    return _changed(visit, language, chosen, lambda: None) | _result(_version(visit.tuning, chosen), language)
+    return _changed(visit, language, chosen, lambda: None)
 
 
 def use(visit: Visit, language: Language, chosen: str) -> Changes:
     """Answers come from the chosen version from now on."""
-    return _changed(visit, language, chosen, lambda: visit.tuning.shelf.promote(chosen))
+    return _changed(visit, language, chosen, lambda: visit.tuning.promote(chosen))
 
 
 def undo(visit: Visit, language: Language, chosen: str | None) -> Changes:
     """Answers come from what gave them before the last change."""
-    return _changed(visit, language, chosen, visit.tuning.shelf.rollback)
+    return _changed(visit, language, chosen, visit.tuning.rollback)
 
 
 def _changed(visit: Visit, language: Language, chosen: str | None, change: Callable[[], object]) -> Changes:
-    """The controls after a change of the shelf; a version may be gone, deleted from the command line."""
+    """The page after a change of the shelf; a version may be gone, deleted from the command line."""
+    refused: Changes = {}
     try:
         change()
     except AdapterError as error:
-        words = wording(language, WORDS)
-        refused = panels.notice(words("ended.failed_title"), str(error), kind="error")
-        return controls(visit.tuning, language, chosen=chosen) | {"ended": shown(refused)}
-    return controls(visit.tuning, language, chosen=chosen)
+        title = wording(language, WORDS)("ended.failed_title")
+        text = adapter_error_text(error, language)
+        refused = {"ended": shown(panels.notice(title, text, kind="error"))}
+    version = next((version for version in visit.tuning.versions if version.name == chosen), None)
+    return controls(visit.tuning, language, chosen=chosen) | _result(version, language) | refused
 
 
 def controls(tuning: Tuning, language: Language, *, chosen: str | None) -> Changes:
@@ -147,10 +149,6 @@ def controls(tuning: Tuning, language: Language, *, chosen: str | None) -> Chang
         "undo": {"value": words("tab.undo"), "visible": bool(versions), "interactive": promoted is not None},
         "tick": {"active": going},
     }
-
-
-def _version(tuning: Tuning, name: str | None) -> Version | None:
-    return next((version for version in tuning.versions if version.name == name), None)
 
 
 def _title(version: Version, words: Wording) -> str:
@@ -198,11 +196,12 @@ def _result(version: Version | None, language: Language) -> Changes:
     report = version.report
     figures = {"measures": measures_figure(report, language), "curve": curve_figure(report, language)}
     drawn = {name: {"value": figure, "visible": figure is not None} for name, figure in figures.items()}
-    return {"result": {"value": _statement(report, language)}, **drawn}
+    return {"result": {"value": _statement(version, language)}, **drawn}
 
 
-def _statement(report: Report, language: Language) -> str:
+def _statement(version: Version, language: Language) -> str:
     """Whether it was promoted and why, the comparison, and from what it learned."""
+    report = version.report
     words, compared = wording(language, WORDS), comparison(report, language)
     kind = "promoted" if report["promoted"] else "kept"
     why = "".join(f"<p>{escape(reason)}</p>" for reason in reasons(report, language))
@@ -215,10 +214,14 @@ def _statement(report: Report, language: Language) -> str:
         middle = "".join(f"<td>{cell}</td>" for cell in numbers)
         rows.append(f'<tr><th scope="row">{first}</th>{middle}<td class="{row.code}">{verdict}</td></tr>')
     story = "".join(f"<p>{escape(sentence)}</p>" for sentence in learned(report, language))
-    following = words("report.next_promoted" if report["promoted"] else "report.next_kept")
+    following = ""
+    if version.promoted or not report["promoted"]:  # else it was, and has been taken back since
+        following = (
+            f"<p>{escape(words('report.next_promoted' if version.promoted else 'report.next_kept'))}</p>"
+        )
     return (
-        f'<section class="verdict {kind}"><h3>{escape(outcome(report, language))}</h3>{why}'
-        f"<p>{escape(following)}</p></section>"
+        f'<section class="verdict {kind}"><h3>{escape(outcome(report, language))}</h3>'
+        f"{why}{following}</section>"
         f'<div class="compared"><table><thead><tr>{head}</tr></thead>'
         f"<tbody>{''.join(rows)}</tbody></table></div>"
         f'<div class="story"><p>{escape(words("report.note"))}</p>{story}</div>'

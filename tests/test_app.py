@@ -256,7 +256,9 @@ def test_fine_tuning_goes_on_while_questions_are_answered(page: Page) -> None:
     expect(page.get_by_role("progressbar")).to_be_visible()
     expect(page.locator("#progress")).to_contain_text("left")
     page.get_by_role("tab", name="Prices").click()
-    assert "$18.00" in ask(page, "what should I charge for the lavender candle?")
+    candle = "what should I charge for the lavender candle?"
+    before = ask(page, candle)
+    assert "$18.00" in before
 
     first, page = page, page.context.new_page()  # opened anew, it finds the run
     page.goto(first.url)
@@ -264,14 +266,19 @@ def test_fine_tuning_goes_on_while_questions_are_answered(page: Page) -> None:
     page.get_by_role("button", name="Stop", exact=True).click()
     expect(page.locator("#ended")).to_contain_text("What was learned so far is kept")
     page.get_by_role("button", name="Go on", exact=True).click()
-    expect(page.locator("#result")).to_contain_text("Promoted: version 0001 answers from now on.")
+    expect(page.locator("#result")).to_contain_text("Promoted: version 0001 stood the test.")
     expect(page.get_by_role("row", name="Forecast error where prices moved")).to_contain_text("37.1%")
     expect(page.locator("#outcome .js-plotly-plot").first).to_contain_text("38.9%")
     expect(page.locator("#outcome .js-plotly-plot").last).to_contain_text("Chosen: 120 steps")
     expect(page.locator("#choice")).to_contain_text("in use")
+    page.get_by_role("tab", name="Prices").click()
+    assert ask(page, candle) != before
+    fine_tune_tab(page)
 
     page.get_by_role("button", name="Back to the one before").click()
     expect(page.locator("#versions")).to_contain_text("as it was shipped")
+    page.get_by_role("tab", name="Prices").click()
+    assert ask(page, candle) == before
     expect(first.locator("#result")).to_contain_text("Promoted: version 0001")
 
 

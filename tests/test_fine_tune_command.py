@@ -84,17 +84,18 @@ def test_programs_read_progress_line_by_line_and_the_report_last(
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_people_read_the_comparison_and_the_statement(
-    language: Language, sales: Path, learner: Learner, capsys: pytest.CaptureFixture[str]
+    language: Language, home: Path, sales: Path, learner: Learner, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(sales, "--language", language) == 0
     captured = capsys.readouterr()
     words = wording(language, WORDS)
-    assert "sales.csv" in captured.err and "sales.csv" not in captured.out
+    assert "sales.csv" in captured.err
     row = next(line for line in captured.out.splitlines() if words("measures.wql_moves") in line)
     cells = ["38.9%", "37.1%", "46.6%", "43.0%", "-1.80", "-2.70", "-0.90", words("verdicts.better")]
     assert [cell for cell in cells if cell in row] == cells
     assert words("report.promoted", version="0001") in captured.out
     assert words("reasons.better") in captured.out
+    assert f"pricing-assistant recommend {sales} --adapter {home}/adapters" in captured.out
 
 
 def test_without_a_folder_the_adapters_are_kept_beside_the_shop(

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 from fake_fine_tune import a_report, add_version
-from small_shop import history
+from small_shop import open_shop
 
 from assistant import tuning_page
 from assistant.page import Changes
 from assistant.session import Visit
+from assistant.store import Store
 from assistant.tuning import Run, Tuning
 from assistant.tuning_figures import curve_figure, measures_figure
 from assistant.wording import LANGUAGES, Language
@@ -33,8 +34,15 @@ def _fake_process(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[N
 
 
 @pytest.fixture
-def tuning(tmp_path: Path) -> Iterator[Tuning]:
-    tuning = Tuning(tmp_path / "adapters", history)
+def store(home: Path) -> Iterator[Store]:
+    store = open_shop(home)
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def tuning(store: Store) -> Iterator[Tuning]:
+    tuning = Tuning(store)
     yield tuning
     tuning.close(keep=False)
 
@@ -53,7 +61,7 @@ def ended(run: Run) -> bool:
     return not run.going
 
 
-def test_a_run_reports_and_leaves_a_version(tuning: Tuning) -> None:
+def test_a_run_reports_and_leaves_a_version(tuning: Tuning, store: Store) -> None:
     assert tuning.run is None and tuning.versions == []
     assert tuning.start("en")
     middle = wait(tuning, lambda run: run.done > 0.3)
@@ -62,6 +70,8 @@ def test_a_run_reports_and_leaves_a_version(tuning: Tuning) -> None:
     assert wait(tuning, ended).status == "done"
     (version,) = tuning.versions
     assert version.promoted
+    (noted,) = [entry for entry in store.audit() if entry.action == "adapter_promoted"]
+    assert noted.detail == {"version": "0001", "adapter": version.digest}
 
 
 def test_only_one_run_goes_on_at_a_time(tuning: Tuning) -> None:
@@ -100,11 +110,13 @@ def test_a_crash_does_not_look_like_success(tuning: Tuning, monkeypatch: pytest.
     assert run.status == "failed" and "a bug" in run.error
 
 
-def test_sales_that_cannot_be_copied_are_an_error_of_the_run(tmp_path: Path) -> None:
+def test_sales_that_cannot_be_copied_are_an_error_of_the_run(
+    tuning: Tuning, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def full() -> None:
         raise OSError(28, "No space left on device")
 
-    tuning = Tuning(tmp_path / "adapters", full)  # type: ignore[arg-type]
+    monkeypatch.setattr(store, "history", full)
     assert tuning.start("en")
     assert tuning.run is not None and "No space left" in tuning.run.error
 
@@ -184,7 +196,7 @@ def test_a_stopped_run_says_so_and_goes_on(visit: Visit) -> None:
     assert "is kept" in changes["ended"]["value"]
 
 
-def test_versions_can_be_looked_at_used_and_undone(visit: Visit) -> None:
+def test_versions_can_be_looked_at_used_and_undone(visit: Visit, store: Store) -> None:
     root = visit.tuning.shelf.root
     add_version(root, promoted=True)
     add_version(root, promoted=False)
@@ -197,9 +209,17 @@ def test_versions_can_be_looked_at_used_and_undone(visit: Visit) -> None:
     assert not tuning_page.choose(visit, "en", "0001")["use"]["interactive"]
     tuning_page.use(visit, "en", "0002")
     assert Shelf(root).version("0002").promoted
+    used = tuning_page.choose(visit, "en", "0002")["result"]["value"]
+    assert "Not promoted" in used and "The answers come from it now" in used
     tuning_page.undo(visit, "en", "0002")
     assert Shelf(root).version("0001").promoted
     assert not tuning_page.undo(visit, "en", "0002")["undo"]["interactive"]
+    done = [(entry.action, entry.detail["version"]) for entry in store.audit() if "adapter" in entry.action]
+    assert done == [
+        ("adapter_rolled_back", None),
+        ("adapter_rolled_back", "0001"),
+        ("adapter_promoted", "0002"),
+    ]
 
 
 def test_a_version_that_was_deleted_meanwhile_is_an_error_in_words(visit: Visit) -> None:
