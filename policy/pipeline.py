@@ -49,6 +49,11 @@ class PricingPipeline:
         return cls(load_model(path, adapter=adapter, device=device))
 
     @property
+    def model(self) -> LoadedModel:
+        """The network behind it, for who measures it; it is not to be changed."""
+        return self._model
+
+    @property
     def model_hash(self) -> str:
         """Hash of the model's files, as recommendations carry it."""
         return self._model.digest[:16]
