@@ -71,6 +71,8 @@ class _Page:
             last=last,
             period=self._period,
         )
+        if report.objective == "profit" and not report.costs_known:
+            yield self._say("without_cost")
         yield ""
         yield from self._forecasts()
         yield self._say("off_policy_title")
@@ -143,7 +145,7 @@ class _Page:
             (
                 self._words["names"][name],
                 self._money(mean, best),
-                percent(mean / best, self._language) if best > 0 else "–",
+                percent(mean / best, self._language) if best > 0 and mean >= 0 else "–",
             )
             for name, mean in outcome.mean.items()
         ]

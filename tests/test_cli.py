@@ -55,7 +55,7 @@ def pipeline(monkeypatch: pytest.MonkeyPatch) -> PricedPipeline:
 # Exits and messages
 
 
-@pytest.mark.parametrize("command", ["app", "chat", "ask", "recommend", "import", "demo"])
+@pytest.mark.parametrize("command", ["app", "chat", "ask", "recommend", "backtest", "import", "demo"])
 def test_every_command_shows_an_example(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stopped:
         cli.main([command, "--help"])
@@ -67,7 +67,9 @@ def test_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         cli.main(["--help"])
     listed = {line.split()[0] for line in capsys.readouterr().out.splitlines() if line.startswith("    ")}
-    assert listed == {"app", "chat", "ask", "recommend", "import", "demo", "pretrain", "evaluate"}
+    assert listed == {
+        "app", "chat", "ask", "recommend", "backtest", "import", "demo", "pretrain", "evaluate"
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -80,7 +82,7 @@ def test_wrong_usage_exits_2(arguments: list[str], capsys: pytest.CaptureFixture
     assert "usage: pricing-assistant" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("command", ["recommend", "import"])
+@pytest.mark.parametrize("command", ["recommend", "backtest", "import"])
 def test_a_missing_file_is_one_clear_line(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main([command, "nowhere.csv"]) == 1
     captured = capsys.readouterr()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -65,6 +66,8 @@ def draw_figures(report: Backtest, words: Mapping[str, str], into: Path) -> list
     into.mkdir(parents=True, exist_ok=True)
     family = ["DejaVu Sans", *_chinese_fonts()]
     written = []
+    # Chinese fonts have fewer weights than it looks for, which is no news to a merchant.
+    logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
     # No date and a fixed salt: equal reports, equal files.
     with matplotlib.rc_context({"font.family": family, "svg.hashsalt": "backtest"}):
         for name, draw in figures.items():

@@ -67,6 +67,11 @@ class Backtest:
         dates = self.forecasts.sales.table["date"].iloc[self.forecasts.sales.ahead.ravel()]
         return f"{dates.min():%Y-%m-%d}", f"{dates.max():%Y-%m-%d}"
 
+    @property
+    def costs_known(self) -> bool:
+        """Whether every product has a cost on record."""
+        return bool(np.isfinite(self.panel.last_known("cost")).all())
+
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types; None for what is not known."""
         forecasts = self.forecasts
