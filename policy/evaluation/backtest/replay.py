@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -181,10 +182,11 @@ def replay(
         own = _own_prices(
             demand.panel.take(products), demand.price_low[products], demand.price_high[products]
         )
+        ours = WithinRules(InContextPolicy(model), rules, cost[products])
         policies: dict[str, Callable[[Simulator], PricingPolicy]] = {
-            "policy": lambda _, rows=products: WithinRules(InContextPolicy(model), rules, cost[rows]),
-            "keep": lambda _: Keep(),
-            "own": lambda _, prices=own: OwnPath(prices),
+            "policy": partial(_always, ours),
+            "keep": partial(_always, Keep()),
+            "own": partial(_always, OwnPath(own)),
             "oracle": Oracle,
         }
         for name, make in policies.items():
@@ -197,6 +199,11 @@ def replay(
         shock_rho=demand.shocks.rho,
         shock_sd=demand.shocks.sd,
     )
+
+
+def _always(policy: PricingPolicy, simulator: Simulator) -> PricingPolicy:
+    """A policy that looks into no simulator."""
+    return policy
 
 
 class _Play:

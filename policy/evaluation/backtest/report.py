@@ -232,6 +232,7 @@ def write_report(report: Backtest, folder: Path) -> list[Path]:
 
 def _files(report: Backtest) -> Iterator[tuple[str, Sequence[str], Iterable[Sequence[Any]]]]:
     yield "forecasts", ("store", "sku", "date", "price", "units", *map(str, LEVELS)), _forecasts(report)
+    header: tuple[str, ...]
     if report.log is not None:
         header = ("store", "sku", "date", "price", "policy_price", "objective", "earned", "expected_at_price",
                   "expected_at_policy_price", "density", "support", "weight")  # fmt: skip
