@@ -139,6 +139,19 @@ def parser() -> argparse.ArgumentParser:
     rules.add_argument("--price-ending", type=_amount, metavar="ENDING", help="0.99 for 4.99, 9 for 139")
     rules.add_argument("--map", type=_amount, metavar="PRICE", help="minimum advertised price")
 
+    backtest = _add(
+        commands,
+        "backtest",
+        "how the policy would have done on the past sales of a file",
+        "backtest sales.csv --out backtest",
+    )
+    _add_file(backtest)
+    backtest.add_argument("--out", metavar="DIR", help="write figures, CSV files and report.json here")
+    backtest.add_argument("--adapter", metavar="DIR", help="a store's adapter, to test instead of the base")
+    backtest.add_argument("--objective", choices=("profit", "revenue"), default="profit")
+    backtest.add_argument("--json", action="store_true", help="print the report as JSON")
+    backtest.add_argument("--language", choices=("en", "zh"), default="en", help="language of the report")
+
     load = _add(commands, "import", "load a file of sales into the shop", "import sales.xlsx", "import_file")
     _add_file(load)
     _add_data_dir(load)

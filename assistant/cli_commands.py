@@ -6,6 +6,8 @@ import argparse
 import json
 import shutil
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from assistant.agent import Assistant
     from assistant.store import Store
     from assistant.store.importing import Imported
+    from assistant.wording import Language
 
 
 class InputError(ValueError):
@@ -83,6 +86,38 @@ def recommend(arguments: argparse.Namespace) -> int:
 
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
     print(recommendation_table(recommendations, arguments.language, width=width))
+    return 0
+
+
+def backtest(arguments: argparse.Namespace) -> int:
+    """How the policy would have done on a file's past; progress and what was understood go to stderr."""
+    from assistant.backtest_text import backtest_text, backtest_words, draw
+
+    imported = _read(arguments)
+    print(imported.report.to_text(arguments.language), end="\n\n", file=sys.stderr)
+
+    from policy import PricingPipeline
+    from policy.evaluation.backtest.report import backtest as run
+    from policy.evaluation.backtest.report import write_report
+
+    words = backtest_words(arguments.language)
+    with _in_language(arguments.language):
+        report = run(
+            PricingPipeline.from_pretrained(adapter=arguments.adapter),
+            imported.frame,
+            imported.report.history.period,
+            file=imported.report.file,
+            objective=arguments.objective,
+            started=lambda part: print(words["progress"][part], file=sys.stderr, flush=True),
+        )
+    if arguments.json:
+        print(json.dumps(report.to_dict(), ensure_ascii=False, indent=2))
+    else:
+        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+        print(backtest_text(report, arguments.language, width=width))
+    if arguments.out:
+        folder = Path(arguments.out)
+        print("\n" + draw(report, folder, write_report(report, folder), arguments.language), file=sys.stderr)
     return 0
 
 
@@ -180,18 +215,27 @@ def _say(markdown: str) -> None:
 
 def read_file(arguments: argparse.Namespace) -> Imported:
     """The file's sales. Raises `InputError` in the language asked for."""
-    from assistant.store.importing import error_text, read_history
-    from policy.history import HistoryError
+    from assistant.store.importing import read_history
 
-    try:
+    with _in_language(arguments.language):
         return read_history(
             arguments.file,
             period=arguments.period,
             gaps=arguments.gaps,
             skip_bad_rows=arguments.skip_bad_rows,
         )
+
+
+@contextmanager
+def _in_language(language: Language) -> Iterator[None]:
+    """Turns what is wrong with sales into an `InputError` in the language asked for."""
+    from assistant.store.importing import error_text
+    from policy.history import HistoryError
+
+    try:
+        yield
     except HistoryError as error:
-        raise InputError(error_text(error, arguments.language)) from error
+        raise InputError(error_text(error, language)) from error
 
 
 def _rules(arguments: argparse.Namespace) -> Rules:

@@ -117,7 +117,10 @@ class PricingPipeline:
         OSError
             The folder cannot be written to. What was promoted before still is.
         """
-        from policy.learning.store.fine_tune import FineTuneSettings, fine_tune  # training, and so slow to load
+        from policy.learning.store.fine_tune import (
+            FineTuneSettings,
+            fine_tune,
+        )  # training, and so slow to load
 
         settings = FineTuneSettings(seed=seed)
         fine_tune(self._model, history, output, settings=settings, progress=progress, stop=stop)
@@ -129,6 +132,11 @@ class PricingPipeline:
         `store` counts only where every store has its own.
         """
         return None if self._adapters is None else self._adapters.of([store]).hash_of(0)
+
+    @property
+    def model(self) -> LoadedModel:
+        """The network behind it, for who measures it; it is not to be changed."""
+        return self._model
 
     @property
     def model_hash(self) -> str:

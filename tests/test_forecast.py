@@ -187,7 +187,7 @@ def test_one_call_for_many_windows_gives_the_numbers_of_a_call_each(tmp_path: Pa
 def test_a_table_that_cannot_be_used_is_refused(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         read_sales(tmp_path / "nothing", Protocol())
-    with pytest.raises(HistoryError, match="None of 1 series"):
+    with pytest.raises(HistoryError, match="None of 1 products in short"):
         read_sales(write_set(tmp_path / "short", {"a": 29}), Protocol())
     pd.DataFrame({"sku": ["a"], "date": ["2024-01-01"], "units": [1]}).to_csv(tmp_path / "x.csv")
     with pytest.raises(HistoryError, match="no column store, price"):

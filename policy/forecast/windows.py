@@ -122,23 +122,45 @@ def read_sales(path: Path, protocol: Protocol) -> Sales:
     table = pd.read_csv(file, dtype={"store": str, "sku": str}, parse_dates=["date"])
     if missing := [c for c in ("store", *REQUIRED) if c not in table]:
         raise HistoryError("columns_missing", f"{file} has no column {', '.join(missing)}; add it.")
+    name = path.name if path.is_dir() else path.resolve().parent.name
+    return sales_of(table, protocol, name=name)
+
+
+def sales_of(table: pd.DataFrame, protocol: Protocol, *, name: str) -> Sales:
+    """Lay out the windows of a table of sales.
+
+    Parameters
+    ----------
+    table
+        Columns `sku, date, price, units`, one row per product and period; without `store` all are of one.
+    name
+        What the set or file is called.
+
+    Raises
+    ------
+    HistoryError
+        No series is long enough.
+    """
     table = table[(table["price"] > 0) & (table["units"] >= 0)]
     promo = table["promo"].fillna(0.0).astype(float) if "promo" in table else 0.0
-    table = table.assign(promo=promo, series=table["store"] + "|" + table["sku"])
+    store = table["store"].astype(str) if "store" in table else ""
+    table = table.assign(promo=promo, store=store)
+    table = table.assign(series=table["store"] + "|" + table["sku"].astype(str))
     table = table.sort_values(["series", "date"]).drop_duplicates(["series", "date"])
     counts = table["series"].value_counts()
     names = np.array(sorted(counts.index[counts >= protocol.shortest]), dtype=object)
     if not len(names):
         raise HistoryError(
             "series_short",
-            f"None of {len(counts):,} series in {file} has {protocol.shortest} observations; "
-            "forecasts of shorter ones are not measured.",
+            "None of {products} products in {file} has {shortest} periods of sales, so no forecast of them "
+            "can be measured. Give a longer history, or shorter periods.",
+            products=f"{len(counts):,}",
+            file=name,
+            shortest=protocol.shortest,
         )
     if len(names) > protocol.series:
         names = np.random.default_rng(protocol.seed).choice(names, protocol.series, replace=False)
-    table = table[table["series"].isin(set(names))].reset_index(drop=True)
-
-    return lay_out(table, protocol, name=path.name if path.is_dir() else path.resolve().parent.name)
+    return lay_out(table[table["series"].isin(set(names))], protocol, name=name)
 
 
 def lay_out(table: pd.DataFrame, protocol: Protocol, *, name: str) -> Sales:

@@ -46,6 +46,10 @@ class Asked:
     price: NDArray[np.float64]
     """Charged by the store."""
     policy_price: NDArray[np.float64]
+    """What the policy would have charged; the price before where it would not have priced."""
+    priced: NDArray[np.bool_]
+    """Whether the policy would have priced: not after too little history, where the price had never moved, or
+    where the rules excluded each other."""
     before: NDArray[np.float64]
     """Charged the period before."""
     cost: NDArray[np.float64]
@@ -71,11 +75,7 @@ class Asked:
 def ask(
     model: PolicyModel, panel: Panel, *, maximise_profit: bool, rules: Rules, tested: float = 0.25
 ) -> Asked:
-    """Ask the policy about the last `tested` share of every product's periods.
-
-    A period after too little history, or after a price that had never moved, keeps the price before it, as
-    the product does.
-    """
+    """Ask the policy about the last `tested` share of every product's periods."""
     horizon = panel.history.price.shape[1]
     count = panel.lengths - (panel.lengths * (1 - tested)).astype(np.int64)
     parts = []
@@ -90,7 +90,9 @@ def ask(
             chosen = np.flatnonzero(tests)
             if len(chosen):
                 own = posterior.take(chosen * (stop - start) + t - start)
-                parts.append(_one_period(panel.take(rows[chosen]), rows[chosen], t, own, maximise_profit, rules))
+                parts.append(
+                    _one_period(panel.take(rows[chosen]), rows[chosen], t, own, maximise_profit, rules)
+                )
     return Asked(**{name: np.concatenate([vars(p)[name] for p in parts]) for name in vars(parts[0])})
 
 
@@ -110,7 +112,7 @@ def _one_period(
     counted = np.where(of_profit, cost, 0.0)
     stock, current, price = history.stock[:, t], cut.last_known("price"), history.price[:, t]
     wanted = best_price(posterior, unit_cost=counted, stock=stock, low=low, high=high)
-    policy_price = current.copy()
+    policy_price, priced = current.copy(), np.zeros(len(panel), dtype=bool)
     for i in range(len(panel)):
         if evidence.abstain[i] is not None:
             continue
@@ -131,14 +133,18 @@ def _one_period(
             )
         except RulesInfeasible:
             continue
+        priced[i] = True
     pair = np.stack([price, policy_price], axis=1)
-    expected = np.einsum("nk,nkp->np", posterior.weights, component_objective(posterior, pair, counted, stock))
+    expected = np.einsum(
+        "nk,nkp->np", posterior.weights, component_objective(posterior, pair, counted, stock)
+    )
     units = history.units[:, t]
     return Asked(
         row=rows,
         column=np.full(len(rows), t),
         price=price,
         policy_price=policy_price,
+        priced=priced,
         before=current,
         cost=counted,
         units=units,

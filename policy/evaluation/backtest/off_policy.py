@@ -17,11 +17,13 @@ is no estimate.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
+from policy.decision.recommendation import Objective
 
 LEAST_ESS = 30.0
 """Effective sample size below which nothing is estimated."""
@@ -106,6 +108,11 @@ class Log:
     def __len__(self) -> int:
         return len(self.product)
 
+    def take(self, index: NDArray) -> Log:
+        """The periods at `index`."""
+        paths = {name: values[index] for name, values in vars(self).items() if name != "bandwidth"}
+        return replace(self, **paths)
+
     @property
     def supported(self) -> NDArray[np.bool_]:
         """Where the policy's price is one that the log can speak for."""
@@ -139,7 +146,7 @@ class Estimate:
 class OffPolicy:
     """What a log says of the policy: estimates, or why there are none."""
 
-    objective: Literal["profit", "revenue"]
+    objective: Objective
     products: int
     """Products in the log."""
     rows: int
@@ -157,9 +164,7 @@ class OffPolicy:
     refused: Refusal | None
 
 
-def off_policy(
-    log: Log, *, objective: Literal["profit", "revenue"], rng: np.random.Generator
-) -> OffPolicy:
+def off_policy(log: Log, *, objective: Objective, rng: np.random.Generator) -> OffPolicy:
     """Estimate what the policy would have earned, or refuse to.
 
     Refused where fewer than half of the policy's prices have support, fewer than `LEAST_PRODUCTS` products

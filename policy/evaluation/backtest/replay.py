@@ -9,12 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
+from policy.decision.evidence import weigh
 from policy.decision.interface import PricingPolicy
-from policy.decision.policies import InContextPolicy, Oracle, best_known_price
+from policy.decision.policies import InContextPolicy, Oracle
+from policy.decision.recommendation import Objective
 from policy.decision.rules import Rules, RulesInfeasible
 from policy.learning.store.markets import (
     StoreDemand,
@@ -113,6 +116,17 @@ class Difference:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ReplayOutcome:
+    """What the products of one objective earned; nothing is said of fewer than `LEAST_PRODUCTS`."""
+
+    objective: Objective
+    products: int
+    mean: dict[str, float]
+    """Expected earnings per product and period by policy, currency; empty where nothing is said."""
+    differences: tuple[Difference, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Replay:
     """What each of `POLICIES` earns in B products' markets: expected profit, or revenue where no cost counts,
     in currency; simulated."""
@@ -129,48 +143,50 @@ class Replay:
     shock_sd: float
     """The store's shocks, `policy.learning.store.shocks.Shocks`."""
 
-    def mean(self, policy: str, chosen: NDArray) -> float:
-        """Earnings per product and period over the chosen products, mask (B,)."""
-        return float(self.paths[policy][chosen].mean())
-
-    def differences(self, chosen: NDArray, rng: np.random.Generator) -> tuple[Difference, ...]:
-        """The policy against keeping and against the store's own prices over the chosen products, mask (B,)."""
-        found = []
+    def outcome(self, objective: Objective, rng: np.random.Generator) -> ReplayOutcome | None:
+        """What came of the products whose earnings are of one kind; None where there are none."""
+        chosen = self.of_profit == (objective == "profit")
+        products = int(chosen.sum())
+        if not products:
+            return None
+        mean = {name: float(path[chosen].mean()) for name, path in self.paths.items()}
+        if products < LEAST_PRODUCTS:
+            return ReplayOutcome(objective=objective, products=products, mean={}, differences=())
+        differences = []
         for against in ("keep", "own"):
             gain = (self.paths["policy"] - self.paths[against])[chosen].mean(axis=1)
-            again = gain[rng.integers(len(gain), size=(RESAMPLES, len(gain)))].mean(axis=1)
+            again = gain[rng.integers(products, size=(RESAMPLES, products))].mean(axis=1)
             low, high = np.quantile(again, (0.1, 0.9))
-            found.append(
+            differences.append(
                 Difference(against=against, mean=float(gain.mean()), low=float(low), high=float(high))
             )
-        return tuple(found)
+        return ReplayOutcome(
+            objective=objective, products=products, mean=mean, differences=tuple(differences)
+        )
 
 
 def replay(
     model: PolicyModel, panel: Panel, rng: np.random.Generator, *, maximise_profit: bool, rules: Rules
 ) -> Replay | None:
-    """Play a quarter ahead of the store's real present; None where the policy prices fewer than
-    `LEAST_PRODUCTS` products.
-
-    Raises
-    ------
-    HistoryError
-        The policy prices none.
-    """
-    demand = store_demand(model, panel)
-    if len(demand) < LEAST_PRODUCTS:
+    """Play a quarter ahead of the store's real present; None where the policy would price fewer than
+    `LEAST_PRODUCTS` products."""
+    if sum(reason is None for reason in weigh(panel).abstain) < LEAST_PRODUCTS:
         return None
+    demand = store_demand(model, panel)
     draws = int(np.clip(MARKETS // len(demand), 1, MOST_DRAWS))
     cost = demand.panel.last_known("cost")
     paths = {name: np.empty((len(demand), PERIODS)) for name in POLICIES}
     for periods, group in _by_length(demand.panel, model.config.context):
         products = np.repeat(group, draws)
         play = _Play(demand, rng, products=products, periods=periods, free=not maximise_profit)
-        own = _own_prices(demand.panel.take(products), demand.price_low[products], demand.price_high[products])
+        own = _own_prices(
+            demand.panel.take(products), demand.price_low[products], demand.price_high[products]
+        )
+        ours = WithinRules(InContextPolicy(model), rules, cost[products])
         policies: dict[str, Callable[[Simulator], PricingPolicy]] = {
-            "policy": lambda _, rows=products: WithinRules(InContextPolicy(model), rules, cost[rows]),
-            "keep": lambda _: Keep(),
-            "own": lambda _, prices=own: OwnPath(prices),
+            "policy": partial(_always, ours),
+            "keep": partial(_always, Keep()),
+            "own": partial(_always, OwnPath(own)),
             "oracle": Oracle,
         }
         for name, make in policies.items():
@@ -183,6 +199,11 @@ def replay(
         shock_rho=demand.shocks.rho,
         shock_sd=demand.shocks.sd,
     )
+
+
+def _always(policy: PricingPolicy, simulator: Simulator) -> PricingPolicy:
+    """A policy that looks into no simulator."""
+    return policy
 
 
 class _Play:
@@ -221,7 +242,9 @@ def _by_length(panel: Panel, context: int) -> list[tuple[int, NDArray]]:
     be played: periods and rows of each group. Lengths are cut down to steps of a quarter."""
     most = max(context - PERIODS - 1, PERIODS)
     periods = np.minimum(panel.lengths, most)
-    periods = np.where(periods < most, np.maximum(periods // PERIODS * PERIODS, np.minimum(periods, PERIODS)), most)
+    periods = np.where(
+        periods < most, np.maximum(periods // PERIODS * PERIODS, np.minimum(periods, PERIODS)), most
+    )
     return [(int(length), np.flatnonzero(periods == length)) for length in np.unique(periods)]
 
 
@@ -236,9 +259,3 @@ def _own_prices(panel: Panel, low: NDArray, high: NDArray) -> NDArray:
     column = horizon - length + np.arange(PERIODS) % length
     again = np.take_along_axis(relative, column, axis=1) + anchors[:, -1:]
     return np.clip(np.exp(again), low[:, None], high[:, None])
-
-
-def best_share(replay: Replay, chosen: NDArray) -> dict[str, float]:
-    """Each policy's earnings over those of who knows the markets, over the chosen products, mask (B,)."""
-    best = replay.mean("oracle", chosen)
-    return {name: replay.mean(name, chosen) / best for name in POLICIES if name != "oracle"}

@@ -1,0 +1,44 @@
+"""Held-out forecasts: what would have been foreseen of the last quarter at the prices really charged."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from policy.evaluation.forecast import pipeline_forecaster
+from policy.forecast.baselines import baselines
+from policy.forecast.score import ForecastScore, score
+from policy.forecast.windows import Sales
+from policy.pipeline import PricingPipeline
+
+BASELINES = {"glm": "per-series ridge GLM", "seasonal_naive": "seasonal naive"}
+"""What the product is shown beside, by the names of `policy.forecast.baselines`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Forecasts:
+    """Forecasts of W windows, H periods each, by the priced-forecast protocol."""
+
+    sales: Sales
+    quantiles: NDArray[np.float64]
+    """The product's, at `policy.forecast.windows.LEVELS`, units, shape (W, H, L)."""
+    scores: dict[str, ForecastScore]
+    """Of `policy` and of `BASELINES`."""
+
+    @property
+    def below(self) -> NDArray[np.float64]:
+        """Share of rows that sold less than each quantile, shape (L,): equal to the levels where forecasts
+        are calibrated. What sold exactly a quantile counts half."""
+        units = self.sales.path("units")[self.sales.ahead][:, :, None]
+        return ((units < self.quantiles) + 0.5 * (units == self.quantiles)).mean(axis=(0, 1))
+
+
+def forecast(pipeline: PricingPipeline, sales: Sales) -> Forecasts:
+    """Forecast and score every window."""
+    quantiles = pipeline_forecaster(pipeline)(sales)
+    others = baselines()
+    scores = {"policy": score(sales, quantiles)}
+    scores |= {code: score(sales, others[name](sales)) for code, name in BASELINES.items()}
+    return Forecasts(sales=sales, quantiles=quantiles, scores=scores)
