@@ -93,7 +93,7 @@ def backtest(arguments: argparse.Namespace) -> int:
     """How the policy would have done on a file's past; progress and what was understood go to stderr."""
     from assistant.backtest_text import backtest_text, backtest_words, draw
 
-    imported = _read(arguments)
+    imported = read_file(arguments)
     print(imported.report.to_text(arguments.language), end="\n\n", file=sys.stderr)
 
     from policy import PricingPipeline
