@@ -20,9 +20,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from policy.forecast.score import ForecastScore, score
+from policy.forecast.score import SeriesSums, series_sums
 from policy.forecast.windows import Sales
 from policy.history import canonical_history
 from policy.learning.store.fit import CANDIDATES, Candidate, Fit, FitSettings, Rehearsal
@@ -36,10 +37,11 @@ from policy.learning.store.windows import StoreWindows
 from policy.model.adapters import save_adapter
 from policy.model.loading import LoadedModel
 from policy.model.shelf import Shelf, Version
+from policy.model.transformer import PolicyModel
 
 SHARES = (0.5, 1.0)
-"""How much of what was learned is tried: a step half-way is often the better one (Wortsman et al. 2022,
-arXiv 2109.01903)."""
+"""How much of what was learned is tried, from modest to bold: a step half-way is often the better one
+(Wortsman et al. 2022, arXiv 2109.01903)."""
 
 MOST_VALIDATED = 240
 """Windows of validation that candidates are compared on; more are sampled, for time."""
@@ -63,13 +65,15 @@ class FineTuneSettings:
 
 @dataclass
 class _Best:
-    """The best way to fit so far, by validation."""
+    """The best way to fit so far, by validation: the most modest one that nothing bolder surely beats."""
 
-    loss: float
-    """Mean of the two weighted quantile losses over the base's, 1 for the base itself."""
+    gained: bool = False
+    """Whether it surely beats the base."""
     candidate: int = -1
     step: int = 0
     share: float = 1.0
+    lost: list[float] = field(default_factory=list)
+    """Its `own_losses` by series."""
     curve: list[dict[str, float]] = field(default_factory=list)
 
 
@@ -139,14 +143,14 @@ class _Run:
     def finish(self, frame: pd.DataFrame) -> Version:
         """Go through all that is left."""
         self._clock.enter("read")
-        base = score(self._validation.sales, self._validation.quantiles(self._model.network))
+        base = self._validated(self._model.network)
         key = self._key(frame)
         fresh: dict[str, Any] = {
             "key": key,
             "seconds": 0.0,
             "work": 0.0,
             "next": 0,
-            "best": asdict(_Best(loss=1.0)),
+            "best": asdict(_Best()),
         }
         state = self._load(key) or fresh
         self._clock.resume(state["seconds"], state["work"])
@@ -161,9 +165,8 @@ class _Run:
             seed=self._settings.seed,
             between=lambda: self._tested(state),
         )
-        gained = best.loss <= 1 - self._settings.fit.least_gain
-        reasons = verdict.reasons(gained)
-        promote = gained and verdict.passed
+        reasons = verdict.reasons(best.gained)
+        promote = best.gained and verdict.passed
         chosen = asdict(fit.candidate) | {"steps": best.step, "share": best.share}
         report = {
             "seconds": round(self._clock.spent, 1),
@@ -186,7 +189,7 @@ class _Run:
         shutil.rmtree(self._work, ignore_errors=True)
         return version
 
-    def _search(self, state: dict[str, Any], base: ForecastScore) -> _Best:
+    def _search(self, state: dict[str, Any], base: SeriesSums) -> _Best:
         """Fit the candidates one after the other and keep the best by validation."""
         settings, best = self._settings.fit, _Best(**state["best"])
         for number in range(state["next"], len(self._settings.candidates)):
@@ -204,12 +207,14 @@ class _Run:
                     loss += fit.train(min(CHUNK, settings.look_every)) * CHUNK / settings.look_every
                     self._clock.advance(CHUNK)
                 found = self._look(fit, base)
-                curve.append({"step": fit.step, "train": loss, "validation": min(v for _, v in found)})
-                since = 0 if curve[-1]["validation"] < lowest else since + 1
-                lowest = min(lowest, curve[-1]["validation"])
-                share, value = min(found, key=lambda pair: pair[1])
-                if value < best.loss or best.candidate < 0:
-                    best = _Best(min(value, best.loss), number, fit.step, share, curve)
+                lowest_now = min(float(lost.sum()) for _, lost in found)
+                curve.append({"step": fit.step, "train": loss, "validation": lowest_now})
+                since = 0 if lowest_now < lowest else since + 1
+                lowest = min(lowest, lowest_now)
+                for share, lost in found:
+                    if best.candidate < 0 or surely_less(lost, np.array(best.lost)):
+                        gained = surely_less(lost, own_losses(base, base))
+                        best = _Best(gained, number, fit.step, share, lost.tolist(), curve)
                 if best.candidate == number:
                     best.curve = curve
                 state |= {"fit": fit.state(), "since": since, "curve": curve, "lowest": lowest}
@@ -244,7 +249,7 @@ class _Run:
         self._clock.enter("reinforce")
         demand = store_demand(fit.network.eval(), self._parts.before_test)
         stage = Reinforce(fit, demand, settings, seed=self._settings.seed)
-        before = score(self._validation.sales, self._validation.quantiles(fit.network))
+        before = self._validated(fit.network)
         first = self._reward(fit, demand)
         if "reinforce" in state:
             fit.load(state["fit"])
@@ -257,8 +262,8 @@ class _Run:
             if stage.iteration % 4 == 0:
                 self._save(state)
         last = self._reward(fit, demand)
-        after = score(self._validation.sales, self._validation.quantiles(fit.network))
-        kept = last > first and relative_loss(after, before) <= 1 + WORSE_FORECASTS
+        after = float(own_losses(self._validated(fit.network), before).sum())
+        kept = last > first and after <= 1 + WORSE_FORECASTS
         if not kept:
             fit.network.load_state_dict(state["fitted"], strict=False)
         return {"kept": kept, "before": first, "after": last, "iterations": stage.iteration}
@@ -267,15 +272,17 @@ class _Run:
         """Mean reward of the price head in markets of the store that it is not trained on."""
         return head_reward(fit.network.eval(), demand, self._settings.reinforce, seed=self._settings.seed)
 
-    def _look(self, fit: Fit, base: ForecastScore) -> list[tuple[float, float]]:
-        """Validation loss with each of `SHARES` of what was learned."""
+    def _look(self, fit: Fit, base: SeriesSums) -> list[tuple[float, NDArray[np.float64]]]:
+        """Validation losses by series with each of `SHARES` of what was learned, modest first."""
         learned, found = fit.adapter(), []
         for share in SHARES:
             fit.network.load_state_dict(scaled(learned, share), strict=False)
-            measured = score(self._validation.sales, self._validation.quantiles(fit.network))
-            found.append((share, relative_loss(measured, base)))
+            found.append((share, own_losses(self._validated(fit.network), base)))
         fit.network.load_state_dict(learned, strict=False)
         return found
+
+    def _validated(self, network: PolicyModel) -> SeriesSums:
+        return series_sums(self._validation.sales, self._validation.quantiles(network))
 
     def _new_fit(self, number: int, windows: StoreWindows) -> Fit:
         settings = self._settings
@@ -338,10 +345,24 @@ def sampled(sales: Sales, most: int, *, seed: int) -> Sales:
     return replace(sales, series=sales.series[chosen], origin=sales.origin[chosen])
 
 
-def relative_loss(measured: ForecastScore, base: ForecastScore) -> float:
-    """Mean of the weighted quantile losses on moves and on all rows, over the base's."""
-    ratios = [measured.wql / base.wql, measured.wql_moves / base.wql_moves]
-    return float(np.mean([ratio for ratio in ratios if np.isfinite(ratio)]))
+def own_losses(measured: SeriesSums, base: SeriesSums) -> NDArray[np.float64]:
+    """What each series adds to the loss on all rows and on moves, half each, shape (S,): 1 in all for the
+    base."""
+    parts = [
+        (now, then.sum())
+        for now, then in ((measured.loss, base.loss), (measured.loss_moves, base.loss_moves))
+        if then.sum() > 0
+    ]
+    return np.sum([now / total for now, total in parts], axis=0) / len(parts)
+
+
+def surely_less(lost: NDArray, than: NDArray) -> bool:
+    """Whether the losses of S series are less in all by more than a standard error of the difference: the
+    rule by which a bolder model is taken (Breiman et al. 1984)."""
+    difference = lost - than
+    n = len(difference)
+    error = np.sqrt(n / max(n - 1, 1) * ((difference - difference.mean()) ** 2).sum())
+    return bool(difference.sum() < -error)
 
 
 def scaled(adapter: dict[str, Tensor], share: float) -> dict[str, Tensor]:

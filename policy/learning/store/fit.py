@@ -58,8 +58,6 @@ class FitSettings:
     decay_from: float = 0.5
     """Share of the steps after which the learning rate falls linearly to a tenth."""
     weight_decay: float = 0.01
-    least_gain: float = 0.002
-    """Share by which validation must be better than the base's, or the adapter stays at its beginning."""
 
 
 class Rehearsal:
