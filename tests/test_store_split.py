@@ -1,4 +1,4 @@
-"""A store's sales by time: what is trained on never reaches what judges, and what cannot be learned is said."""
+"""A store's sales by time: what is trained on never judges, and what cannot be learned is said."""
 
 from __future__ import annotations
 
