@@ -16,6 +16,15 @@ PASSED_ON = {
 }
 """Commands with a parser of their own: module with `main(argv)`, and what the command does."""
 
+ADAPTER_ACTIONS: dict[str, tuple[str, str | None, str]] = {
+    "list": ("list the adapters, and what lies there broken or unfinished", None, "list"),
+    "show": ("show one adapter's report (default: the one that prices)", "?", "show 0002"),
+    "promote": ("let an adapter price from now on", "one", "promote 0002"),
+    "rollback": ("return to what priced before", None, "rollback"),
+    "delete": ("delete an adapter that does not price", "one", "delete 0001"),
+}
+"""What `adapters` does: summary, whether it takes a version (`?` if it may), example."""
+
 INTERRUPTED = 130
 BROKEN_PIPE = 141
 INTERNAL_ERROR = 70
@@ -59,9 +68,7 @@ def _run(arguments: list[str]) -> int:
         module, _ = PASSED_ON[arguments[0]]
         return int(import_module(module).main(arguments[1:]) or 0)
     parsed = parser().parse_args(arguments)
-    from assistant import cli_commands
-
-    command: Callable[[argparse.Namespace], int] = getattr(cli_commands, parsed.command)
+    command: Callable[[argparse.Namespace], int] = getattr(import_module(parsed.module), parsed.command)
     return command(parsed)
 
 
@@ -70,8 +77,9 @@ def _is_bad_input(error: Exception) -> bool:
     from assistant.cli_commands import InputError
     from assistant.store import StoreError
     from policy.history import HistoryError
+    from policy.model.adapter_files import AdapterError
 
-    return isinstance(error, InputError | HistoryError | StoreError | OSError)
+    return isinstance(error, InputError | HistoryError | AdapterError | StoreError | OSError)
 
 
 def _message(error: Exception) -> str:
@@ -116,6 +124,9 @@ def parser() -> argparse.ArgumentParser:
     recommend.add_argument("--json", action="store_true", help="print the full records as JSON")
     recommend.add_argument("--product", action="append", metavar="SKU", help="only this product (repeatable)")
     recommend.add_argument("--store", metavar="NAME", help="only this store, where the file has several")
+    recommend.add_argument(
+        "--adapter", metavar="DIR", help="the adapter that fine-tune wrote for these sales"
+    )
     recommend.add_argument("--objective", choices=("profit", "revenue"), default="profit")
     recommend.add_argument("--language", choices=("en", "zh"), default="en", help="language of the table")
     rules = recommend.add_argument_group("rules, which hold whatever the model says (`none` lifts one)")
@@ -146,9 +157,31 @@ def parser() -> argparse.ArgumentParser:
     _add_data_dir(load)
     load.add_argument("--language", choices=("en", "zh"), default="en", help="language of the report")
 
+    tune = _add(
+        commands,
+        "fine-tune",
+        "learn from a store's own sales, and use it only if that forecasts better",
+        "fine-tune sales.csv --out adapters",
+        "fine_tune",
+        module="assistant.cli_learning",
+    )
+    _add_file(tune)
+    place = tune.add_mutually_exclusive_group()
+    place.add_argument("--out", metavar="DIR", help="where the adapters are kept (default: with the shop)")
+    _add_data_dir(place)
+    tune.add_argument("--store", metavar="NAME", help="only this store, where the file has several")
+    tune.add_argument("--seed", type=int, default=1, help="the same seed gives the same adapter (default: 1)")
+    tune.add_argument(
+        "--backbone", metavar="PATH_OR_NAME", help="a Hugging Face decoder to adapt instead of the base"
+    )
+    tune.add_argument("--json", action="store_true", help="print progress and the report as JSON lines")
+    tune.add_argument("--language", choices=("en", "zh"), default="en", help="language of the report")
+
     demo = _add(commands, "demo", "create the demo shop", "demo --reset")
     demo.add_argument("--reset", action="store_true", help="delete the demo shop and create it anew")
     _add_data_dir(demo)
+
+    _add_adapters(commands)
 
     for name, (_, summary) in PASSED_ON.items():
         commands.add_parser(name, help=summary, add_help=False)
@@ -179,7 +212,12 @@ _Commands = argparse._SubParsersAction  # argparse has no public name for it
 
 
 def _add(
-    commands: _Commands, name: str, summary: str, example: str, function: str | None = None
+    commands: _Commands,
+    name: str,
+    summary: str,
+    example: str,
+    function: str | None = None,
+    module: str = "assistant.cli_commands",
 ) -> argparse.ArgumentParser:
     added: argparse.ArgumentParser = commands.add_parser(
         name,
@@ -188,11 +226,30 @@ def _add(
         epilog=f"Example:\n  {PROGRAM} {example}",
         formatter_class=_Help,
     )
-    added.set_defaults(command=function or name)
+    added.set_defaults(command=function or name, module=module)
     return added
 
 
-def _add_data_dir(command: argparse.ArgumentParser) -> None:
+def _add_adapters(commands: _Commands) -> None:
+    summary = "list, promote, roll back adapters"
+    group = _add(commands, "adapters", summary, "adapters rollback")
+    actions = group.add_subparsers(metavar="ACTION", required=True)
+    for name, (summary, version, example) in ADAPTER_ACTIONS.items():
+        action = _add(actions, name, summary, f"adapters {example}", "adapters")
+        action.set_defaults(action=name)
+        if version is not None:
+            nargs = None if version == "one" else version
+            action.add_argument("version", metavar="VERSION", nargs=nargs, help="its number, e.g. 0002 or 2")
+        place = action.add_mutually_exclusive_group()
+        place.add_argument(
+            "--out", metavar="DIR", help="the folder that fine-tune wrote (default: the shop's)"
+        )
+        _add_data_dir(place)
+        action.add_argument("--json", action="store_true", help="print the result as JSON")
+        action.add_argument("--language", choices=("en", "zh"), default="en", help="language of the output")
+
+
+def _add_data_dir(command: argparse._ActionsContainer) -> None:
     command.add_argument(
         "--data-dir", metavar="DIR", help="where the shop is kept (default: PRICING_ASSISTANT_HOME)"
     )
@@ -240,3 +297,7 @@ def _port(text: str) -> int:
     if not (text.isdigit() and 1 <= int(text) <= 65535):
         raise argparse.ArgumentTypeError(f"{text!r} is not a port between 1 and 65535")
     return int(text)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -70,15 +70,14 @@ def chat(arguments: argparse.Namespace) -> int:
 def recommend(arguments: argparse.Namespace) -> int:
     """Price every product of a file; the report of what was understood goes to stderr."""
     rules = _rules(arguments)
-    imported = _read(arguments)
+    imported = read_file(arguments)
     print(imported.report.to_text(arguments.language), end="\n\n", file=sys.stderr)
-    history = _selection(imported.frame, skus=arguments.product, store=arguments.store)
+    history = selection(imported.frame, skus=arguments.product, store=arguments.store)
 
     from policy import PricingPipeline
 
-    recommendations = PricingPipeline.from_pretrained().recommend(
-        history, objective=arguments.objective, rules=rules
-    )
+    pipeline = PricingPipeline.from_pretrained(adapter=arguments.adapter)
+    recommendations = pipeline.recommend(history, objective=arguments.objective, rules=rules)
     if arguments.json:
         print(json.dumps([r.to_dict() for r in recommendations], ensure_ascii=False, indent=2))
         return 0
@@ -94,17 +93,18 @@ def backtest(arguments: argparse.Namespace) -> int:
     """How the policy would have done on a file's past; progress and what was understood go to stderr."""
     from assistant.backtest_text import backtest_text, backtest_words, draw
 
-    imported = _read(arguments)
+    imported = read_file(arguments)
     print(imported.report.to_text(arguments.language), end="\n\n", file=sys.stderr)
 
-    from policy import PricingPipeline
     from policy.evaluation.backtest.report import backtest as run
     from policy.evaluation.backtest.report import write_report
+    from policy.model.loading import load_model
 
     words = backtest_words(arguments.language)
+    model = load_model(adapter=arguments.adapter)
     with _in_language(arguments.language):
         report = run(
-            PricingPipeline.from_pretrained(adapter=arguments.adapter),
+            model,
             imported.frame,
             imported.report.history.period,
             file=imported.report.file,
@@ -126,7 +126,7 @@ def import_file(arguments: argparse.Namespace) -> int:
     """Load a file into the shop, all of it or nothing."""
     from assistant.store import Store
 
-    imported = _read(arguments)
+    imported = read_file(arguments)
     print(imported.report.to_text(arguments.language))
     store = Store.open(home=arguments.data_dir)
     result = store.import_history(
@@ -178,6 +178,13 @@ def _emptied(store: Store) -> Store:
     return Store.open(home=file.parent)
 
 
+def adapters(arguments: argparse.Namespace) -> int:
+    """Look at the shop's adapters or change which one prices."""
+    from assistant import cli_adapters
+
+    return cli_adapters.adapters(arguments)
+
+
 def _assistant(arguments: argparse.Namespace) -> Assistant:
     """The assistant over this data directory's shop. Raises `InputError` where there is no shop yet."""
     from assistant.store import Store
@@ -207,7 +214,7 @@ def _say(markdown: str) -> None:
     Console().print(Markdown(markdown))
 
 
-def _read(arguments: argparse.Namespace) -> Imported:
+def read_file(arguments: argparse.Namespace) -> Imported:
     """The file's sales. Raises `InputError` in the language asked for."""
     from assistant.store.importing import read_history
 
@@ -244,7 +251,7 @@ def _rules(arguments: argparse.Namespace) -> Rules:
         raise InputError(str(error)) from error
 
 
-def _selection(history: pd.DataFrame, *, skus: list[str] | None, store: str | None) -> pd.DataFrame:
+def selection(history: pd.DataFrame, *, skus: list[str] | None, store: str | None) -> pd.DataFrame:
     """The rows asked for. Raises `InputError` naming what the file does not hold."""
     for column, wanted in {"sku": skus, "store": None if store is None else [store]}.items():
         if wanted is None:

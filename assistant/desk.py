@@ -62,7 +62,8 @@ class Desk:
     def __init__(
         self, store: Store, *, pipeline: PricingPipeline | Future[PricingPipeline] | None = None
     ) -> None:
-        """`pipeline` may be another desk's `warm()`, so that two shops share one policy in memory."""
+        """`pipeline` may be another desk's `warm()`: two shops then share one base in memory, and each puts
+        its own adapters on it."""
         self.store = store
         self._pipeline = pipeline if isinstance(pipeline, Future) else None
         if pipeline is not None and self._pipeline is None:
@@ -73,9 +74,10 @@ class Desk:
         self._memory: dict[tuple[str, str | None, Objective], _Remembered] = {}
         self._given: dict[str, Recommendation] = {}
         self._curves: dict[str, tuple[str, list[DemandCurve]]] = {}
+        self._adapted: PricingPipeline | None = None
 
     def warm(self) -> Future[PricingPipeline]:
-        """Start loading the policy in the background, once; its result or its error is in the future."""
+        """Start loading the base in the background, once; its result or its error is in the future."""
         with self._starting:
             if self._pipeline is None:
                 self._pipeline = Future()
@@ -89,8 +91,21 @@ class Desk:
 
     @property
     def pipeline(self) -> PricingPipeline:
-        """The policy, waited for where it is still loading."""
-        return self.warm().result()
+        """The policy with this shop's adapters, waited for where it is still loading.
+
+        Raises `AdapterError` where the promoted adapter cannot be used.
+        """
+        base = self.warm().result()
+        if not self.store.adapters.is_dir():
+            return base
+        if self._adapted is None:
+            self._adapted = base.with_adapter(self.store.adapters)
+        return self._adapted
+
+    @property
+    def adapter(self) -> str | None:
+        """Hash of the adapter that prices the shop now, None while the base does."""
+        return self.pipeline.adapter_of() if self.store.adapters.is_dir() else None
 
     def find(self, query: str) -> search.Found:
         """The products that a phrase means (see `search.find`)."""
@@ -183,7 +198,7 @@ class Desk:
         found = self.product(sku)
         with self._computing:
             history, _ = self._history([found.sku])
-            basis = _digest(history)
+            basis = f"{self.adapter} {_digest(history)}"
             known = self._curves.get(found.sku)
             if known is None or known[0] != basis:
                 curves = [curve for curve in self.pipeline.demand_curve(history) if curve.sku == found.sku]
@@ -194,13 +209,15 @@ class Desk:
         return matching[0]
 
     def _recommendations(self, skus: Sequence[str] | None, objective: Objective) -> list[Recommendation]:
-        """In the order of the history; computed only where a product's history or rules changed."""
+        """In the order of the history; computed only where a product's history or rules changed, or the
+        shop's adapter."""
+        adapter = self.adapter
         history, newest = self._history(skus)
         every = _by_product(history)
         groups = {key: group for key, group in every.items() if skus is None or key[0] in skus}
         rules = self.store.rules_for(sorted({sku for sku, _ in every}))
         basis = {
-            key: f"{newest} {_digest(group)} {rules[key[0]].digest if key[0] in rules else ''}"
+            key: f"{adapter} {newest} {_digest(group)} {rules[key[0]].digest if key[0] in rules else ''}"
             for key, group in groups.items()
         }
         stale = [

@@ -24,6 +24,8 @@ BLUE, GREEN, VERMILLION, PURPLE, GREY = "#0072B2", "#009E73", "#D55E00", "#CC79A
 BAND_OPACITY, SHADE_OPACITY = 0.22, 0.14
 WIDE = 8.0
 """Largest over smallest shown price beyond which the price axis is logarithmic."""
+HEIGHT = 460
+"""Of a figure, in pixels."""
 LABEL_HEIGHT = 16
 """Of one row of labels above the upper panel, in pixels."""
 
@@ -109,7 +111,7 @@ def demand_and_profit(
     )  # fmt: skip
     title = words("figure.price_in", currency=currency) if currency else words("figure.price")
     figure.update_xaxes(title_text=title, title_standoff=8, row=2, col=1)
-    _dress(figure)
+    dress(figure)
     return figure
 
 
@@ -246,7 +248,7 @@ def _extent(panel: _Panel, prices: list[float], marks: list[_Mark], left: float,
     return [1.08 * bottom, 1.06 * top]
 
 
-def _dress(figure: Figure) -> None:
+def dress(figure: Figure, *, height: int = HEIGHT) -> None:
     """Transparent, quiet, still: no zoom or drag, so that a finger scrolls the page and not the axis."""
     faint = "rgba(128,136,148,0.25)"
     figure.update_xaxes(showgrid=False, zeroline=False, ticks="outside", tickcolor=faint, linecolor=faint,
@@ -255,7 +257,7 @@ def _dress(figure: Figure) -> None:
                         separatethousands=True, exponentformat="none", automargin=True)  # fmt: skip
     figure.update_layout(
         template="none",
-        height=460,
+        height=height,
         margin_l=56, margin_r=12, margin_b=76,
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",

@@ -18,6 +18,7 @@ from assistant.store import Store
 from assistant.store.demo import ACTOR as DEMO
 from assistant.store.demo import create_demo
 from assistant.store.importing import read_history
+from assistant.tuning import Tuning
 from assistant.wording import Language, wording
 from policy.history import HistoryError
 
@@ -67,14 +68,17 @@ class Evidence:
 class Visit:
     """One open page: the shop it asks about, its conversation and the evidence of its last answer."""
 
-    def __init__(self, key: str, shop: Assistant) -> None:
+    def __init__(self, key: str, shop: Assistant, tuning: Tuning) -> None:
         self.key = key
         self.report: ImportReport | None = None
         """How the visitor's file was understood; None while they look at the installed shop."""
         self.refused: Path | None = None
         """An upload of which only some rows are bad, kept until the visitor decides about them."""
         self.evidence: tuple[Evidence, ...] = ()
+        self.tuning = tuning
+        """Fine-tuning on the sales that the page is about: the shop's, or the visitor's file's."""
         self._shop = shop
+        self._shop_tuning = tuning
         self._assistant = shop
         self._folder: Path | None = None
         self._conversation = 0
@@ -192,6 +196,7 @@ class Visit:
             raise
         self._leave_file()
         self._assistant, self._folder, self.report = assistant, folder, report
+        self.tuning = Tuning(store)
         return report
 
     def close_file(self) -> None:
@@ -205,9 +210,11 @@ class Visit:
     def _leave_file(self) -> None:
         self.start_over()
         if self._folder is not None:
+            self.tuning.close(keep=False)
             _close(self._assistant)
             shutil.rmtree(self._folder)
         self._assistant, self._folder, self.report = self._shop, None, None
+        self.tuning = self._shop_tuning
 
     def create_demo(self) -> None:
         """Fill the installed shop, where it is empty, with the demo shop."""
@@ -276,6 +283,7 @@ class Sessions:
     def __init__(self, home: str | None = None) -> None:
         self._shop = Assistant(Store.open(home=home))
         self._shop.desk.warm()
+        self._tuning = Tuning(self._shop.desk.store)
         self._visits: dict[str, Visit] = {}
         self._lock = threading.Lock()
 
@@ -283,7 +291,7 @@ class Sessions:
         """The page's visit, begun where it is new."""
         with self._lock:
             if key not in self._visits:
-                self._visits[key] = Visit(key, self._shop)
+                self._visits[key] = Visit(key, self._shop, self._tuning)
             return self._visits[key]
 
     def end(self, key: str) -> None:
@@ -297,6 +305,7 @@ class Sessions:
         """Forget every page and let go of the shop."""
         for key in list(self._visits):
             self.end(key)
+        self._tuning.close()
         _close(self._shop)
 
 

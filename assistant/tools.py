@@ -13,6 +13,7 @@ from langchain.tools import ToolRuntime, tool
 from langchain_core.tools import BaseTool
 from pydantic import Field
 
+from assistant.adapters import adapter_error_text
 from assistant.desk import Decision, Desk, DeskError
 from assistant.facts import (
     Fact,
@@ -312,6 +313,7 @@ def _overview(desk: Desk, language: Language) -> Report:
 def _run(runtime: Runtime, report: Callable[[Desk, Language], Report]) -> Result:
     """The report as JSON and artifact; what goes wrong becomes a message that a merchant can act on."""
     from policy.history import HistoryError
+    from policy.model.adapter_files import AdapterError
 
     desk, language = runtime.context.desk, runtime.context.language
     quotable: str | None = None
@@ -323,6 +325,9 @@ def _run(runtime: Runtime, report: Callable[[Desk, Language], Report]) -> Result
             quotable = DeskError(error.code, sku="").message(language)
     except HistoryError as error:
         result = Report({"status": "error", "code": "history", "message": str(error)})
+    except AdapterError as error:
+        message = adapter_error_text(error, language)
+        result = Report({"status": "error", "code": "adapter", "message": message})
     except Exception as error:
         _LOG.exception("A tool failed")
         message = str(labels(language)["errors"]["policy_failed"]).format(error=type(error).__name__)

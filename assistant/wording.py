@@ -15,17 +15,18 @@ LANGUAGES: Mapping[Language, str] = {"en": "English", "zh": "中文"}
 
 
 class Wording:
-    """The interface in one language: `words("data.upload")`, `words("data.reading", file="sales.csv")`."""
+    """The sentences of a file: `words("data.upload")`, `words("data.reading", file="sales.csv")`."""
 
-    def __init__(self, language: Language) -> None:
+    def __init__(self, language: Language, file: str = "interface.toml") -> None:
         self.language: Language = language
-        self._tree = tomllib.loads(prompts.load(language, "interface.toml"))
+        self._file = file
+        self._tree = tomllib.loads(prompts.load(language, file))
 
     def __call__(self, key: str, **values: object) -> str:
         """The sentence at a dotted key, its placeholders filled; KeyError names a missing key or value."""
         sentence = self._at(key)
         if not isinstance(sentence, str):
-            raise KeyError(f"{key!r} is not a sentence of the {self.language} interface")
+            raise KeyError(f"{key!r} is not a sentence of prompts/{self.language}/{self._file}")
         return prompts.substitute(sentence, **{name: str(value) for name, value in values.items()})
 
     def examples(self, shop: str) -> list[str]:
@@ -40,9 +41,9 @@ class Wording:
 
 
 @cache
-def wording(language: Language) -> Wording:
-    """The one `Wording` of a language."""
-    return Wording(language)
+def wording(language: Language, file: str = "interface.toml") -> Wording:
+    """The one `Wording` of a language and file."""
+    return Wording(language, file)
 
 
 def preferred_language(accept_language: str | None) -> Language:

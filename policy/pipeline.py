@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -16,10 +17,12 @@ from policy.decision.recommendation import Interval, Objective, Recommendation
 from policy.decision.rules import Rules
 from policy.decision.situation import posterior_of, situation_of
 from policy.history import HistoryError, canonical_history
+from policy.learning.store.progress import Progress
 from policy.model.future import MOST_AHEAD, future_periods
 from policy.model.inference import infer
 from policy.model.loading import LoadedModel, load_model
 from policy.model.panel import Panel, make_panel, product_keys
+from policy.model.pool import AdapterPool, FittedRows
 
 
 class PricingPipeline:
@@ -27,26 +30,108 @@ class PricingPipeline:
     period (`sku, date, price, units`; optional `store, cost, stock, competitor_price, promo, views,
     category, name, currency`), and raise `HistoryError` where it cannot be understood.
 
-    The same inputs give the same answers; nothing is kept between calls.
+    The same inputs and adapters give the same answers; nothing is kept between calls but adapters in memory.
+    Safe to share between threads.
     """
 
-    def __init__(self, model: LoadedModel):
-        self._model = model
+    def __init__(self, model: LoadedModel, adapters: AdapterPool | None = None):
+        self._model, self._adapters = model, adapters
 
     @classmethod
     def from_pretrained(
-        cls, path: str | None = None, *, adapter: str | None = None, device: str = "cpu"
+        cls,
+        path: str | None = None,
+        *,
+        adapter: str | Path | None = None,
+        adapters: str | Path | None = None,
+        device: str = "cpu",
     ) -> PricingPipeline:
-        """Load the embedded base, or the model in a folder, with a store's LoRA adapter if one is given.
+        """Load the embedded base, or the model in a folder, with what stores' LoRA adapters there are.
 
-        `device` is where the network runs, as PyTorch names it ("cuda" for catalogues of many thousands).
+        Parameters
+        ----------
+        adapter
+            An adapter's folder, or the shelf that `fine_tune` wrote, whose promoted version then prices
+            everything; the base does while none is promoted. What is promoted or rolled back later holds from
+            the next call on.
+        adapters
+            A folder with one such shelf a store, named as the store is (percent-encoded, see
+            `policy.model.adapter_files.store_folder`). The history's `store` column picks the adapter of each
+            product; the base prices those of other stores. Adapters are read when first asked for.
+        device
+            Where the network runs, as PyTorch names it ("cuda" for catalogues of many thousands).
 
         Raises
         ------
         FileNotFoundError
             A folder holds no weights.
+        AdapterError
+            A `ValueError`: the adapter is broken or was trained on another base.
         """
-        return cls(load_model(path, adapter=adapter, device=device))
+        if adapter is not None and adapters is not None:
+            raise ValueError("Give `adapter` for one store or `adapters` for many, not both.")
+        base = load_model(path, device=device)
+        if adapters is not None:
+            return cls(base, AdapterPool(base, adapters, by_store=True))
+        return cls(base).with_adapter(adapter)
+
+    def with_adapter(self, adapter: str | Path | None) -> PricingPipeline:
+        """The same base with another adapter, or with none; the base's weights are in memory once.
+
+        Parameters and errors are those of `from_pretrained`.
+        """
+        return PricingPipeline(self._model, None if adapter is None else AdapterPool(self._model, adapter))
+
+    def fine_tune(
+        self,
+        history: pd.DataFrame,
+        *,
+        output: str | Path,
+        seed: int = 1,
+        progress: Callable[[Progress], None] | None = None,
+        stop: Callable[[], bool] | None = None,
+    ) -> PricingPipeline:
+        """Fit a LoRA adapter to a store's own sales and test it against the base on the last quarter of them.
+
+        Parameters
+        ----------
+        history
+            One store's sales: five products or more with thirty periods each, whose prices moved.
+        output
+            Folder of the store's shelf. A new version is put on it, with its report, and promoted only if it
+            forecasts better where prices moved and is worse at nothing beyond noise.
+        progress
+            Told how far the run is.
+        stop
+            Asked every few steps. Where it says so a checkpoint is kept and `FineTuningStopped` raised; the
+            same call goes on from there, as it does after a run that was killed.
+
+        Returns
+        -------
+        A pipeline with what is promoted on the shelf: the new version, or what was promoted before it.
+
+        Raises
+        ------
+        HistoryError
+            There is too little to learn from, or prices jump as where a currency changes.
+        OSError
+            The folder cannot be written to. What was promoted before still is.
+        """
+        from policy.learning.store.fine_tune import (
+            FineTuneSettings,
+            fine_tune,
+        )  # training, and so slow to load
+
+        settings = FineTuneSettings(seed=seed)
+        fine_tune(self._model, history, output, settings=settings, progress=progress, stop=stop)
+        return self.with_adapter(output)
+
+    def adapter_of(self, store: str | None = None) -> str | None:
+        """Hash of the adapter that prices a store's products now, as recommendations carry it, or None.
+
+        `store` counts only where every store has its own.
+        """
+        return None if self._adapters is None else self._adapters.of([store]).hash_of(0)
 
     @property
     def model(self) -> LoadedModel:
@@ -86,10 +171,15 @@ class PricingPipeline:
         if not levels or not all(0 < q < 1 for q in levels) or list(levels) != sorted(set(levels)):
             raise ValueError(f"`quantile_levels` must increase within (0, 1), got {quantile_levels!r}.")
         panel, _ = self._panel(history)
+        fitted = self._fitted(panel)
         ahead, rows, columns = future_periods(panel, future)
         horizon = ahead.price.shape[1]
         posterior, _ = infer(
-            self._model.network, panel.extended(ahead), start_price=panel.first_price, ahead=horizon
+            self._model.network,
+            panel.extended(ahead),
+            start_price=panel.first_price,
+            ahead=horizon,
+            adapters=fitted,
         )
         chosen = posterior.take(rows * horizon + columns)
         prices = ahead.price[rows, columns][:, None]
@@ -114,7 +204,7 @@ class PricingPipeline:
             history can speak for.
         """
         panel, labels = self._panel(history)
-        situation = situation_of(panel, maximise_profit=True)
+        situation = situation_of(panel, maximise_profit=True, adapters=self._fitted(panel))
         posterior = posterior_of(self._model.network, situation)
         evidence = weigh(panel)
         low, high = search_range(evidence)
@@ -193,6 +283,7 @@ class PricingPipeline:
             rules=Rules() if rules is None else rules,
             horizon=horizon,
             explore=explore,
+            adapters=self._fitted(panel),
         )
 
     def what_if(
@@ -225,7 +316,8 @@ class PricingPipeline:
                 raise ValueError(f"`{name}` must be a positive number, got {value!r}.")
         panel, labels = self._panel(history)
         row = _find(panel, sku, store)
-        situation = situation_of(panel, maximise_profit=True).take(np.array([row]))
+        situation = situation_of(panel, maximise_profit=True, adapters=self._fitted(panel))
+        situation = situation.take(np.array([row]))
         situation = situation.with_future(
             cost=None if unit_cost is None else np.array([unit_cost]),
             competitor_price=None if competitor_price is None else np.array([competitor_price]),
@@ -260,6 +352,19 @@ class PricingPipeline:
         frame, report = canonical_history(history)
         panel = make_panel(frame, report.period)
         return panel, _labels(frame)
+
+    def _fitted(self, panel: Panel) -> FittedRows | None:
+        """The adapters that price the panel's products now."""
+        if self._adapters is None:
+            return None
+        stores = [store for store, _ in panel.keys]
+        if self._adapters.by_store and None in stores:
+            raise HistoryError(
+                "adapters_need_store",
+                "Every store has its own adapter here, but the history has no `store` column. "
+                "Add it, or open the pipeline with one store's `adapter`.",
+            )
+        return self._adapters.of(stores)
 
 
 def _labels(frame: pd.DataFrame) -> list[Label]:

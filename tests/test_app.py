@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import socket
@@ -52,11 +53,16 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    start = "import sys; from assistant.cli import main; sys.exit(main())"
+    fake = str(Path(__file__).with_name("fake_fine_tune.py"))  # the real one takes minutes
+    start = (
+        f"import sys; from assistant import tuning; tuning.COMMAND = (sys.executable, {fake!r}); "
+        "from assistant.cli import main; sys.exit(main())"
+    )
     command = [sys.executable, "-c", start, "app", "--port", str(port), "--data-dir", str(home)]
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "FAKE_STEP": "0.1", "FAKE_ADAPTER": "random"}
     with (
         log.open("w", encoding="utf-8") as out,
-        subprocess.Popen(command, cwd=ROOT, stdout=out, stderr=subprocess.STDOUT) as server,
+        subprocess.Popen(command, cwd=ROOT, env=environment, stdout=out, stderr=subprocess.STDOUT) as server,
     ):
         try:
             while not (started := re.search(r"http://\S+", log.read_text(encoding="utf-8"))):
@@ -199,8 +205,9 @@ def test_a_chinese_browser_is_greeted_in_chinese(page: Page) -> None:
     expect(page.get_by_role("heading", name="定价助手")).to_be_visible()
 
 
-def test_an_own_file_a_broken_one_and_back(page: Page, tmp_path: Path) -> None:
-    sales = tmp_path / "bakery.csv"
+def bakery(folder: Path) -> Path:
+    """Two years of weekly sales of one bread, 20 % off in every fifth week."""
+    sales = folder / "bakery.csv"
     rows = ["Product,Week,Unit price,Qty sold,Unit cost"]
     for week in range(104):
         price, units = (5.20, 70) if week % 5 == 0 else (6.50, 48)
@@ -208,6 +215,11 @@ def test_an_own_file_a_broken_one_and_back(page: Page, tmp_path: Path) -> None:
             f"Sourdough Loaf,{date(2024, 1, 1) + timedelta(weeks=week)},{price},{units + week % 7},2.10"
         )
     sales.write_text("\n".join(rows), encoding="utf-8")
+    return sales
+
+
+def test_an_own_file_a_broken_one_and_back(page: Page, tmp_path: Path) -> None:
+    sales = bakery(tmp_path)
     broken = tmp_path / "broken.csv"
     broken.write_text("when;thing\n2026-01-01;x\n", encoding="utf-8")
     upload = page.locator("input[type=file]")
@@ -231,6 +243,51 @@ def test_an_own_file_a_broken_one_and_back(page: Page, tmp_path: Path) -> None:
     page.get_by_role("button", name="Back to the shop").click()
     expect(page.locator("#situation")).to_contain_text("demo shop")
     assert "$18.00" in ask(page, "what should I charge for the lavender candle?")
+
+
+def fine_tune_tab(page: Page) -> None:
+    page.get_by_role("tab", name="Fine-tune").click()
+    expect(page.locator("#run")).to_contain_text("studies your sales")
+
+
+def test_fine_tuning_goes_on_while_questions_are_answered(page: Page) -> None:
+    fine_tune_tab(page)
+    page.get_by_role("button", name="Start", exact=True).click()
+    expect(page.get_by_role("progressbar")).to_be_visible()
+    expect(page.locator("#progress")).to_contain_text("left")
+    page.get_by_role("tab", name="Prices").click()
+    candle = "what should I charge for the lavender candle?"
+    before = ask(page, candle)
+    assert "$18.00" in before
+
+    first, page = page, page.context.new_page()  # opened anew, it finds the run
+    page.goto(first.url)
+    fine_tune_tab(page)
+    page.get_by_role("button", name="Stop", exact=True).click()
+    expect(page.locator("#ended")).to_contain_text("What was learned so far is kept")
+    page.get_by_role("button", name="Go on", exact=True).click()
+    expect(page.locator("#result")).to_contain_text("Promoted: version 0001 stood the test.")
+    expect(page.get_by_role("row", name="Forecast error where prices moved")).to_contain_text("37.1%")
+    expect(page.locator("#outcome .js-plotly-plot").first).to_contain_text("38.9%")
+    expect(page.locator("#outcome .js-plotly-plot").last).to_contain_text("Chosen: 120 steps")
+    expect(page.locator("#choice")).to_contain_text("in use")
+    page.get_by_role("tab", name="Prices").click()
+    assert ask(page, candle) != before
+    fine_tune_tab(page)
+
+    page.get_by_role("button", name="Back to the one before").click()
+    expect(page.locator("#versions")).to_contain_text("as it was shipped")
+    page.get_by_role("tab", name="Prices").click()
+    assert ask(page, candle) == before
+    expect(first.locator("#result")).to_contain_text("Promoted: version 0001")
+
+
+def test_an_own_file_has_a_shelf_of_its_own(page: Page, tmp_path: Path) -> None:
+    page.locator("input[type=file]").set_input_files(bakery(tmp_path))
+    expect(page.locator("#situation")).to_contain_text("bakery.csv")
+    fine_tune_tab(page)
+    expect(page.locator("#run")).to_contain_text("bakery.csv")
+    expect(page.locator("#versions")).to_contain_text("No version yet")
 
 
 def test_a_page_that_is_not_asked_anything_says_what_it_is_for(page: Page) -> None:

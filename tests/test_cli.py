@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -48,14 +49,16 @@ def pipeline(monkeypatch: pytest.MonkeyPatch) -> PricedPipeline:
     from policy import PricingPipeline
 
     priced = PricedPipeline()
-    monkeypatch.setattr(PricingPipeline, "from_pretrained", lambda: priced)
+    monkeypatch.setattr(PricingPipeline, "from_pretrained", lambda **_: priced)
     return priced
 
 
 # Exits and messages
 
 
-@pytest.mark.parametrize("command", ["app", "chat", "ask", "recommend", "backtest", "import", "demo"])
+@pytest.mark.parametrize(
+    "command", ["app", "chat", "ask", "recommend", "backtest", "import", "demo", "fine-tune", "adapters"]
+)
 def test_every_command_shows_an_example(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stopped:
         cli.main([command, "--help"])
@@ -66,10 +69,9 @@ def test_every_command_shows_an_example(command: str, capsys: pytest.CaptureFixt
 def test_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         cli.main(["--help"])
-    listed = {line.split()[0] for line in capsys.readouterr().out.splitlines() if line.startswith("    ")}
-    assert listed == {
-        "app", "chat", "ask", "recommend", "backtest", "import", "demo", "pretrain", "evaluate"
-    }  # fmt: skip
+    listed = set(re.findall(r"^ {4}(\S+)", capsys.readouterr().out, re.MULTILINE))
+    own = {"app", "chat", "ask", "recommend", "backtest", "import", "demo", "fine-tune", "adapters"}
+    assert listed == own | {"pretrain", "evaluate"}
 
 
 @pytest.mark.parametrize(
@@ -82,7 +84,7 @@ def test_wrong_usage_exits_2(arguments: list[str], capsys: pytest.CaptureFixture
     assert "usage: pricing-assistant" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("command", ["recommend", "backtest", "import"])
+@pytest.mark.parametrize("command", ["recommend", "backtest", "fine-tune", "import"])
 def test_a_missing_file_is_one_clear_line(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main([command, "nowhere.csv"]) == 1
     captured = capsys.readouterr()

@@ -10,11 +10,18 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from small_adapters import shelve
+from small_networks import tiny_network
 from small_shop import INJECTION, ThumbPolicy, history, open_shop
 
+from assistant.adapters import adapter_error_text
 from assistant.desk import Desk, DeskError
 from assistant.store import Store
+from assistant.wording import Language
+from policy import PricingPipeline
 from policy.decision.rules import Rules
+from policy.model.adapter_files import AdapterError
+from policy.model.shelf import Shelf
 
 
 @pytest.fixture
@@ -188,6 +195,55 @@ def test_an_empty_shop_says_so(home: Path) -> None:
     with pytest.raises(DeskError, match="empty_shop"):
         Desk(store, pipeline=ThumbPolicy()).overview()  # type: ignore[arg-type]
     store.close()
+
+
+# The shop's adapters
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("base")
+    tiny_network().save_pretrained(folder)
+    return folder
+
+
+def test_promotion_and_rollback_are_noticed_without_a_restart(store: Store, base: Path) -> None:
+    desk = Desk(store, pipeline=PricingPipeline.from_pretrained(str(base)))
+    (plain,) = desk.recommend(["CAN-LAV-200"])
+    drawn = desk.curve("CAN-LAV-200")
+    assert plain.recommendation.adapter_hash is desk.adapter is None
+    version = shelve(store.adapters, seed=1, base=base)
+    (fitted,) = desk.recommend(["CAN-LAV-200"])
+    assert fitted.recommendation.adapter_hash == desk.adapter == version.digest[:16]
+    assert store.decision(fitted.id).record["adapter_hash"] == version.digest[:16]
+    assert desk.curve("CAN-LAV-200").elasticity != drawn.elasticity
+    assert desk.recommend(["CAN-LAV-200"]) == [fitted]  # remembered
+    Shelf(store.adapters).rollback()
+    (again,) = desk.recommend(["CAN-LAV-200"])
+    assert again.recommendation == plain.recommendation
+    assert again.id != plain.id  # a decision anew, since another stood in between
+    assert desk.curve("CAN-LAV-200").elasticity == drawn.elasticity
+
+
+def test_shops_share_a_base_but_no_adapter(store: Store, base: Path, tmp_path: Path) -> None:
+    shelve(store.adapters, seed=1, base=base)
+    one = Desk(store, pipeline=PricingPipeline.from_pretrained(str(base)))
+    other = Desk(open_shop(tmp_path / "other"), pipeline=one.warm())
+    assert one.recommend(["CAN-LAV-200"])[0].recommendation.adapter_hash is not None
+    assert other.recommend(["CAN-LAV-200"])[0].recommendation.adapter_hash is None
+    other.store.close()
+
+
+@pytest.mark.parametrize(("language", "words"), [("en", "rollback"), ("zh", "请回退")])
+def test_a_broken_adapter_is_an_answer_that_says_what_to_do(
+    store: Store, base: Path, language: Language, words: str
+) -> None:
+    version = shelve(store.adapters, seed=1, base=base)
+    (version.folder / "adapter_model.safetensors").write_bytes(b"")
+    desk = Desk(store, pipeline=PricingPipeline.from_pretrained(str(base)))
+    with pytest.raises(AdapterError) as refused:
+        desk.recommend(["CAN-LAV-200"])
+    assert words in adapter_error_text(refused.value, language)
 
 
 # Loading

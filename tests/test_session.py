@@ -9,12 +9,15 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
+from small_adapters import shelve
 
 from assistant.agent import Answer, ToolCall
 from assistant.session import UPLOAD_LIMIT_MB, Sessions, UploadTooLarge, Visit
 from assistant.store import Store
 from assistant.store.demo import create_demo
 from policy.history import HistoryError
+from policy.model.loading import EMBEDDED
+from policy.model.shelf import Shelf
 
 
 @pytest.fixture(scope="module")
@@ -109,6 +112,32 @@ def test_a_file_is_asked_about_on_its_own(visit: Visit, bakery: Path) -> None:
     assert "demo" in visit.situation("en")
     assert ask(visit, "what should I charge for the lavender candle?").skus == ["CAN-LAV-200"]
     assert not ask(visit, "what should I charge for the sourdough loaf?").decision_ids
+
+
+def test_a_visitors_file_is_not_priced_by_the_shops_adapter(home: Path, bakery: Path) -> None:
+    store = Store.open(home=home)
+    create_demo(store)
+    version = shelve(store.adapters, seed=1, base=EMBEDDED)
+    store.close()
+    sessions = Sessions(str(home))
+    visit = sessions.visit("page")
+
+    def priced_by(question: str) -> str | None:
+        ask(visit, question)
+        (evidence,) = visit.evidence
+        assert evidence.recommendation is not None
+        return evidence.recommendation.adapter_hash
+
+    candle = "what should I charge for the lavender candle?"
+    assert priced_by(candle) == version.digest[:16]
+    visit.open_file(bakery, "en")
+    assert priced_by("what should I charge for the sourdough loaf?") is None
+    visit.close_file()
+    assert priced_by(candle) == version.digest[:16]
+    Shelf(home / "adapters").rollback()
+    visit.start_over()
+    assert priced_by(candle) is None
+    sessions.close()
 
 
 def test_visits_do_not_mix(sessions: Sessions, visit: Visit, bakery: Path) -> None:

@@ -117,6 +117,7 @@ def test_names_say_what_a_file_holds(part: str) -> None:
     ("statement", "heavy"),
     [
         ("import policy", {"torch", "transformers", "gradio", "langchain_core", "pandas"}),
+        ("import policy.model.shelf", {"torch", "transformers", "gradio", "pandas"}),
         ("import assistant.cli", {"torch", "transformers", "gradio", "langchain_core", "pandas"}),
         ("import assistant.facts, assistant.grounding", {"torch", "transformers", "gradio"}),
         ("import assistant.agent, assistant.store", {"torch", "transformers", "gradio"}),

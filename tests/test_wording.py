@@ -237,7 +237,7 @@ def test_what_could_not_be_settled_is_asked_beside_the_answer() -> None:
     assert "teapot" in render([missing]) and "teapot" not in render([reply])
 
 
-@pytest.mark.parametrize("file", ["sentences.toml", "interface.toml", "help.txt"])
+@pytest.mark.parametrize("file", ["sentences.toml", "interface.toml", "tuning.toml", "help.txt"])
 def test_bold_chinese_ends_before_its_punctuation(file: str) -> None:
     # CommonMark does not close bold between punctuation and a letter, and Chinese has no space there.
     for bold, after in re.findall(r"\*\*([^*\n]+)\*\*(.?)", prompts.load("zh", file)):

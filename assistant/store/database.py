@@ -41,6 +41,12 @@ def data_home(home: str | Path | None = None) -> Path:
     return Path(chosen or platformdirs.user_data_dir("pricing-assistant", appauthor=False)).expanduser()
 
 
+def has_store(home: str | Path | None = None) -> bool:
+    """Whether this shop has a store already: an address of a database, or its SQLite file."""
+    address = None if home else os.environ.get("PRICING_ASSISTANT_DATABASE_URL")
+    return bool(address) or (data_home(home) / FILE_NAME).exists()
+
+
 def database_url(url: str | None, home: str | Path | None) -> sa.URL:
     """The database: `url`, else SQLite in `home`, else PRICING_ASSISTANT_DATABASE_URL, else SQLite.
 

@@ -63,6 +63,7 @@ class AuditEntry:
     at: dt.datetime
     actor: str
     action: str
-    """`import`, `sales_changed`, `product_changed`, `aliases_added`, `rules_set`, `decisions_saved`, ..."""
+    """`import`, `sales_changed`, `product_changed`, `aliases_added`, `rules_set`, `decisions_saved`,
+    `adapter_promoted`, ..."""
     subject: str | None
     detail: dict[str, Any]

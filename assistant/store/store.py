@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from assistant.store import rulebook
-from assistant.store.database import Database, StoreError, database_url
+from assistant.store.database import Database, StoreError, data_home, database_url, has_store
 from assistant.store.ingest import ImportResult, take_in
 from assistant.store.records import AuditEntry, Decision, Product, RulesVersion, Scope
 from assistant.store.sales import read_sales
@@ -28,8 +28,9 @@ if TYPE_CHECKING:
 class Store:
     """One shop's data. Safe to share between threads: each call is one short transaction of its own."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, home: Path) -> None:
         self._database = database
+        self._home = home
 
     @classmethod
     def open(cls, url: str | None = None, home: str | Path | None = None) -> Store:
@@ -54,7 +55,12 @@ class Store:
         except BaseException:
             database.close()
             raise
-        return cls(database)
+        return cls(database, data_home(home))
+
+    @classmethod
+    def existing(cls, home: str | Path | None = None) -> Store | None:
+        """Open the store where there is one; None, and nothing made, where there is not."""
+        return cls.open(home=home) if has_store(home) else None
 
     def close(self) -> None:
         """Let go of the database's connections."""
@@ -64,6 +70,12 @@ class Store:
     def place(self) -> str:
         """The database's file or address, without its password."""
         return self._database.place
+
+    @property
+    def adapters(self) -> Path:
+        """The shelf of the adapters fine-tuned to this shop, on this machine wherever the database is; made
+        with the first of them."""
+        return self._home / "adapters"
 
     # Products and sales
 
@@ -302,6 +314,11 @@ class Store:
             session.add(_audit(actor, "decision_approved", row.sku, detail))
 
     # Audit
+
+    def note(self, action: str, detail: Mapping[str, Any], *, actor: str) -> None:
+        """Write to the audit log what was done to the shop outside its database."""
+        with self._database.write() as session:
+            session.add(_audit(actor, action, None, dict(detail)))
 
     def audit(self, limit: int = 100) -> list[AuditEntry]:
         """The newest entries of the audit log, newest first."""

@@ -24,6 +24,7 @@ from policy.decision.rules import Rules, RulesInfeasible
 from policy.decision.situation import Situation, posterior_of, situation_of
 from policy.model.loading import LoadedModel
 from policy.model.panel import Panel
+from policy.model.pool import FittedRows
 from policy.model.posterior import Posterior
 
 WORTHWHILE = 0.005
@@ -52,8 +53,9 @@ def recommend(
     rules: Rules | Mapping[str, Rules],
     horizon: int,
     explore: bool,
+    adapters: FittedRows | None = None,
 ) -> list[Recommendation]:
-    """One recommendation per product of the panel, in its order.
+    """One recommendation per product of the panel, in its order, by its adapter where it has one.
 
     Raises
     ------
@@ -67,7 +69,7 @@ def recommend(
             f"`rules` name {len(unknown)} products that the history lacks, the first is {unknown[0]!r}. "
             "Their keys are skus; a sku's rules hold in every store that sells it."
         )
-    situation = situation_of(panel, maximise_profit=objective == "profit", horizon=horizon)
+    situation = situation_of(panel, maximise_profit=objective == "profit", horizon=horizon, adapters=adapters)
     evidence = weigh(panel)
     posterior = posterior_of(model.network, situation)
     low, high = search_range(evidence)
@@ -76,6 +78,7 @@ def recommend(
     )
     reasons = drivers(model.network, situation, wanted, low, high)
     tests = _test_prices(posterior, situation, low, high)
+    of_all = model.adapter_digest[:16] if model.adapter_digest else None
     records = []
     for row, (store, sku) in enumerate(panel.keys):
         limits = rules if isinstance(rules, Rules) else rules.get(sku, Rules())
@@ -96,7 +99,7 @@ def recommend(
             replace(
                 record,
                 model_hash=model.digest[:16],
-                adapter_hash=model.adapter_digest[:16] if model.adapter_digest else None,
+                adapter_hash=of_all if adapters is None else adapters.hash_of(row),
                 rules_hash=limits.digest,
                 history_hash=panel.digest(row),
             )

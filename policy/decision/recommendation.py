@@ -118,6 +118,7 @@ class Recommendation:
 
     model_hash: str = ""
     adapter_hash: str | None = None
+    """Of the store's adapter that priced this product; None where the base did."""
     rules_hash: str = ""
     history_hash: str = ""
     """Hash of this product's canonical history, so that a record can be traced to its input."""

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from policy.market.trajectory import Trajectory
 from policy.model.inference import infer
 from policy.model.panel import Panel
+from policy.model.pool import FittedRows
 from policy.model.posterior import Posterior
 from policy.model.transformer import PolicyModel
 
@@ -30,6 +31,8 @@ class Situation:
     stock: NDArray[np.float64]
     """Units on hand per period ahead, NaN where it does not limit sales."""
     maximise_profit: bool
+    adapters: FittedRows | None = None
+    """Those that read the products; None where the model alone does."""
 
     @property
     def objective_cost(self) -> NDArray:
@@ -45,6 +48,7 @@ class Situation:
             self,
             history=self.history.take(index),
             future=self.future.take(index),
+            adapters=None if self.adapters is None else self.adapters.take(index),
             **{name: getattr(self, name)[index] for name in paths},
         )
 
@@ -85,7 +89,9 @@ class Situation:
         )
 
 
-def situation_of(panel: Panel, *, maximise_profit: bool, horizon: int = 1) -> Situation:
+def situation_of(
+    panel: Panel, *, maximise_profit: bool, horizon: int = 1, adapters: FittedRows | None = None
+) -> Situation:
     """The next `horizon` periods of a panel, with costs, competitors and stock as they are now."""
     current = panel.last_known("price")
     return Situation(
@@ -98,6 +104,7 @@ def situation_of(panel: Panel, *, maximise_profit: bool, horizon: int = 1) -> Si
         # Stock on hand is shared by the periods ahead.
         stock=panel.last_known("stock") / horizon,
         maximise_profit=maximise_profit,
+        adapters=adapters,
     )
 
 
@@ -114,7 +121,9 @@ def posterior_of(model: PolicyModel, situation: Situation) -> Posterior:
         period=history.period,
         **{n: np.concatenate([getattr(history, n), getattr(future, n)], axis=1) for n in paths},
     )
-    posterior, _ = infer(model, joined, start_price=situation.start_price, ahead=ahead)
+    posterior, _ = infer(
+        model, joined, start_price=situation.start_price, ahead=ahead, adapters=situation.adapters
+    )
     if ahead == 1:
         return posterior
     b, k = len(history), posterior.weights.shape[1]

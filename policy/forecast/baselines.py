@@ -20,8 +20,8 @@ MARKDOWN_ELASTICITY = -2.0
 """What a pricer assumes who has estimated nothing."""
 FORGETTING = 0.985
 """Weight of a period over that of the period after it, in the GLM."""
-LIGHTGBM = "LightGBM trained on the set"
-"""Name of the baseline that an optional package computes."""
+GLM, LIGHTGBM = "per-series ridge GLM", "LightGBM trained on the set"
+"""Names of the baselines that a store's adapter is compared with."""
 
 
 @dataclass(frozen=True)
@@ -218,7 +218,7 @@ def baselines() -> dict[str, Forecaster]:
     found: dict[str, Forecaster] = {
         "seasonal naive": _per_window(_seasonal_naive),
         "last-8 mean, elasticity -2": _per_window(_last_eight),
-        "per-series ridge GLM": _per_window(_ridge_glm),
+        GLM: _per_window(_ridge_glm),
     }
     if find_spec("lightgbm") is not None:
         found[LIGHTGBM] = lightgbm_forecaster()

@@ -9,7 +9,7 @@ price and promo; nothing else of the future.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -162,23 +162,43 @@ def sales_of(table: pd.DataFrame, protocol: Protocol, *, name: str) -> Sales:
         names = np.random.default_rng(protocol.seed).choice(names, protocol.series, replace=False)
     table = table[table["series"].isin(set(names))].reset_index(drop=True)
 
+    return lay_out(table, protocol, name=name)
+
+
+def lay_out(table: pd.DataFrame, protocol: Protocol, *, name: str) -> Sales:
+    """The windows in the last `tested` share of every series.
+
+    Parameters
+    ----------
+    table
+        Sorted by series and date; `series` tells the rows of one from those of the next. `promo` is known.
+    """
     codes = pd.factorize(table["series"])[0]
     _, start, length = np.unique(codes, return_index=True, return_counts=True)
-    first = start + (length * (1 - protocol.tested)).astype(np.int64)
-    # The last window must fit: windows per series, then their origins.
-    fitting = (start + length - first) // protocol.horizon
-    series = np.repeat(np.arange(len(start)), fitting)
-    number = np.arange(fitting.sum()) - np.repeat(np.cumsum(fitting) - fitting, fitting)
-    return Sales(
+    sales = Sales(
         name=name,
-        table=table[[c for c in COLUMNS if c in table]],
+        table=table[[c for c in COLUMNS if c in table]].reset_index(drop=True),
         horizon=protocol.horizon,
         series_start=start,
         series_stop=start + length,
-        first_tested=first,
-        series=series,
-        origin=first[series] + number * protocol.horizon,
+        first_tested=start + length,
+        series=np.zeros(0, dtype=np.int64),
+        origin=np.zeros(0, dtype=np.int64),
     )
+    return last_windows(sales, sales.series_stop, tested=protocol.tested)
+
+
+def last_windows(sales: Sales, stop: NDArray[np.int64], *, tested: float) -> Sales:
+    """The same series with windows in the last `tested` share of what lies before row `stop` of each.
+
+    `stop` has shape (S,)."""
+    start = sales.series_start
+    first = start + ((stop - start) * (1 - tested)).astype(np.int64)
+    # The last window must fit: windows per series, then their origins.
+    fitting = (stop - first) // sales.horizon
+    series = np.repeat(np.arange(len(start)), fitting)
+    number = np.arange(fitting.sum()) - np.repeat(np.cumsum(fitting) - fitting, fitting)
+    return replace(sales, first_tested=first, series=series, origin=first[series] + number * sales.horizon)
 
 
 def tables(sales: Sales, windows: NDArray) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -115,37 +115,52 @@ def play_trials(
         Log chances of the prices from logits and mask, shapes (B, G): the price head's own by default.
     """
     drawn = prior.sample(rng, markets, logged + horizon)
-    simulator, rows = Simulator(drawn, rng), np.arange(markets)
+    simulator = Simulator(drawn, rng)
     sellers = LoggingPolicies(drawn, rng)
     reader = HistoryReader(model, drawn.reference_price)
-    actions, masks, chances, rewards, means = [], [], [], [], []
-    for t in range(logged + horizon):
-        simulator.set_promo(sellers.promo(t) if t < logged else np.zeros(markets))
+    for t in range(logged):
+        simulator.set_promo(sellers.promo(t))
         observation = simulator.observation()
-        if t < logged:
-            price = np.clip(sellers.act(observation), drawn.price_low, drawn.price_high)
-        else:
-            reading = reader.read(observation)
-            allowed = allowed_prices(reading.log_price, observation.price_low, observation.price_high)
-            mask = torch.from_numpy(allowed)
-            log_chance = choose(reading.price_logits.float(), mask)
-            chance = log_chance.exp().double().numpy()
-            action = draw(chance, rng)
-            candidates = np.clip(
-                np.exp(reading.log_price[:, None] + _GRID),
-                drawn.price_low[:, None],
-                drawn.price_high[:, None],
-            )
-            profit = simulator.expected_profit(candidates)
-            best = np.maximum(np.where(allowed, profit, -np.inf).max(axis=1, keepdims=True), 1e-9)
-            reward = np.clip(profit / best, -1.0, 1.0)
-            price = candidates[rows, action]
-            actions.append(action)
-            masks.append(allowed)
-            chances.append(log_chance[torch.arange(markets), torch.from_numpy(action)])
-            rewards.append(reward[rows, action])
-            means.append((chance * reward).sum(axis=1))
+        price = np.clip(sellers.act(observation), drawn.price_low, drawn.price_high)
         reader.observe(observation, simulator.step(price))
+    return play_on(reader, simulator, rng, horizon=horizon, choose=choose)
+
+
+def play_on(
+    reader: HistoryReader,
+    simulator: Simulator,
+    rng: np.random.Generator,
+    *,
+    horizon: int,
+    choose: Callable[[Tensor, Tensor], Tensor] = masked_log_softmax,
+) -> Trials:
+    """Let the price head play `horizon` periods after the history that the reader has seen; arguments as of
+    `play_trials`."""
+    drawn, logged = simulator.markets, len(reader.observations)
+    rows = np.arange(len(drawn))
+    actions, masks, chances, rewards, means = [], [], [], [], []
+    for _ in range(horizon):
+        observation = simulator.observation()
+        reading = reader.read(observation)
+        allowed = allowed_prices(reading.log_price, observation.price_low, observation.price_high)
+        mask = torch.from_numpy(allowed)
+        log_chance = choose(reading.price_logits.float(), mask)
+        chance = log_chance.exp().double().numpy()
+        action = draw(chance, rng)
+        candidates = np.clip(
+            np.exp(reading.log_price[:, None] + _GRID),
+            drawn.price_low[:, None],
+            drawn.price_high[:, None],
+        )
+        profit = simulator.expected_profit(candidates)
+        best = np.maximum(np.where(allowed, profit, -np.inf).max(axis=1, keepdims=True), 1e-9)
+        reward = np.clip(profit / best, -1.0, 1.0)
+        actions.append(action)
+        masks.append(allowed)
+        chances.append(log_chance[torch.from_numpy(rows), torch.from_numpy(action)])
+        rewards.append(reward[rows, action])
+        means.append((chance * reward).sum(axis=1))
+        reader.observe(observation, simulator.step(candidates[rows, action]))
     # The last token speaks for the period after the trial: it is not needed.
     final = reader.tokens(reader.observations[-1])
     return Trials(

@@ -10,6 +10,7 @@ import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from torch import nn
 
+from policy.model.adapter_files import BASE_FILE
 from policy.model.transformer import PolicyModel
 
 HEADS = ("encoder_in", "encoder_out", "demand_head", "price_head")
@@ -77,10 +78,6 @@ def parameter_groups(
 def adapter_state(network: PolicyModel) -> dict[str, torch.Tensor]:
     """The trained low-rank weights alone."""
     return {name: value for name, value in network.state_dict().items() if "lora_" in name}
-
-
-BASE_FILE = "base.json"
-"""File of an adapter's folder that names its base by digest."""
 
 
 def save_adapter(wrapped: Any, folder: Path, *, base: str) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from policy.market.trajectory import Trajectory
+from policy.model.pool import FittedRows
 from policy.model.posterior import Calibration, Posterior
 from policy.model.tokens import tokenise
 from policy.model.transformer import PolicyModel
@@ -19,9 +22,21 @@ POSITIONS = 1024
 core's own cache: half as fast again as passes of 64 products with 104 periods."""
 
 
+def _for_rows(
+    model: PolicyModel, adapters: FittedRows | None, first: int, count: int
+) -> AbstractContextManager[PolicyModel]:
+    """The network that a batch of rows goes through."""
+    return nullcontext(model) if adapters is None else adapters.applied(slice(first, first + count))
+
+
 @torch.inference_mode()
 def infer(
-    model: PolicyModel, history: Trajectory, *, start_price: NDArray, ahead: int = 1
+    model: PolicyModel,
+    history: Trajectory,
+    *,
+    start_price: NDArray,
+    ahead: int = 1,
+    adapters: FittedRows | None = None,
 ) -> tuple[Posterior, NDArray]:
     """The posterior for the last `ahead` periods of each product.
 
@@ -31,6 +46,8 @@ def infer(
         B products over T periods, aligned at the end, the last `ahead` of them without units.
     start_price
         A price to stand for the product before its first sale, shape (B,).
+    adapters
+        Where products go through adapters on this model; None for the model alone.
 
     Returns
     -------
@@ -47,11 +64,13 @@ def infer(
         tokens = tokenise(history.take(block), start_price=start_price[block])
         features = torch.from_numpy(tokens.features[:, window]).to(model.device)
         padding = torch.from_numpy(tokens.padding[:, window]).to(model.device)
-        hidden = [
-            model.hidden_states(f, p if p.any() else None)[:, -ahead:]
-            for f, p in zip(features.split(chunk), padding.split(chunk), strict=True)
-        ]
-        out = model.answer(torch.cat(hidden))
+        hidden = []
+        for first in range(0, len(features), chunk):
+            f, p = features[first : first + chunk], padding[first : first + chunk]
+            with _for_rows(model, adapters, start + first, len(f)) as network:
+                hidden.append(network.hidden_states(f, p if p.any() else None)[:, -ahead:])
+        with _for_rows(model, adapters, start, len(features)) as network:
+            out = network.answer(torch.cat(hidden))
         level = tokens.log_units[:, window][:, -ahead:, None, None]
         parts.append(
             (

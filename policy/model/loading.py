@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,9 @@ import torch
 from torch import nn
 from transformers.utils import logging as hf_logging
 
-from policy.model.adapters import BASE_FILE, load_adapter
+from policy.model.adapter_files import BASE_FILE, AdapterError, folder_digest
+from policy.model.adapters import load_adapter
+from policy.model.shelf import adapter_folder
 from policy.model.transformer import PolicyModel
 
 EMBEDDED = Path(__file__).parent.parent / "weights" / "base"
@@ -31,17 +32,18 @@ class LoadedModel:
 
 
 def load_model(path: str | None = None, *, adapter: str | None = None, device: str = "cpu") -> LoadedModel:
-    """Load a model, offline if it is a folder, onto a device as PyTorch names it.
+    """Load a model, offline if it is a folder, onto a device as PyTorch names it, with an adapter inside it
+    where one is given: its folder, or a shelf whose promoted one is taken.
 
     Raises
     ------
     FileNotFoundError
         The folder of the model or of the adapter holds no weights.
-    ValueError
+    AdapterError
         The adapter names another base.
     """
     folder = Path(path) if path else EMBEDDED
-    digest = _digest(folder, "model")
+    digest = folder_digest(folder, "model")
     bar = hf_logging.is_progress_bar_enabled()
     hf_logging.disable_progress_bar()  # four megabytes need none
     try:
@@ -50,29 +52,28 @@ def load_model(path: str | None = None, *, adapter: str | None = None, device: s
         if bar:
             hf_logging.enable_progress_bar()
     adapter_digest = None
-    if adapter:
-        adapter_digest = _digest(Path(adapter), "adapter")
-        named = Path(adapter) / BASE_FILE
-        if named.exists() and json.loads(named.read_text())["base"] != digest:
-            raise ValueError(
-                f"The adapter in '{adapter}' was trained on another base than the one in '{folder}'. "
-                "Load it with its own base, or train it anew."
-            )
-        network = load_adapter(network, adapter)
+    if adapter and (chosen := adapter_folder(adapter)) is not None:
+        adapter_digest = folder_digest(chosen, "adapter")
+        check_base(chosen, digest)
+        network = load_adapter(network, str(chosen))
     placed: nn.Module = network.eval()
     placed.to(device)
     return LoadedModel(network, digest, adapter_digest)
 
 
-def _digest(folder: Path, kind: str) -> str:
-    """SHA-256 over the weights and configuration in a folder."""
-    files = sorted(folder.glob("*.safetensors")) + sorted(folder.glob("*config.json"))
-    if not any(f.suffix == ".safetensors" for f in files):
-        raise FileNotFoundError(
-            f"No {kind} weights (*.safetensors) in '{folder}'. Give the folder that a training run wrote."
-        )
-    sha = hashlib.sha256()
-    for file in files:
-        sha.update(file.name.encode())
-        sha.update(file.read_bytes())
-    return sha.hexdigest()
+def check_base(adapter: Path, base: str) -> None:
+    """Raises `AdapterError` where an adapter names another base than the one with this digest."""
+    named = adapter / BASE_FILE
+    if named.exists() and json.loads(named.read_text())["base"] != base:
+        raise another_base(adapter, base)
+
+
+def another_base(adapter: Path, base: str) -> AdapterError:
+    """That an adapter does not belong to the base with this digest."""
+    return AdapterError(
+        "another_base",
+        "The adapter in '{folder}' was trained on another base than this one ({base}). "
+        "Load it with its own base, or train it anew.",
+        folder=str(adapter),
+        base=base[:16],
+    )

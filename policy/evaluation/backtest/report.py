@@ -21,6 +21,7 @@ from policy.evaluation.backtest.off_policy import Log, OffPolicy, off_policy
 from policy.evaluation.backtest.replay import PERIODS, Replay, ReplayOutcome, replay
 from policy.forecast.windows import LEVELS, Protocol, sales_of
 from policy.history import HistoryError, Period
+from policy.model.loading import LoadedModel
 from policy.model.panel import Panel, make_panel
 from policy.pipeline import PricingPipeline
 
@@ -110,7 +111,7 @@ class Backtest:
 
 
 def backtest(
-    pipeline: PricingPipeline,
+    model: LoadedModel,
     table: pd.DataFrame,
     period: Period,
     *,
@@ -123,6 +124,8 @@ def backtest(
 
     Parameters
     ----------
+    model
+        What is tested, a store's adapter inside it where it has one.
     table
         A canonical history (`policy.history.canonical_history`) with periods of length `period`.
     rules
@@ -140,10 +143,10 @@ def backtest(
     currency = _currency(table)
     sales = sales_of(table, Protocol(), name=file)
     panel = make_panel(_part_taking(table, sales.table), period)
-    model, profit = pipeline.model, objective == "profit"
+    profit = objective == "profit"
     forecast_luck, replay_luck = np.random.SeedSequence(SEED).spawn(2)
     tell("forecasts")
-    forecasts = forecast(pipeline, sales)
+    forecasts = forecast(PricingPipeline(model), sales)
     tell("off_policy")
     asked = ask(model.network, panel, maximise_profit=profit, rules=rules)
     asked = asked.take(np.flatnonzero(asked.priced))
@@ -159,7 +162,7 @@ def backtest(
         objective=objective,
         panel=panel,
         products=table.groupby([c for c in ("store", "sku") if c in table]).ngroups,
-        model_hash=pipeline.model_hash,
+        model_hash=model.digest[:16],
         adapter_hash=model.adapter_digest[:16] if model.adapter_digest else None,
         rules=rules,
         forecasts=forecasts,

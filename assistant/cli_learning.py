@@ -1,0 +1,197 @@
+"""`pricing-assistant fine-tune`: learn from a store's own sales, with progress, and say what came of it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shlex
+import shutil
+import signal
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from assistant.cli_adapters import audit
+from assistant.cli_commands import InputError, read_file, selection
+from assistant.store.database import data_home
+from assistant.store.importing import error_text
+from assistant.tuning_report import (
+    WORDS,
+    Comparison,
+    Report,
+    cells,
+    comparison,
+    learned,
+    outcome,
+    reasons,
+    stage_text,
+    time_left,
+)
+from assistant.wording import Language, wording
+from policy.history import HistoryError
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from policy.learning.store.progress import Progress
+
+INTERRUPTED = 130
+"""Exit status after Ctrl+C, as shells count it."""
+UNLIMITED = 1_000
+"""Columns where the reader is a file or another program."""
+
+Notify = Callable[["Progress"], None]
+
+
+def fine_tune(arguments: argparse.Namespace) -> int:
+    """Adapt the policy to a file's sales; 130 where it was stopped, with its checkpoint written."""
+    imported = read_file(arguments)
+    print(imported.report.to_text(arguments.language), end="\n\n", file=sys.stderr)
+    history = selection(imported.frame, skus=None, store=arguments.store)
+    shelf = Path(arguments.out or data_home(arguments.data_dir) / "adapters")
+
+    from policy import PricingPipeline
+    from policy.learning.store.progress import FineTuningStopped
+
+    options: dict[str, Any] = {} if arguments.backbone is None else {"backbone": arguments.backbone}
+    with _stopping(arguments.language) as stop, _shown(arguments) as notify:
+        try:
+            PricingPipeline.from_pretrained().fine_tune(
+                history, output=str(shelf), seed=arguments.seed, progress=notify, stop=stop, **options
+            )
+        except FineTuningStopped:
+            stopped = True
+        except HistoryError as error:
+            raise InputError(error_text(error, arguments.language)) from error
+        else:
+            stopped = False
+    if stopped:
+        print(wording(arguments.language, WORDS)("ended.stopped_command"), file=sys.stderr)
+        return INTERRUPTED
+
+    from policy.model.shelf import Shelf
+
+    report: Report = Shelf(shelf).versions()[-1].report
+    if report["promoted"] and not arguments.out:
+        audit(arguments, "promoted", {"version": report["version"], "adapter": report["adapter"]})
+    if arguments.json:
+        _print_event("report", report)
+    else:
+        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+        print(report_text(report, arguments.language, width=width))
+        print(_next(arguments, shelf, promoted=report["promoted"]))
+    return 0
+
+
+def _next(arguments: argparse.Namespace, shelf: Path, *, promoted: bool) -> str:
+    """What to do now."""
+    words = wording(arguments.language, WORDS)
+    if not promoted:
+        return words("report.next_kept")
+    place = {"--out": arguments.out, "--data-dir": arguments.data_dir}
+    where = "".join(f" {option} {shlex.quote(folder)}" for option, folder in place.items() if folder)
+    file = shlex.quote(arguments.file)
+    return words("report.next_promoted_command", file=file, shelf=shlex.quote(str(shelf)), where=where)
+
+
+@contextmanager
+def _stopping(language: Language) -> Iterator[Callable[[], bool]]:
+    """Whether Ctrl+C was pressed: once lets the step finish and the checkpoint be written, twice does not."""
+    pressed = False
+
+    def press(*_: object) -> None:
+        nonlocal pressed
+        if pressed:
+            raise KeyboardInterrupt
+        pressed = True
+        print("\n" + wording(language, WORDS)("ended.again_to_quit"), file=sys.stderr, flush=True)
+
+    former = signal.signal(signal.SIGINT, press)
+    try:
+        yield lambda: pressed
+    finally:
+        signal.signal(signal.SIGINT, former)
+
+
+@contextmanager
+def _shown(arguments: argparse.Namespace) -> Iterator[Notify]:
+    """Progress as JSON lines on stdout, or as a bar on stderr where that is a screen."""
+    if arguments.json:
+        yield lambda progress: _print_event(
+            "progress",
+            {"stage": progress.stage, "done": progress.done, "seconds_left": progress.seconds_left},
+        )
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, TaskProgressColumn, TextColumn
+    from rich.progress import Progress as Bar
+
+    words = wording(arguments.language, WORDS)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TextColumn("{task.fields[left]}"),
+    )
+    console = Console(stderr=True)
+    with Bar(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task(stage_text(None, words), total=1.0, left="")
+
+        def notify(progress: Progress) -> None:
+            bar.update(
+                task,
+                completed=progress.done,
+                description=stage_text(progress.stage, words),
+                left=time_left(progress.seconds_left, words),
+            )
+
+        yield notify
+
+
+def _print_event(name: str, values: Report) -> None:
+    print(json.dumps({"event": name, **values}, ensure_ascii=False), flush=True)
+
+
+def report_text(report: Report, language: Language, *, width: int | None) -> str:
+    """What people read: what was learned, the comparison, whether it is used and why.
+
+    `width` is of the screen in columns, None where there is none. Where it does not hold the whole
+    comparison, an interval stands under its difference.
+    """
+    from rich.console import Console
+    from rich.measure import Measurement
+
+    words, compared = wording(language, WORDS), comparison(report, language)
+    console = Console(width=width or UNLIMITED, highlight=False, markup=False)
+    table = _table(compared.headings, [cells(row) for row in compared.rows])
+    if Measurement.get(console, console.options.update(max_width=UNLIMITED), table).maximum > console.width:
+        table = _table(*_under_each_other(compared))
+    with console.capture() as captured:
+        console.print("\n".join(learned(report, language)))
+        console.print(table)
+        console.print(words("report.note") + "\n")
+        console.print(outcome(report, language), *reasons(report, language), sep="\n")
+    return "\n".join(line.rstrip() for line in captured.get().splitlines()).strip("\n")
+
+
+def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for place, heading in enumerate(headings):
+        number = 0 < place < len(headings) - 1
+        table.add_column(heading, justify="right" if number else "left", no_wrap=number, overflow="fold")
+    for row in rows:
+        table.add_row(*map(Text, row))
+    return table
+
+
+def _under_each_other(compared: Comparison) -> tuple[list[str], list[list[str]]]:
+    """Headings and rows with each interval under its difference."""
+    lines = [list(compared.headings), *(list(cells(row)) for row in compared.rows)]
+    headings, *rows = [[*line[:-3], f"{line[-3]}\n{line[-2]}", line[-1]] for line in lines]
+    return headings, rows

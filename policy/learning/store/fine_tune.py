@@ -1,0 +1,335 @@
+"""Fine-tuning on a store's own history: search, fit, reinforcement, and the test that decides.
+
+    canonical table → split by time → candidates fitted and compared on validation → PPO in markets drawn from
+    the best one's posterior → base and adapter on the test quarter → a version on the store's shelf
+
+Every part writes its checkpoint into the shelf's `work` folder, so that a stopped or killed run goes on. What
+was promoted before stays so until a new version is whole and has passed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from policy.forecast.score import ForecastScore, score
+from policy.forecast.windows import Sales
+from policy.history import canonical_history
+from policy.learning.store.fit import CANDIDATES, Candidate, Fit, FitSettings, Rehearsal
+from policy.learning.store.foretold import Foretold
+from policy.learning.store.judge import judged
+from policy.learning.store.markets import StoreDemand, store_demand
+from policy.learning.store.progress import ITERATION, TEST, Clock, FineTuningStopped, Progress
+from policy.learning.store.reinforce import Reinforce, ReinforceSettings, head_reward
+from policy.learning.store.split import Split, split
+from policy.learning.store.windows import StoreWindows
+from policy.model.adapters import save_adapter
+from policy.model.loading import LoadedModel
+from policy.model.shelf import Shelf, Version
+
+SHARES = (0.5, 1.0)
+"""How much of what was learned is tried: a step half-way is often the better one (Wortsman et al. 2022,
+arXiv 2109.01903)."""
+
+MOST_VALIDATED = 240
+"""Windows of validation that candidates are compared on; more are sampled, for time."""
+
+WORSE_FORECASTS = 0.003
+"""Share by which reinforcement may make validation forecasts worse; beyond it, it is undone."""
+
+CHUNK = 5
+"""Steps between two chances to stop."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FineTuneSettings:
+    """A fine-tuning; written into its report."""
+
+    seed: int = 1
+    candidates: tuple[Candidate, ...] = CANDIDATES
+    fit: FitSettings = field(default_factory=FitSettings)
+    reinforce: ReinforceSettings = field(default_factory=ReinforceSettings)
+
+
+@dataclass
+class _Best:
+    """The best adapter so far, by validation."""
+
+    loss: float
+    """Mean of the two weighted quantile losses over the base's, 1 for the base itself."""
+    candidate: int = -1
+    step: int = 0
+    share: float = 1.0
+    adapter: dict[str, Tensor] = field(default_factory=dict)
+    curve: list[dict[str, float]] = field(default_factory=list)
+
+
+def fine_tune(
+    model: LoadedModel,
+    history: pd.DataFrame,
+    output: str | Path,
+    *,
+    settings: FineTuneSettings | None = None,
+    progress: Callable[[Progress], None] | None = None,
+    stop: Callable[[], bool] | None = None,
+) -> Version:
+    """Fit an adapter to a store and put it on the store's shelf, promoted if it passed.
+
+    Parameters
+    ----------
+    model
+        The base, without an adapter.
+    history
+        Sales of one store.
+    output
+        The shelf's folder.
+    progress
+        Told how far the run is.
+    stop
+        Asked every few steps whether to stop.
+
+    Raises
+    ------
+    HistoryError
+        The history cannot be understood or has too little to learn from. Nothing was written.
+    FineTuningStopped
+        `stop` said so; the same call goes on.
+    OSError
+        The folder cannot be written to. What was promoted before still is.
+    """
+    frame, report = canonical_history(history)
+    settings = settings or FineTuneSettings()
+    parts = split(frame, report.period, seed=settings.seed)
+    run = _Run(model, parts, Path(output), settings, progress or (lambda _: None), stop or (lambda: False))
+    return run.finish(frame)
+
+
+class _Run:
+    """One fine-tuning, from where its checkpoint stands."""
+
+    def __init__(
+        self,
+        model: LoadedModel,
+        parts: Split,
+        output: Path,
+        settings: FineTuneSettings,
+        notify: Callable[[Progress], None],
+        stop: Callable[[], bool],
+    ):
+        self._model, self._parts, self._settings = model, parts, settings
+        self._shelf, self._work = Shelf(output), output / "work"
+        self._stop = stop
+        self._clock = Clock(notify, total=planned(settings))
+        context = model.network.config.context
+        self._windows = StoreWindows(parts.train, context=context)
+        self._rehearsal = Rehearsal(seed=settings.seed)
+        validation = sampled(parts.validation, MOST_VALIDATED, seed=settings.seed)
+        self._validation = Foretold(validation, parts.whole.period, context=context)
+
+    def finish(self, frame: pd.DataFrame) -> Version:
+        """Go through all that is left."""
+        self._clock.enter("read")
+        base = score(self._validation.sales, self._validation.quantiles(self._model.network))
+        key = self._key(frame)
+        fresh: dict[str, Any] = {
+            "key": key,
+            "seconds": 0.0,
+            "work": 0.0,
+            "next": 0,
+            "best": asdict(_Best(loss=1.0)),
+        }
+        state = self._load(key) or fresh
+        self._clock.resume(state["seconds"], state["work"])
+        best = self._search(state, base)
+        fit, reinforced = self._reinforce(state, best, base)
+        self._clock.enter("test")
+        verdict = judged(
+            self._parts,
+            self._model.network,
+            fit.network,
+            seed=self._settings.seed,
+            between=lambda: self._tested(state),
+        )
+        gained = best.loss <= 1 - self._settings.fit.least_gain
+        reasons = verdict.reasons(gained)
+        promote = gained and verdict.passed
+        chosen = asdict(fit.candidate) | {"steps": best.step, "share": best.share}
+        report = {
+            "seconds": round(self._clock.spent, 1),
+            "base": self._model.digest,
+            "promoted": promote,
+            "reasons": reasons,
+            "products": len(self._parts.whole),
+            "rows": int(np.isfinite(self._parts.whole.history.units).sum()),
+            "period": self._parts.whole.period,
+            "dates": {name: list(dates) for name, dates in self._parts.dates().items()},
+            "chosen": chosen,
+            "curve": best.curve,
+            "reinforced": reinforced,
+            "settings": asdict(self._settings),
+            **verdict.to_dict(),
+        }
+        version = self._shelf.add(
+            lambda folder: save_adapter(fit.wrapped, folder, base=self._model.digest), report, promote=promote
+        )
+        shutil.rmtree(self._work, ignore_errors=True)
+        return version
+
+    def _search(self, state: dict[str, Any], base: ForecastScore) -> _Best:
+        """Fit the candidates one after the other and keep the best by validation."""
+        settings, best = self._settings.fit, _Best(**state["best"])
+        for number in range(state["next"], len(self._settings.candidates)):
+            fit = self._new_fit(number)
+            since, lowest = 0, np.inf
+            curve = [{"step": 0.0, "train": fit.loss(), "validation": 1.0}]
+            if "fit" in state:
+                fit.load(state["fit"])
+                since, curve, lowest = state["since"], state["curve"], state["lowest"]
+            while fit.step < settings.steps and since < settings.patience:
+                self._clock.enter("search" if number else "fit")
+                loss = 0.0
+                for _ in range(0, settings.look_every, CHUNK):
+                    self._check(state)
+                    loss += fit.train(min(CHUNK, settings.look_every)) * CHUNK / settings.look_every
+                    self._clock.advance(CHUNK)
+                found = self._look(fit, base)
+                curve.append({"step": fit.step, "train": loss, "validation": min(v for _, v in found)})
+                since = 0 if curve[-1]["validation"] < lowest else since + 1
+                lowest = min(lowest, curve[-1]["validation"])
+                share, value = min(found, key=lambda pair: pair[1])
+                if value < best.loss or best.candidate < 0:
+                    best = _Best(
+                        min(value, best.loss), number, fit.step, share, scaled(fit.adapter(), share), curve
+                    )
+                if best.candidate == number:
+                    best.curve = curve
+                state |= {"fit": fit.state(), "since": since, "curve": curve, "lowest": lowest}
+                state |= {"next": number, "best": asdict(best)}
+                self._save(state)
+            state.pop("fit", None)
+            state |= {"next": number + 1, "best": asdict(best)}
+            self._clock.move_to((number + 1) * settings.steps)
+        return best
+
+    def _reinforce(
+        self, state: dict[str, Any], best: _Best, base: ForecastScore
+    ) -> tuple[Fit, dict[str, Any]]:
+        """PPO in the store's markets, undone where the forecasts suffer."""
+        settings = self._settings.reinforce
+        fit = self._new_fit(best.candidate)
+        fit.network.load_state_dict(best.adapter, strict=False)
+        fit.step = best.step
+        self._clock.enter("reinforce")
+        demand = store_demand(fit.network.eval(), self._parts.before_test)
+        stage = Reinforce(fit, demand, settings, seed=self._settings.seed)
+        if "reinforce" in state:
+            fit.load(state["fit"])
+            stage.load(state["reinforce"])
+        first = state.setdefault("reward", self._reward(fit, demand))
+        while stage.iteration < settings.iterations:
+            self._check(state)
+            stage.iterate()
+            self._clock.advance(ITERATION)
+            state |= {"fit": fit.state(), "reinforce": stage.state()}
+            if stage.iteration % 4 == 0:
+                self._save(state)
+        last, before = self._reward(fit, demand), min(best.loss, 1.0)
+        after = relative_loss(score(self._validation.sales, self._validation.quantiles(fit.network)), base)
+        kept = last > first and after <= before * (1 + WORSE_FORECASTS)
+        if not kept:
+            fit.network.load_state_dict(best.adapter, strict=False)
+        return fit, {"kept": kept, "before": first, "after": last, "iterations": stage.iteration}
+
+    def _reward(self, fit: Fit, demand: StoreDemand) -> float:
+        """Mean reward of the price head in markets of the store that it is not trained on."""
+        return head_reward(fit.network.eval(), demand, self._settings.reinforce, seed=self._settings.seed)
+
+    def _look(self, fit: Fit, base: ForecastScore) -> list[tuple[float, float]]:
+        """Validation loss with each of `SHARES` of what was learned."""
+        learned, found = fit.adapter(), []
+        for share in SHARES:
+            fit.network.load_state_dict(scaled(learned, share), strict=False)
+            measured = score(self._validation.sales, self._validation.quantiles(fit.network))
+            found.append((share, relative_loss(measured, base)))
+        fit.network.load_state_dict(learned, strict=False)
+        return found
+
+    def _new_fit(self, number: int) -> Fit:
+        settings = self._settings
+        return Fit(
+            self._model.network,
+            self._windows,
+            self._rehearsal,
+            settings.candidates[number],
+            settings.fit,
+            seed=settings.seed,
+        )
+
+    def _tested(self, state: dict[str, Any]) -> None:
+        self._check(state)
+        self._clock.advance(TEST / 3)
+
+    def _check(self, state: dict[str, Any] | None = None) -> None:
+        """Stop here if asked to."""
+        if self._stop():
+            if state is not None:
+                self._save(state)
+            raise FineTuningStopped
+
+    def _key(self, frame: pd.DataFrame) -> str:
+        """What a checkpoint belongs to: this base, these settings, these sales."""
+        rows = pd.util.hash_pandas_object(frame, index=False).to_numpy()
+        sha = hashlib.sha256(rows.tobytes())
+        sha.update(repr((self._model.digest, self._settings, list(frame.columns))).encode())
+        return sha.hexdigest()
+
+    def _load(self, key: str) -> dict[str, Any] | None:
+        """The checkpoint of this very run; one of another run is begun over."""
+        file = self._work / "checkpoint.pt"
+        try:
+            state: dict[str, Any] = torch.load(file, weights_only=True)
+        except FileNotFoundError:
+            return None
+        return state if state["key"] == key else None
+
+    def _save(self, state: dict[str, Any]) -> None:
+        """Write beside and rename, so that a killed run never leaves half a checkpoint."""
+        self._work.mkdir(parents=True, exist_ok=True)
+        state |= {"seconds": self._clock.spent, "work": self._clock.work}
+        draft = self._work / "checkpoint.tmp"
+        torch.save(state, draft)
+        draft.replace(self._work / "checkpoint.pt")
+
+
+def planned(settings: FineTuneSettings) -> float:
+    """The work of a whole run, in steps of fitting."""
+    fitting = len(settings.candidates) * settings.fit.steps
+    return fitting + settings.reinforce.iterations * ITERATION + TEST
+
+
+def sampled(sales: Sales, most: int, *, seed: int) -> Sales:
+    """The same series with at most `most` of their windows."""
+    if len(sales) <= most:
+        return sales
+    chosen = np.sort(np.random.default_rng(seed).choice(len(sales), most, replace=False))
+    return replace(sales, series=sales.series[chosen], origin=sales.origin[chosen])
+
+
+def relative_loss(measured: ForecastScore, base: ForecastScore) -> float:
+    """Mean of the weighted quantile losses on moves and on all rows, over the base's."""
+    ratios = [measured.wql / base.wql, measured.wql_moves / base.wql_moves]
+    return float(np.mean([ratio for ratio in ratios if np.isfinite(ratio)]))
+
+
+def scaled(adapter: dict[str, Tensor], share: float) -> dict[str, Tensor]:
+    """An adapter that changes the network `share` as much: its ways up are multiplied."""
+    return {name: value * share if "lora_B" in name else value.clone() for name, value in adapter.items()}

@@ -1,0 +1,209 @@
+"""The promotion gate: is the adapter better than the base on sales that neither has seen?
+
+Differences are judged by a paired bootstrap over products: the same products drawn again and again, the base
+and the adapter measured on each draw. An adapter is promoted if it is better where the price moved and, by
+the same draws, worse at nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from policy.decision.policies import InContextPolicy
+from policy.forecast.score import SeriesSums
+from policy.forecast.windows import Sales
+from policy.learning.store.markets import (
+    StoreDemand,
+    draw_markets,
+    long_enough,
+    open_markets,
+    past_periods,
+)
+from policy.model.posterior import Posterior
+from policy.model.transformer import PolicyModel
+
+DRAWS = 2000
+"""Bootstrap samples of products."""
+
+SURE = 0.9
+"""Share of the draws that must agree before a difference is called one."""
+
+PAST, HORIZON, REPEATS = 30, 20, 4
+"""Real periods read before play, periods played, and markets drawn for each product."""
+
+Measure = Literal["wql_moves", "wql", "coverage", "elasticity", "profit"]
+Verdict = Literal["better", "level", "worse"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """The base and the adapter by one measure."""
+
+    measure: Measure
+    base: float
+    adapted: float
+    difference: float
+    """Adapted minus base in the measure's unit."""
+    low: float
+    high: float
+    """Central 80 % interval of the difference over draws of products."""
+    verdict: Verdict
+
+
+def compare(
+    measure: Measure,
+    statistic: Callable[[NDArray, int], NDArray],
+    *,
+    products: int,
+    seed: int,
+    more_is_better: bool = False,
+) -> Comparison:
+    """Compare by paired bootstrap.
+
+    Parameters
+    ----------
+    statistic
+        From weights of products, shape (D, S), and 0 for the base or 1 for the adapter to the measure,
+        shape (D,).
+    more_is_better
+        For profit; less is for all other measures.
+    """
+    rng = np.random.default_rng(seed)
+    weights = rng.multinomial(products, np.full(products, 1 / products), size=DRAWS).astype(float)
+    everything = np.ones((1, products))
+    base, adapted = (float(statistic(everything, which)[0]) for which in (0, 1))
+    drawn = [statistic(weights, which) for which in (0, 1)]
+    difference = drawn[1] - drawn[0]
+    difference = difference[np.isfinite(difference)]
+    better = (difference > 0) if more_is_better else (difference < 0)
+    worse = (difference < 0) if more_is_better else (difference > 0)
+    verdict: Verdict = "level"
+    if len(difference) and better.mean() >= SURE:
+        verdict = "better"
+    elif len(difference) and worse.mean() >= SURE:
+        verdict = "worse"
+    low, high = np.quantile(difference, [0.1, 0.9]) if len(difference) else (np.nan, np.nan)
+    return Comparison(
+        measure=measure,
+        base=base,
+        adapted=adapted,
+        difference=adapted - base,
+        low=float(low),
+        high=float(high),
+        verdict=verdict,
+    )
+
+
+def forecast_comparisons(sums: Sequence[SeriesSums], *, seed: int) -> list[Comparison]:
+    """Quantile loss where the price moved and everywhere, and how far the share of sales inside the 80 %
+    interval is from that; `sums` of the base and the adapter."""
+    products = len(sums[0].rows)
+
+    def ratio(top: str, bottom: str) -> Callable[[NDArray, int], NDArray]:
+        def statistic(weights: NDArray, which: int) -> NDArray:
+            above, below = weights @ getattr(sums[which], top), weights @ getattr(sums[which], bottom)
+            return np.divide(above, below, out=np.full_like(above, np.nan), where=below > 0)
+
+        return statistic
+
+    shared: dict[str, Any] = {"products": products, "seed": seed}
+    return [
+        compare("wql_moves", ratio("loss_moves", "units_moves"), **shared),
+        compare("wql", ratio("loss", "units"), **shared),
+        compare(
+            "coverage", lambda weights, which: np.abs(ratio("inside", "rows")(weights, which) - 0.8), **shared
+        ),
+    ]
+
+
+def elasticity_comparison(sales: Sales, posteriors: Sequence[Posterior], *, seed: int) -> Comparison:
+    """How far sold units followed the price as the elasticities said.
+
+    Over the rows whose price had moved, the change of log units against the forecast at the last price is
+    regressed on the change that the posterior foretells, each about its product's mean. The measure is the
+    slope's distance from 1: below 1 buyers reacted less than foretold. Observed, so only as free of other
+    causes as the store's own price moves are.
+    """
+    moves = sales.moves
+    price = sales.path("price")
+    charged, before = price[sales.ahead], price[sales.origin - 1][:, None]
+    sold = np.log(sales.path("units")[sales.ahead] + 0.5)
+    series = np.broadcast_to(sales.series[:, None], moves.shape)[moves]
+    products = len(sales.series_start)
+    count = np.maximum(np.bincount(series, minlength=products), 1)
+
+    def centred(path: NDArray) -> NDArray:
+        return path - (np.bincount(series, weights=path, minlength=products) / count)[series]
+
+    crossed, squared = [], []
+    for posterior in posteriors:
+        pair = np.stack([charged.ravel(), np.broadcast_to(before, charged.shape).ravel()], axis=1)
+        log_mean = np.log(posterior.mean_units(pair) + 0.5).reshape(*charged.shape, 2)
+        foretold = centred((log_mean[..., 0] - log_mean[..., 1])[moves])
+        seen = centred((sold - log_mean[..., 1])[moves])
+        crossed.append(np.bincount(series, weights=foretold * seen, minlength=products))
+        squared.append(np.bincount(series, weights=foretold**2, minlength=products))
+
+    def slope(weights: NDArray, which: int) -> NDArray:
+        above, below = weights @ crossed[which], weights @ squared[which]
+        return np.abs(np.divide(above, below, out=np.full_like(above, np.nan), where=below > 0) - 1.0)
+
+    return compare("elasticity", slope, products=products, seed=seed)
+
+
+def profit_comparison(
+    demands: Sequence[StoreDemand], networks: Sequence[PolicyModel], *, seed: int
+) -> Comparison | None:
+    """Share of the best profit captured in store-calibrated markets by the product's own pricing.
+
+    Half of the markets are drawn from the base's posterior and half from the adapter's, so that neither plays
+    on its own ground only. None where no product is long enough to play on.
+
+    Parameters
+    ----------
+    demands, networks
+        Of the base and of the adapter.
+    """
+    base, adapted = (d.rows[long_enough(d.panel, PAST)] for d in demands)
+    rows = np.intersect1d(base, adapted)
+    if not len(rows):
+        return None
+    captured = np.zeros((2, len(rows)))
+    for half, demand in enumerate(demands):
+        index = np.flatnonzero(np.isin(demand.rows, rows))
+        products = np.repeat(index, REPEATS)
+        for which, network in enumerate(networks):
+            share = play(demand, network, products, seed=seed + half)
+            captured[which] += share.reshape(len(rows), REPEATS).mean(axis=1) / 2
+
+    def mean(weights: NDArray, which: int) -> NDArray:
+        return (weights @ captured[which]) / weights.sum(axis=1)
+
+    return compare("profit", mean, products=len(rows), seed=seed, more_is_better=True)
+
+
+def play(demand: StoreDemand, network: PolicyModel, products: NDArray, *, seed: int) -> NDArray[np.float64]:
+    """Share of the best expected profit that the product's pricing captures in drawn markets, shape (M,)."""
+    rng = np.random.default_rng(seed)
+    markets = draw_markets(demand, rng, horizon=HORIZON, products=products)
+    simulator = open_markets(demand, markets, rng, products=products)
+    policy = InContextPolicy(network)
+    policy.reset(markets, rng)
+    for observation, outcome in past_periods(demand.panel.take(products), PAST):
+        policy.observe(observation, outcome)
+    earned, best = np.zeros(len(products)), np.zeros(len(products))
+    fraction = np.linspace(0.0, 1.0, 121)
+    log_low, log_high = np.log(markets.price_low)[:, None], np.log(markets.price_high)[:, None]
+    candidates = np.exp(log_low + fraction * (log_high - log_low))
+    for _ in range(HORIZON):
+        best += simulator.expected_profit(candidates).max(axis=1)
+        observation = simulator.observation()
+        outcome = simulator.step(policy.act(observation))
+        policy.observe(observation, outcome)
+        earned += outcome.expected_profit
+    return np.clip(earned / np.maximum(best, 1e-9), -1.0, 1.0)

@@ -1,0 +1,197 @@
+"""`pricing-assistant adapters`: tables, JSON, refusals in both languages, the audit log."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from pathlib import Path
+from string import Formatter
+from typing import Any
+
+import pytest
+from small_adapters import write_adapter
+from small_networks import tiny_network
+
+from assistant import cli
+from assistant.store import Store
+from policy.model.shelf import Shelf
+from prompts import load
+
+REPORT = {
+    "products": 1500,
+    "rows": 15_600,
+    "period": "week",
+    "dates": {"train": ["2024-01-01", "2025-06-02"], "test": ["2025-09-08", "2025-12-29"]},
+    "chosen": {"learning_rate": 0.001, "rank": 8, "steps": 300},
+    "reasons": [{"code": "better_on_moves", "values": {}}],
+    "measures": [
+        {"measure": "wql_moves", "base": 0.368, "adapted": 0.352, "difference": -0.016, "low": -0.02,
+         "high": -0.01, "verdict": "better"},
+    ],
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("made")
+    tiny_network().save_pretrained(folder / "base")
+    write_adapter(folder / "adapter", seed=0, base=folder / "base")
+    return folder / "adapter"
+
+
+def fill(root: Path, made: Path) -> Shelf:
+    """Three versions, the first two promoted in turn."""
+    shelf = Shelf(root)
+
+    def copy(folder: Path) -> None:
+        for file in made.iterdir():
+            (folder / file.name).write_bytes(file.read_bytes())
+
+    for number in range(3):
+        shelf.add(copy, REPORT, promote=number < 2)
+    return shelf
+
+
+@pytest.fixture
+def shelf(home: Path, made: Path) -> Shelf:
+    return fill(home / "adapters", made)
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: str, status: int = 0) -> str:
+    """What the command prints, or says on stderr where it fails."""
+    assert cli.main(["adapters", *arguments]) == status
+    captured = capsys.readouterr()
+    assert bool(captured.err) == bool(status)
+    return captured.err if status else captured.out
+
+
+def test_without_adapters_the_base_prices(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "The base prices" in run(capsys, "list")
+    assert "fine-tune FILE" in run(capsys, "show", status=1)
+    assert "nothing to roll back" in run(capsys, "rollback", status=1)
+    assert not home.exists()  # nothing is made by looking
+
+
+def test_the_list_marks_what_prices_and_names_what_is_broken(
+    shelf: Shelf, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (shelf.root / "0003" / "adapter_config.json").unlink()
+    (shelf.root / ".draft-1").mkdir()
+    listed = run(capsys, "list")
+    lines = [line.split() for line in listed.splitlines()]
+    assert [line[1] for line in lines if line and line[0] in ("0001", "0002")] == ["–", "prices"]
+    assert "0003, its file adapter_config.json is missing" in listed
+    assert "adapters delete .draft-1" in listed
+    assert "由适配器 0002 定价" in run(capsys, "list", "--language", "zh")
+
+
+def test_the_list_as_json(shelf: Shelf, capsys: pytest.CaptureFixture[str]) -> None:
+    (shelf.root / "0001" / "report.json").write_text("{")
+    listed = json.loads(run(capsys, "list", "--json"))
+    assert listed["promoted"] == "0002"
+    assert [it["name"] for it in listed["versions"]] == ["0002", "0003"]
+    assert listed["versions"][0]["digest"] == shelf.version("2").digest
+    assert listed["broken"] == [{"name": "0001", "code": "damaged", "file": "report.json"}]
+
+
+def test_a_broken_promoted_adapter_is_listed_with_the_way_out(
+    shelf: Shelf, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (shelf.root / "0002" / "base.json").unlink()
+    assert "adapters rollback" in run(capsys, "list")
+    assert json.loads(run(capsys, "list", "--json"))["promoted"] == "0002"
+    assert "0001" in run(capsys, "rollback")
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [
+        ("en", ["1,500 products", "rank 8", "2025-09-08 to", "-0.0160", "better"]),
+        ("zh", ["1,500 件商品", "更好"]),
+    ],
+)
+def test_a_report_is_shown(
+    language: str, words: list[str], shelf: Shelf, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shown = run(capsys, "show", "--language", language)
+    assert [word for word in ["0002", *words] if word not in shown] == []
+    assert json.loads(run(capsys, "show", "3", "--json"))["report"]["measures"] == REPORT["measures"]
+
+
+def test_rollback_promotion_and_deletion_are_on_the_audit_log(
+    home: Path, shelf: Shelf, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = Store.open(home=home)
+    run(capsys, "rollback")
+    run(capsys, "promote", "3")
+    run(capsys, "delete", "2")
+    entries = store.audit()
+    assert [(it.action, it.detail["version"]) for it in entries] == [
+        ("adapter_deleted", "0002"),
+        ("adapter_promoted", "0003"),
+        ("adapter_rolled_back", "0001"),
+    ]
+    assert entries[1].detail["adapter"] == shelf.version("3").digest
+    store.close()
+
+
+def test_without_a_store_none_is_made(home: Path, shelf: Shelf, capsys: pytest.CaptureFixture[str]) -> None:
+    assert json.loads(run(capsys, "rollback", "--json"))["version"] == "0001"
+    assert [path.name for path in home.iterdir()] == ["adapters"]
+
+
+def test_a_database_that_is_down_does_not_hold_up_a_rollback(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PRICING_ASSISTANT_DATABASE_URL", "postgresql://nobody@127.0.0.1:1/shop")
+    assert cli.main(["adapters", "rollback"]) == 0
+    captured = capsys.readouterr()
+    assert "adapter 0001 prices again" in captured.out
+    assert "audit log" in captured.err
+    assert shelf.promoted is not None and shelf.promoted.name == "0001"
+
+
+def test_another_folder_is_none_of_the_shops_business(
+    home: Path, tmp_path: Path, made: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = Store.open(home=home)
+    other = fill(tmp_path / "out", made)
+    run(capsys, "rollback", "--out", str(other.root))
+    assert other.promoted is not None and other.promoted.name == "0001"
+    assert store.audit() == []
+    store.close()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "english", "chinese"),
+    [
+        (["delete", "2"], "Roll back first", "请先回退"),
+        (["promote", "7"], "It has: 0001, 0002, 0003", "现有：0001, 0002, 0003"),
+    ],
+)
+def test_refusals_are_one_line_in_both_languages(
+    arguments: list[str], english: str, chinese: str, shelf: Shelf, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for language, words in (("en", english), ("zh", chinese)):
+        said = run(capsys, *arguments, "--language", language, status=1)
+        assert words in said
+        assert said.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "arguments", [[], ["promote"], ["delete"], ["list", "--out", "a", "--data-dir", "b"]]
+)
+def test_wrong_usage_exits_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(["adapters", *arguments])
+    assert stopped.value.code == 2
+
+
+def test_both_languages_say_the_same_things() -> None:
+    def sentences(node: Any, path: str = "") -> dict[str, set[str | None]]:
+        if isinstance(node, str):
+            return {path: {field for _, field, _, _ in Formatter().parse(node)} - {None}}
+        return {k: v for key, it in node.items() for k, v in sentences(it, f"{path}.{key}").items()}
+
+    english, chinese = (sentences(tomllib.loads(load(code, "adapters.toml"))) for code in ("en", "zh"))
+    assert english == chinese
