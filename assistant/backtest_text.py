@@ -73,6 +73,8 @@ class _Page:
         )
         if report.objective == "profit" and not report.costs_known:
             yield self._say("without_cost")
+        if report.seen_by_adapter:
+            yield self._say("adapter_seen", date=str(report.adapter_tested_from))
         yield ""
         yield from self._forecasts()
         yield self._say("off_policy_title")

@@ -108,6 +108,7 @@ def backtest(arguments: argparse.Namespace) -> int:
             imported.frame,
             imported.report.history.period,
             file=imported.report.file,
+            adapter=arguments.adapter,
             objective=arguments.objective,
             started=lambda part: print(words["progress"][part], file=sys.stderr, flush=True),
         )

@@ -6,6 +6,7 @@ import csv
 import json
 import tomllib
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -212,6 +213,14 @@ def _placeholders(sentence: str) -> Iterator[str]:
 
 
 # What cannot be told
+
+
+def test_what_an_adapter_has_learned_from_is_no_test_of_it(report: Backtest) -> None:
+    first, last = report.tested
+    assert not replace(report, adapter_tested_from=first).seen_by_adapter
+    flattered = replace(report, adapter_tested_from=last)
+    assert flattered.seen_by_adapter
+    assert f"its own test begins on {last}" in backtest_text(flattered, "en", width=None)
 
 
 def test_without_cost_revenue_is_counted_and_said(model: LoadedModel) -> None:
