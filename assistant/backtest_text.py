@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
+from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -90,7 +91,7 @@ class _Page:
             (
                 self._words["names"][name],
                 f"{score.wql:.3f}",
-                f"{score.wql_moves:.3f}" if score.moves else "–",
+                "–" if isnan(score.wql_moves) else f"{score.wql_moves:.3f}",
                 percent(score.cover80, self._language),
             )
             for name, score in scores.items()

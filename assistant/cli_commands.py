@@ -100,6 +100,8 @@ def backtest(arguments: argparse.Namespace) -> int:
     from policy.evaluation.backtest.report import write_report
     from policy.model.loading import load_model
 
+    if arguments.out:
+        Path(arguments.out).mkdir(parents=True, exist_ok=True)  # before a minute's work, not after it
     words = backtest_words(arguments.language)
     model = load_model(adapter=arguments.adapter)
     with _in_language(arguments.language):

@@ -251,6 +251,11 @@ def test_too_short_a_history_is_one_clear_error(model: LoadedModel) -> None:
         run(model, shop(weeks=20))
 
 
+def test_where_nothing_was_sold_nothing_is_measured(model: LoadedModel) -> None:
+    with pytest.raises(HistoryError, match="Nothing was sold in the last quarter"):
+        run(model, shop().assign(units=0.0))
+
+
 def test_currencies_that_cannot_be_added_are_refused(model: LoadedModel) -> None:
     table = shop()
     table["currency"] = np.where(table["sku"] == "P0", "USD", "EUR")

@@ -150,12 +150,19 @@ def backtest(
     Raises
     ------
     HistoryError
-        No product has enough periods, or stores have several currencies.
+        No product has enough periods, nothing was sold, or stores have several currencies.
     """
     rules = Rules() if rules is None else rules
     tell = started or (lambda part: None)
     currency = _currency(table)
     sales = sales_of(table, Protocol(), name=file)
+    if not sales.path("units")[sales.ahead].sum():
+        raise HistoryError(
+            "nothing_sold",
+            "Nothing was sold in the last quarter of {file}, so nothing of it can be measured. Check the "
+            "column of units, or cut the file where sales end.",
+            file=file,
+        )
     panel = make_panel(_part_taking(table, sales.table), period)
     profit = objective == "profit"
     forecast_luck, replay_luck = np.random.SeedSequence(SEED).spawn(2)
