@@ -160,9 +160,7 @@ def sales_of(table: pd.DataFrame, protocol: Protocol, *, name: str) -> Sales:
         )
     if len(names) > protocol.series:
         names = np.random.default_rng(protocol.seed).choice(names, protocol.series, replace=False)
-    table = table[table["series"].isin(set(names))].reset_index(drop=True)
-
-    return lay_out(table, protocol, name=name)
+    return lay_out(table[table["series"].isin(set(names))], protocol, name=name)
 
 
 def lay_out(table: pd.DataFrame, protocol: Protocol, *, name: str) -> Sales:

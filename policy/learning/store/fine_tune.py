@@ -1,7 +1,8 @@
 """Fine-tuning on a store's own history: search, fit, reinforcement, and the test that decides.
 
-    canonical table → split by time → candidates fitted and compared on validation → PPO in markets drawn from
-    the best one's posterior → base and adapter on the test quarter → a version on the store's shelf
+    canonical table → split by time → candidates fitted and compared on validation → the best one fitted anew,
+    validation included → PPO in markets drawn from its posterior → base and adapter on the test quarter
+    → a version on the store's shelf
 
 Every part writes its checkpoint into the shelf's `work` folder, so that a stopped or killed run goes on. What
 was promoted before stays so until a new version is whole and has passed.
@@ -62,14 +63,13 @@ class FineTuneSettings:
 
 @dataclass
 class _Best:
-    """The best adapter so far, by validation."""
+    """The best way to fit so far, by validation."""
 
     loss: float
     """Mean of the two weighted quantile losses over the base's, 1 for the base itself."""
     candidate: int = -1
     step: int = 0
     share: float = 1.0
-    adapter: dict[str, Tensor] = field(default_factory=dict)
     curve: list[dict[str, float]] = field(default_factory=list)
 
 
@@ -130,7 +130,8 @@ class _Run:
         self._stop = stop
         self._clock = Clock(notify, total=planned(settings))
         context = model.network.config.context
-        self._windows = StoreWindows(parts.train, context=context)
+        self._searched = StoreWindows(parts.train, context=context)
+        self._fitted = StoreWindows(parts.before_test, context=context)
         self._rehearsal = Rehearsal(seed=settings.seed)
         validation = sampled(parts.validation, MOST_VALIDATED, seed=settings.seed)
         self._validation = Foretold(validation, parts.whole.period, context=context)
@@ -150,7 +151,8 @@ class _Run:
         state = self._load(key) or fresh
         self._clock.resume(state["seconds"], state["work"])
         best = self._search(state, base)
-        fit, reinforced = self._reinforce(state, best, base)
+        fit = self._refit(state, best)
+        reinforced = self._reinforce(state, fit)
         self._clock.enter("test")
         verdict = judged(
             self._parts,
@@ -188,14 +190,14 @@ class _Run:
         """Fit the candidates one after the other and keep the best by validation."""
         settings, best = self._settings.fit, _Best(**state["best"])
         for number in range(state["next"], len(self._settings.candidates)):
-            fit = self._new_fit(number)
+            fit = self._new_fit(number, self._searched)
             since, lowest = 0, np.inf
             curve = [{"step": 0.0, "train": fit.loss(), "validation": 1.0}]
             if "fit" in state:
                 fit.load(state["fit"])
                 since, curve, lowest = state["since"], state["curve"], state["lowest"]
             while fit.step < settings.steps and since < settings.patience:
-                self._clock.enter("search" if number else "fit")
+                self._clock.enter("search")
                 loss = 0.0
                 for _ in range(0, settings.look_every, CHUNK):
                     self._check(state)
@@ -207,9 +209,7 @@ class _Run:
                 lowest = min(lowest, curve[-1]["validation"])
                 share, value = min(found, key=lambda pair: pair[1])
                 if value < best.loss or best.candidate < 0:
-                    best = _Best(
-                        min(value, best.loss), number, fit.step, share, scaled(fit.adapter(), share), curve
-                    )
+                    best = _Best(min(value, best.loss), number, fit.step, share, curve)
                 if best.candidate == number:
                     best.curve = curve
                 state |= {"fit": fit.state(), "since": since, "curve": curve, "lowest": lowest}
@@ -220,21 +220,35 @@ class _Run:
             self._clock.move_to((number + 1) * settings.steps)
         return best
 
-    def _reinforce(
-        self, state: dict[str, Any], best: _Best, base: ForecastScore
-    ) -> tuple[Fit, dict[str, Any]]:
-        """PPO in the store's markets, undone where the forecasts suffer."""
+    def _refit(self, state: dict[str, Any], best: _Best) -> Fit:
+        """Fit as was found best, on validation as well: the latest sales are worth most."""
+        fit = self._new_fit(best.candidate, self._fitted)
+        if "refit" in state:
+            fit.load(state["refit"])
+        while fit.step < best.step:
+            self._clock.enter("fit")
+            self._check(state)
+            fit.train(CHUNK)
+            self._clock.advance(CHUNK)
+            state["refit"] = fit.state()
+        if "fitted" not in state:
+            state["fitted"] = scaled(fit.adapter(), best.share)
+            self._save(state)
+        fit.network.load_state_dict(state["fitted"], strict=False)
+        self._clock.move_to((len(self._settings.candidates) + 1) * self._settings.fit.steps)
+        return fit
+
+    def _reinforce(self, state: dict[str, Any], fit: Fit) -> dict[str, Any]:
+        """PPO in the store's markets, undone where it did not help or the forecasts suffered."""
         settings = self._settings.reinforce
-        fit = self._new_fit(best.candidate)
-        fit.network.load_state_dict(best.adapter, strict=False)
-        fit.step = best.step
         self._clock.enter("reinforce")
         demand = store_demand(fit.network.eval(), self._parts.before_test)
         stage = Reinforce(fit, demand, settings, seed=self._settings.seed)
+        before = score(self._validation.sales, self._validation.quantiles(fit.network))
+        first = self._reward(fit, demand)
         if "reinforce" in state:
             fit.load(state["fit"])
             stage.load(state["reinforce"])
-        first = state.setdefault("reward", self._reward(fit, demand))
         while stage.iteration < settings.iterations:
             self._check(state)
             stage.iterate()
@@ -242,12 +256,12 @@ class _Run:
             state |= {"fit": fit.state(), "reinforce": stage.state()}
             if stage.iteration % 4 == 0:
                 self._save(state)
-        last, before = self._reward(fit, demand), min(best.loss, 1.0)
-        after = relative_loss(score(self._validation.sales, self._validation.quantiles(fit.network)), base)
-        kept = last > first and after <= before * (1 + WORSE_FORECASTS)
+        last = self._reward(fit, demand)
+        after = score(self._validation.sales, self._validation.quantiles(fit.network))
+        kept = last > first and relative_loss(after, before) <= 1 + WORSE_FORECASTS
         if not kept:
-            fit.network.load_state_dict(best.adapter, strict=False)
-        return fit, {"kept": kept, "before": first, "after": last, "iterations": stage.iteration}
+            fit.network.load_state_dict(state["fitted"], strict=False)
+        return {"kept": kept, "before": first, "after": last, "iterations": stage.iteration}
 
     def _reward(self, fit: Fit, demand: StoreDemand) -> float:
         """Mean reward of the price head in markets of the store that it is not trained on."""
@@ -263,11 +277,11 @@ class _Run:
         fit.network.load_state_dict(learned, strict=False)
         return found
 
-    def _new_fit(self, number: int) -> Fit:
+    def _new_fit(self, number: int, windows: StoreWindows) -> Fit:
         settings = self._settings
         return Fit(
             self._model.network,
-            self._windows,
+            windows,
             self._rehearsal,
             settings.candidates[number],
             settings.fit,
@@ -312,7 +326,7 @@ class _Run:
 
 def planned(settings: FineTuneSettings) -> float:
     """The work of a whole run, in steps of fitting."""
-    fitting = len(settings.candidates) * settings.fit.steps
+    fitting = (len(settings.candidates) + 1) * settings.fit.steps
     return fitting + settings.reinforce.iterations * ITERATION + TEST
 
 
