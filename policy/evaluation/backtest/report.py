@@ -158,7 +158,7 @@ def backtest(
     sales = sales_of(table, Protocol(), name=file)
     if not sales.path("units")[sales.ahead].sum():
         raise HistoryError(
-            "nothing_sold",
+            "nothing_sold_lately",
             "Nothing was sold in the last quarter of {file}, so nothing of it can be measured. Check the "
             "column of units, or cut the file where sales end.",
             file=file,
