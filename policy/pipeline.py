@@ -134,11 +134,6 @@ class PricingPipeline:
         return None if self._adapters is None else self._adapters.of([store]).hash_of(0)
 
     @property
-    def model(self) -> LoadedModel:
-        """The network behind it, for who measures it; it is not to be changed."""
-        return self._model
-
-    @property
     def model_hash(self) -> str:
         """Hash of the model's files, as recommendations carry it."""
         return self._model.digest[:16]
