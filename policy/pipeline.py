@@ -10,9 +10,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from policy.decision.choice import component_objective
-from policy.decision.evidence import FEW_MOVES, Evidence, weigh
+from policy.decision.evidence import weigh
 from policy.decision.outcomes import LEVELS, DemandCurve, WhatIf, gain_between, outcome_at
-from policy.decision.recommend import Label, recommend, search_range
+from policy.decision.recommend import Label, labels_of, recommend, search_range, what_if_cautions
 from policy.decision.recommendation import Interval, Objective, Recommendation
 from policy.decision.rules import Rules
 from policy.decision.situation import posterior_of, situation_of
@@ -21,7 +21,7 @@ from policy.learning.store.progress import Progress
 from policy.model.future import MOST_AHEAD, future_periods
 from policy.model.inference import infer
 from policy.model.loading import LoadedModel, load_model
-from policy.model.panel import Panel, make_panel, product_keys
+from policy.model.panel import Panel, make_panel
 from policy.model.pool import AdapterPool, FittedRows
 
 
@@ -340,13 +340,13 @@ class PricingPipeline:
             elasticity=_interval(posterior.elasticity(situation.current_price), 0),
             known_low=float(evidence.known_low[row]),
             known_high=float(evidence.known_high[row]),
-            cautions=_what_if_cautions(evidence, row, price, cost),
+            cautions=what_if_cautions(evidence, row, price, cost),
         )
 
     def _panel(self, history: pd.DataFrame) -> tuple[Panel, list[Label]]:
         frame, report = canonical_history(history)
         panel = make_panel(frame, report.period)
-        return panel, _labels(frame)
+        return panel, labels_of(frame)
 
     def _fitted(self, panel: Panel) -> FittedRows | None:
         """The adapters that price the panel's products now."""
@@ -360,21 +360,6 @@ class PricingPipeline:
                 "Add it, or open the pipeline with one store's `adapter`.",
             )
         return self._adapters.of(stores)
-
-
-def _labels(frame: pd.DataFrame) -> list[Label]:
-    """Last known name and currency of each product, in order of (store, sku)."""
-    keys = product_keys(frame)
-    last: dict[str, list[str | None]] = {}
-    for column in ("name", "currency"):
-        if column in frame:
-            known = frame[column].dropna().groupby(keys.codes[frame[column].notna().to_numpy()]).last()
-            last[column] = [
-                None if i not in known.index else str(known.loc[i]) for i in range(len(keys.names))
-            ]
-        else:
-            last[column] = [None] * len(keys.names)
-    return [Label(n, c) for n, c in zip(last["name"], last["currency"], strict=True)]
 
 
 def _interval(values: tuple[NDArray, NDArray, NDArray], row: int) -> Interval:
@@ -401,17 +386,3 @@ def _find(panel: Panel, sku: str, store: str | None) -> int:
         count=len(rows),
         stores=stores,
     )
-
-
-def _what_if_cautions(evidence: Evidence, row: int, price: float, cost: float) -> tuple[str, ...]:
-    cautions: list[str] = [] if evidence.abstain[row] is None else [str(evidence.abstain[row])]
-    low, high = search_range(evidence)
-    if not low[row] <= price <= high[row]:
-        cautions.append("outside_known_range")
-    if evidence.abstain[row] is None and evidence.moves[row] < FEW_MOVES:
-        cautions.append("few_price_changes")
-    if not np.isfinite(cost):
-        cautions.append("cost_missing")
-    elif price < cost:
-        cautions.append("price_below_cost")
-    return tuple(cautions)

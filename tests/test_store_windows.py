@@ -103,7 +103,9 @@ def test_crps_is_that_of_the_negative_binomial(mean: float, dispersion: float) -
 
 def test_crps_is_least_for_the_truth() -> None:
     rng = np.random.default_rng(2)
-    sold = torch.tensor(rng.poisson(rng.gamma(5.0, 8.0, 20_000)), dtype=torch.float32)  # mean 40, dispersion .2
+    sold = torch.tensor(
+        rng.poisson(rng.gamma(5.0, 8.0, 20_000)), dtype=torch.float32
+    )  # mean 40, dispersion .2
 
     def score(mean: float, dispersion: float) -> float:
         shape = (len(sold), 1)
