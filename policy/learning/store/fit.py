@@ -25,18 +25,18 @@ class Candidate:
 
     learning_rate: float
     rank: int
-    likelihood: float
+    likelihood: float = 0.2
     """Weight of the negative log-likelihood per period against the CRPS over a history's mean units."""
-    rehearsal: float
+    rehearsal: float = 0.2
     """Weight of the base's own training task."""
 
 
 CANDIDATES = (
-    Candidate(learning_rate=5e-4, rank=4, likelihood=1.0, rehearsal=1.0),
-    Candidate(learning_rate=5e-4, rank=4, likelihood=0.05, rehearsal=0.1),
-    Candidate(learning_rate=1e-3, rank=8, likelihood=0.2, rehearsal=0.3),
+    Candidate(learning_rate=5e-4, rank=4),
+    Candidate(learning_rate=1e-3, rank=8),
+    Candidate(learning_rate=2e-3, rank=8),
 )
-"""What the search tries. Sparse and regular stores want the likelihood, stores with odd weeks the CRPS."""
+"""What the search tries, modest first."""
 
 REHEARSED, REHEARSED_PERIODS, REHEARSED_AT_ONCE = 192, 112, 8
 """Histories from the prior, their periods, and how many of them a step practises on."""
@@ -48,7 +48,7 @@ PRICE_WEIGHT = PretrainSettings.price_weight
 class FitSettings:
     """How each candidate is trained."""
 
-    steps: int = 75
+    steps: int = 60
     look_every: int = 15
     """Steps between looks at validation."""
     patience: int = 2
