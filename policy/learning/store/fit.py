@@ -32,9 +32,9 @@ class Candidate:
 
 
 CANDIDATES = (
-    Candidate(learning_rate=5e-4, rank=4),
-    Candidate(learning_rate=1e-3, rank=8),
-    Candidate(learning_rate=2e-3, rank=8),
+    Candidate(learning_rate=3e-4, rank=4),
+    Candidate(learning_rate=6e-4, rank=4),
+    Candidate(learning_rate=6e-4, rank=8),
 )
 """What the search tries, modest first."""
 
