@@ -23,6 +23,7 @@ from policy.model.inference import infer
 from policy.model.loading import LoadedModel, load_model
 from policy.model.panel import Panel, make_panel
 from policy.model.pool import AdapterPool, FittedRows
+from policy.model.shelf import base_beside
 
 
 class PricingPipeline:
@@ -53,7 +54,7 @@ class PricingPipeline:
         adapter
             An adapter's folder, or the shelf that `fine_tune` wrote, whose promoted version then prices
             everything; the base does while none is promoted. What is promoted or rolled back later holds from
-            the next call on.
+            the next call on. Where `fine_tune` made a base on another backbone, that is loaded with it.
         adapters
             A folder with one such shelf a store, named as the store is (percent-encoded, see
             `policy.model.adapter_files.store_folder`). The history's `store` column picks the adapter of each
@@ -70,6 +71,8 @@ class PricingPipeline:
         """
         if adapter is not None and adapters is not None:
             raise ValueError("Give `adapter` for one store or `adapters` for many, not both.")
+        if path is None and adapter is not None and (beside := base_beside(adapter)):
+            path = str(beside)
         base = load_model(path, device=device)
         if adapters is not None:
             return cls(base, AdapterPool(base, adapters, by_store=True))
@@ -88,6 +91,7 @@ class PricingPipeline:
         *,
         output: str | Path,
         seed: int = 1,
+        backbone: str | None = None,
         progress: Callable[[Progress], None] | None = None,
         stop: Callable[[], bool] | None = None,
     ) -> PricingPipeline:
@@ -100,6 +104,9 @@ class PricingPipeline:
         output
             Folder of the store's shelf. A new version is put on it, with its report, and promoted only if it
             forecasts better where prices moved and is worse at nothing beyond noise.
+        backbone
+            Folder or hub name of a Hugging Face decoder to make the policy of instead of this one: it is
+            first taught on simulated markets, which for a large one takes a GPU.
         progress
             Told how far the run is.
         stop
@@ -117,14 +124,18 @@ class PricingPipeline:
         OSError
             The folder cannot be written to. What was promoted before still is.
         """
-        from policy.learning.store.fine_tune import (
-            FineTuneSettings,
-            fine_tune,
-        )  # training, and so slow to load
+        from policy.learning.store.run import fine_tuned  # training, and so slow to load
 
-        settings = FineTuneSettings(seed=seed)
-        fine_tune(self._model, history, output, settings=settings, progress=progress, stop=stop)
-        return self.with_adapter(output)
+        base = fine_tuned(
+            self._model,
+            history,
+            Path(output),
+            seed=seed,
+            backbone=backbone,
+            progress=progress,
+            stop=stop,
+        )
+        return PricingPipeline(base).with_adapter(output)
 
     def adapter_of(self, store: str | None = None) -> str | None:
         """Hash of the adapter that prices a store's products now, as recommendations carry it, or None.

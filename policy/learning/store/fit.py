@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from policy.learning.batches import Batch, make_batch
 from policy.learning.pretrain import PretrainSettings, losses
+from policy.learning.processes import Processes
 from policy.learning.store.likelihood import store_losses
 from policy.learning.store.windows import StoreWindows
 from policy.market import Prior
@@ -100,6 +101,7 @@ class Fit:
         self._settings, self._windows, self._rehearsal = settings, windows, rehearsal
         self._seed = seed
         self.wrapped, self.network = adapted_base(deepcopy(base), rank=candidate.rank, seed=seed)
+        Processes.current().place(self.network)
         self._trained = [p for p in self.network.parameters() if p.requires_grad]
         self._optimiser = torch.optim.AdamW(
             self._trained, betas=(0.9, 0.98), weight_decay=settings.weight_decay
@@ -134,8 +136,10 @@ class Fit:
 
     def _loss(self) -> Tensor:
         rng = np.random.default_rng([self._seed, self.step])
-        score, nll = store_losses(self.network, self._windows.draw(rng, self._settings.batch_size))
-        rehearsed, price = losses(self.network, self._rehearsal.draw(rng))
+        device = self.network.device
+        batch = self._windows.draw(rng, self._settings.batch_size).to(device)
+        score, nll = store_losses(self.network, batch)
+        rehearsed, price = losses(self.network, self._rehearsal.draw(rng).to(device))
         own = score + self.candidate.likelihood * nll
         return own + self.candidate.rehearsal * (rehearsed + PRICE_WEIGHT * price)
 
