@@ -46,9 +46,6 @@ SHARES = (0.5, 1.0)
 MOST_VALIDATED = 240
 """Windows of validation that candidates are compared on; more are sampled, for time."""
 
-WORSE_FORECASTS = 0.003
-"""Share by which reinforcement may make validation forecasts worse; beyond it, it is undone."""
-
 CHUNK = 5
 """Steps between two chances to stop."""
 
@@ -247,29 +244,27 @@ class _Run:
         return fit
 
     def _reinforce(self, state: dict[str, Any], fit: Fit) -> dict[str, Any]:
-        """PPO in the store's markets, undone where it did not help or the forecasts suffered."""
+        """PPO in the store's markets, undone where it did not help."""
         settings = self._settings.reinforce
         self._clock.enter("reinforce")
         demand = store_demand(fit.network.eval(), self._parts.before_test)
         stage = Reinforce(fit, demand, settings, seed=self._settings.seed)
-        before = self._validated(fit.network)
-        first = self._reward(fit, demand)
+        before = self._reward(fit, demand)
         if "reinforce" in state:
-            fit.load(state["fit"])
+            fit.network.load_state_dict(state["played"], strict=False)
             stage.load(state["reinforce"])
         while stage.iteration < settings.iterations:
             self._check(state)
             stage.iterate()
             self._clock.advance(ITERATION)
-            state |= {"fit": fit.state(), "reinforce": stage.state()}
+            state |= {"played": fit.adapter(), "reinforce": stage.state()}
             if stage.iteration % 4 == 0:
                 self._save(state)
-        last = self._reward(fit, demand)
-        after = float(own_losses(self._validated(fit.network), before).sum())
-        kept = last > first and after <= 1 + WORSE_FORECASTS
+        after = self._reward(fit, demand)
+        kept = after > before
         if not kept:
             fit.network.load_state_dict(state["fitted"], strict=False)
-        return {"kept": kept, "before": first, "after": last, "iterations": stage.iteration}
+        return {"kept": kept, "before": before, "after": after, "iterations": stage.iteration}
 
     def _reward(self, fit: Fit, demand: StoreDemand) -> float:
         """Mean reward of the price head in markets of the store that it is not trained on."""
