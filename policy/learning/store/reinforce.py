@@ -3,7 +3,7 @@
 Trials go on from the store's present, in markets drawn from the adapted posterior, with some of each
 product's real past as what the policy has read. Only the price head's part of the adapter is trained: it
 reads what the fitted network makes of a history, and whatever it learns to charge, the forecasts stay as they
-were fitted. Training the rest as well earned a little more and cost more in forecasts than the fit had gained.
+were fitted. Training the rest as well earned a little more, and cost forecasts more than the fit had gained.
 """
 
 from __future__ import annotations
