@@ -124,10 +124,10 @@ def forecast_comparisons(sums: Sequence[SeriesSums], *, seed: int) -> list[Compa
 def elasticity_comparison(sales: Sales, posteriors: Sequence[Posterior], *, seed: int) -> Comparison:
     """How far sold units followed the price as the elasticities said.
 
-    Over the rows whose price had moved, the change of log units against the forecast at the last price is
-    regressed on the change that the posterior foretells, each about its product's mean. The measure is the
-    slope's distance from 1: below 1 buyers reacted less than foretold. Observed, so only as free of other
-    causes as the store's own price moves are.
+    Over the rows whose price had moved, log units are regressed on what the posterior foretells of the move
+    and on what it foretells at the price before it, each about its product's mean. The measure is the distance
+    from 1 of the move's coefficient: below 1 buyers reacted less than foretold. Observed, so only as free of
+    other causes as the store's own price moves are.
     """
     moves = sales.moves
     price = sales.path("price")
@@ -140,46 +140,51 @@ def elasticity_comparison(sales: Sales, posteriors: Sequence[Posterior], *, seed
     def centred(path: NDArray) -> NDArray:
         return path - (np.bincount(series, weights=path, minlength=products) / count)[series]
 
-    crossed, squared = [], []
+    def summed(left: NDArray, right: NDArray) -> NDArray:
+        return np.bincount(series, weights=left * right, minlength=products)
+
+    seen, sums = centred(sold[moves]), []
     for posterior in posteriors:
         pair = np.stack([charged.ravel(), np.broadcast_to(before, charged.shape).ravel()], axis=1)
-        log_mean = np.log(posterior.mean_units(pair) + 0.5).reshape(*charged.shape, 2)
-        foretold = centred((log_mean[..., 0] - log_mean[..., 1])[moves])
-        seen = centred((sold - log_mean[..., 1])[moves])
-        crossed.append(np.bincount(series, weights=foretold * seen, minlength=products))
-        squared.append(np.bincount(series, weights=foretold**2, minlength=products))
+        log_mean = np.log(posterior.mean_units(pair) + 0.5).reshape(*charged.shape, 2)[moves]
+        move, level = centred(log_mean[:, 0] - log_mean[:, 1]), centred(log_mean[:, 1])
+        pairs = ((move, move), (move, level), (level, level), (move, seen), (level, seen))
+        sums.append([summed(left, right) for left, right in pairs])
 
     def slope(weights: NDArray, which: int) -> NDArray:
-        above, below = weights @ crossed[which], weights @ squared[which]
-        return np.abs(np.divide(above, below, out=np.full_like(above, np.nan), where=below > 0) - 1.0)
+        mm, ml, ll, ms, ls = (weights @ column for column in sums[which])
+        ll = ll + 1e-9 * (mm + 1e-9)  # a level that never changes takes nothing away
+        determinant = mm * ll - ml**2
+        found = np.divide(
+            ll * ms - ml * ls, determinant, out=np.full_like(mm, np.nan), where=determinant > 1e-12 * mm * ll
+        )
+        return np.abs(found - 1.0)
 
     return compare("elasticity", slope, products=products, seed=seed)
 
 
 def profit_comparison(
-    demands: Sequence[StoreDemand], networks: Sequence[PolicyModel], *, seed: int
+    demand: StoreDemand, networks: Sequence[PolicyModel], *, seed: int
 ) -> Comparison | None:
     """Share of the best profit captured in store-calibrated markets by the product's own pricing.
 
-    Half of the markets are drawn from the base's posterior and half from the adapter's, so that neither plays
-    on its own ground only. None where no product is long enough to play on.
+    None where no product is long enough to play on.
 
     Parameters
     ----------
-    demands, networks
-        Of the base and of the adapter.
+    demand
+        What the markets are drawn from; `neutral_demand`, so that neither network plays on its own ground.
+    networks
+        The base and the adapter.
     """
-    base, adapted = (d.rows[long_enough(d.panel, PAST)] for d in demands)
-    rows = np.intersect1d(base, adapted)
+    rows = np.flatnonzero(long_enough(demand.panel, PAST))
     if not len(rows):
         return None
-    captured = np.zeros((2, len(rows)))
-    for half, demand in enumerate(demands):
-        index = np.flatnonzero(np.isin(demand.rows, rows))
-        products = np.repeat(index, REPEATS)
-        for which, network in enumerate(networks):
-            share = play(demand, network, products, seed=seed + half)
-            captured[which] += share.reshape(len(rows), REPEATS).mean(axis=1) / 2
+    products = np.repeat(rows, REPEATS)
+    captured = [
+        play(demand, network, products, seed=seed).reshape(len(rows), REPEATS).mean(axis=1)
+        for network in networks
+    ]
 
     def mean(weights: NDArray, which: int) -> NDArray:
         return (weights @ captured[which]) / weights.sum(axis=1)

@@ -17,6 +17,7 @@ from policy.learning.store.gate import (
     profit_comparison,
 )
 from policy.learning.store.markets import store_demand
+from policy.learning.store.neutral import neutral_demand
 from policy.learning.store.split import Split
 from policy.model.transformer import PolicyModel
 
@@ -92,10 +93,10 @@ def judged(
     measures.append(elasticity_comparison(parts.test, [foretold.posterior(n) for n in networks], seed=seed))
     between()
     try:
-        demands = [store_demand(network, parts.whole) for network in networks]
+        demand = store_demand(base, parts.whole)
     except HistoryError:  # nothing in this store can be priced now, so there is nothing to play
-        demands = []
-    if demands and (profit := profit_comparison(demands, networks, seed=seed)):
+        demand = None
+    if demand and (profit := profit_comparison(neutral_demand(demand), networks, seed=seed)):
         measures.append(profit)
     between()
     others = baselines()
