@@ -125,9 +125,9 @@ def elasticity_comparison(sales: Sales, posteriors: Sequence[Posterior], *, seed
     """How far sold units followed the price as the elasticities said.
 
     Over the rows whose price had moved, log units are regressed on what the posterior foretells of the move
-    and on what it foretells at the price before it, each about its product's mean. The measure is the distance
-    from 1 of the move's coefficient: below 1 buyers reacted less than foretold. Observed, so only as free of
-    other causes as the store's own price moves are.
+    and on what it foretells at the price before it, each about its product's mean. The measure is how far the
+    move's coefficient is from 1: below 1 buyers reacted less than foretold. Observed, so only as free of other
+    causes as the store's own price moves are.
     """
     moves = sales.moves
     price = sales.path("price")
