@@ -68,6 +68,15 @@ def test_the_luck_of_one_product_does_not_pass() -> None:
     assert verdicts(forecast_comparisons([sums(loss), sums(changed)], seed=1))["wql"] == "level"
 
 
+def test_the_moves_of_one_product_do_not_pass() -> None:
+    loss = np.full(40, 40.0)
+    alone = np.arange(40) == 7
+    base = replace(sums(loss), loss_moves=20.0 * alone, units_moves=50.0 * alone, moves=5 * alone)
+    better = replace(base, loss_moves=19.9 * alone)
+    found = forecast_comparisons([base, better], seed=1)[0]
+    assert found.measure == "wql_moves" and found.verdict == "level"
+
+
 def test_pairing_sees_what_two_separate_intervals_would_not() -> None:
     loss = np.exp(np.random.default_rng(1).normal(3.0, 1.5, 40))  # products differ by far more than the gain
     assert verdicts(forecast_comparisons([sums(loss), sums(loss * 0.99)], seed=1))["wql"] == "better"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -64,7 +65,7 @@ class Judgement:
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types."""
         return {
-            "measures": [asdict(it) for it in self.measures],
+            "measures": [_plain(asdict(it)) for it in self.measures],
             "baselines": {name: _forecast(found) for name, found in self.baselines.items()},
             "forecasts": {name: _forecast(found) for name, found in self.forecasts.items()},
         }
@@ -109,5 +110,13 @@ def judged(
     )
 
 
-def _forecast(found: ForecastScore) -> dict[str, float]:
-    return {"wql": found.wql, "wql_moves": found.wql_moves, "cover80": found.cover80}
+def _forecast(found: ForecastScore) -> dict[str, Any]:
+    return _plain({"wql": found.wql, "wql_moves": found.wql_moves, "cover80": found.cover80})
+
+
+def _plain(values: dict[str, Any]) -> dict[str, Any]:
+    """What could not be measured is None: JSON knows no NaN."""
+    return {
+        name: None if isinstance(value, float) and not math.isfinite(value) else value
+        for name, value in values.items()
+    }
