@@ -12,6 +12,9 @@ CONSTRAINTS := .ci/constraints.txt
 PYTHON ?= $(shell for python in python3.11 python3 python; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 
+# Threads of one step wait without burning a core that something else could use.
+export OMP_WAIT_POLICY := PASSIVE
+
 .DEFAULT_GOAL := run
 .PHONY: run test lint chromium constraints clean
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
+from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -73,6 +74,8 @@ class _Page:
         )
         if report.objective == "profit" and not report.costs_known:
             yield self._say("without_cost")
+        if report.seen_by_adapter:
+            yield self._say("adapter_seen", date=str(report.adapter_tested_from))
         yield ""
         yield from self._forecasts()
         yield self._say("off_policy_title")
@@ -88,7 +91,7 @@ class _Page:
             (
                 self._words["names"][name],
                 f"{score.wql:.3f}",
-                f"{score.wql_moves:.3f}" if score.moves else "–",
+                "–" if isnan(score.wql_moves) else f"{score.wql_moves:.3f}",
                 percent(score.cover80, self._language),
             )
             for name, score in scores.items()

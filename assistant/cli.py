@@ -36,6 +36,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     0 done; 1 bad input, said in one message; 2 wrong usage; 70 a fault of ours; 130 interrupted; 141 the
     reader of our output went away. PRICING_ASSISTANT_DEBUG=1 shows the traceback of 1 and 70.
     """
+    # Threads that wait for each other must not burn the cores that another program needs: with them, a second
+    # busy program makes the first a hundred times slower. Read by OpenMP when torch is loaded.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
         try:

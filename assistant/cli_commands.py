@@ -96,17 +96,21 @@ def backtest(arguments: argparse.Namespace) -> int:
     imported = read_file(arguments)
     print(imported.report.to_text(arguments.language), end="\n\n", file=sys.stderr)
 
-    from policy import PricingPipeline
     from policy.evaluation.backtest.report import backtest as run
     from policy.evaluation.backtest.report import write_report
+    from policy.model.loading import load_model
 
+    if arguments.out:
+        Path(arguments.out).mkdir(parents=True, exist_ok=True)  # before a minute's work, not after it
     words = backtest_words(arguments.language)
+    model = load_model(adapter=arguments.adapter)
     with _in_language(arguments.language):
         report = run(
-            PricingPipeline.from_pretrained(adapter=arguments.adapter),
+            model,
             imported.frame,
             imported.report.history.period,
             file=imported.report.file,
+            adapter=arguments.adapter,
             objective=arguments.objective,
             started=lambda part: print(words["progress"][part], file=sys.stderr, flush=True),
         )

@@ -10,9 +10,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from policy.decision.choice import component_objective
-from policy.decision.evidence import FEW_MOVES, Evidence, weigh
+from policy.decision.evidence import weigh
 from policy.decision.outcomes import LEVELS, DemandCurve, WhatIf, gain_between, outcome_at
-from policy.decision.recommend import Label, recommend, search_range
+from policy.decision.recommend import Label, labels_of, recommend, search_range, what_if_cautions
 from policy.decision.recommendation import Interval, Objective, Recommendation
 from policy.decision.rules import Rules
 from policy.decision.situation import posterior_of, situation_of
@@ -21,8 +21,9 @@ from policy.learning.store.progress import Progress
 from policy.model.future import MOST_AHEAD, future_periods
 from policy.model.inference import infer
 from policy.model.loading import LoadedModel, load_model
-from policy.model.panel import Panel, make_panel, product_keys
+from policy.model.panel import Panel, make_panel
 from policy.model.pool import AdapterPool, FittedRows
+from policy.model.shelf import base_beside
 
 
 class PricingPipeline:
@@ -53,7 +54,7 @@ class PricingPipeline:
         adapter
             An adapter's folder, or the shelf that `fine_tune` wrote, whose promoted version then prices
             everything; the base does while none is promoted. What is promoted or rolled back later holds from
-            the next call on.
+            the next call on. Where `fine_tune` made a base on another backbone, that is loaded with it.
         adapters
             A folder with one such shelf a store, named as the store is (percent-encoded, see
             `policy.model.adapter_files.store_folder`). The history's `store` column picks the adapter of each
@@ -70,6 +71,8 @@ class PricingPipeline:
         """
         if adapter is not None and adapters is not None:
             raise ValueError("Give `adapter` for one store or `adapters` for many, not both.")
+        if path is None and adapter is not None and (beside := base_beside(adapter)):
+            path = str(beside)
         base = load_model(path, device=device)
         if adapters is not None:
             return cls(base, AdapterPool(base, adapters, by_store=True))
@@ -88,6 +91,7 @@ class PricingPipeline:
         *,
         output: str | Path,
         seed: int = 1,
+        backbone: str | None = None,
         progress: Callable[[Progress], None] | None = None,
         stop: Callable[[], bool] | None = None,
     ) -> PricingPipeline:
@@ -100,6 +104,9 @@ class PricingPipeline:
         output
             Folder of the store's shelf. A new version is put on it, with its report, and promoted only if it
             forecasts better where prices moved and is worse at nothing beyond noise.
+        backbone
+            Folder or hub name of a Hugging Face decoder to make the policy of instead of this one: it is
+            first taught on simulated markets, which for a large one takes a GPU.
         progress
             Told how far the run is.
         stop
@@ -117,14 +124,18 @@ class PricingPipeline:
         OSError
             The folder cannot be written to. What was promoted before still is.
         """
-        from policy.learning.store.fine_tune import (
-            FineTuneSettings,
-            fine_tune,
-        )  # training, and so slow to load
+        from policy.learning.store.run import fine_tuned  # training, and so slow to load
 
-        settings = FineTuneSettings(seed=seed)
-        fine_tune(self._model, history, output, settings=settings, progress=progress, stop=stop)
-        return self.with_adapter(output)
+        base = fine_tuned(
+            self._model,
+            history,
+            Path(output),
+            seed=seed,
+            backbone=backbone,
+            progress=progress,
+            stop=stop,
+        )
+        return PricingPipeline(base).with_adapter(output)
 
     def adapter_of(self, store: str | None = None) -> str | None:
         """Hash of the adapter that prices a store's products now, as recommendations carry it, or None.
@@ -132,11 +143,6 @@ class PricingPipeline:
         `store` counts only where every store has its own.
         """
         return None if self._adapters is None else self._adapters.of([store]).hash_of(0)
-
-    @property
-    def model(self) -> LoadedModel:
-        """The network behind it, for who measures it; it is not to be changed."""
-        return self._model
 
     @property
     def model_hash(self) -> str:
@@ -345,13 +351,13 @@ class PricingPipeline:
             elasticity=_interval(posterior.elasticity(situation.current_price), 0),
             known_low=float(evidence.known_low[row]),
             known_high=float(evidence.known_high[row]),
-            cautions=_what_if_cautions(evidence, row, price, cost),
+            cautions=what_if_cautions(evidence, row, price, cost),
         )
 
     def _panel(self, history: pd.DataFrame) -> tuple[Panel, list[Label]]:
         frame, report = canonical_history(history)
         panel = make_panel(frame, report.period)
-        return panel, _labels(frame)
+        return panel, labels_of(frame)
 
     def _fitted(self, panel: Panel) -> FittedRows | None:
         """The adapters that price the panel's products now."""
@@ -365,21 +371,6 @@ class PricingPipeline:
                 "Add it, or open the pipeline with one store's `adapter`.",
             )
         return self._adapters.of(stores)
-
-
-def _labels(frame: pd.DataFrame) -> list[Label]:
-    """Last known name and currency of each product, in order of (store, sku)."""
-    keys = product_keys(frame)
-    last: dict[str, list[str | None]] = {}
-    for column in ("name", "currency"):
-        if column in frame:
-            known = frame[column].dropna().groupby(keys.codes[frame[column].notna().to_numpy()]).last()
-            last[column] = [
-                None if i not in known.index else str(known.loc[i]) for i in range(len(keys.names))
-            ]
-        else:
-            last[column] = [None] * len(keys.names)
-    return [Label(n, c) for n, c in zip(last["name"], last["currency"], strict=True)]
 
 
 def _interval(values: tuple[NDArray, NDArray, NDArray], row: int) -> Interval:
@@ -406,17 +397,3 @@ def _find(panel: Panel, sku: str, store: str | None) -> int:
         count=len(rows),
         stores=stores,
     )
-
-
-def _what_if_cautions(evidence: Evidence, row: int, price: float, cost: float) -> tuple[str, ...]:
-    cautions: list[str] = [] if evidence.abstain[row] is None else [str(evidence.abstain[row])]
-    low, high = search_range(evidence)
-    if not low[row] <= price <= high[row]:
-        cautions.append("outside_known_range")
-    if evidence.abstain[row] is None and evidence.moves[row] < FEW_MOVES:
-        cautions.append("few_price_changes")
-    if not np.isfinite(cost):
-        cautions.append("cost_missing")
-    elif price < cost:
-        cautions.append("price_below_cost")
-    return tuple(cautions)

@@ -84,7 +84,7 @@ def test_wrong_usage_exits_2(arguments: list[str], capsys: pytest.CaptureFixture
     assert "usage: pricing-assistant" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("command", ["recommend", "fine-tune", "import"])
+@pytest.mark.parametrize("command", ["recommend", "backtest", "fine-tune", "import"])
 def test_a_missing_file_is_one_clear_line(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main([command, "nowhere.csv"]) == 1
     captured = capsys.readouterr()

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
@@ -23,7 +24,7 @@ from policy.decision.recommendation import (
 from policy.decision.rules import Rules, RulesInfeasible
 from policy.decision.situation import Situation, posterior_of, situation_of
 from policy.model.loading import LoadedModel
-from policy.model.panel import Panel
+from policy.model.panel import Panel, product_keys
 from policy.model.pool import FittedRows
 from policy.model.posterior import Posterior
 
@@ -42,6 +43,21 @@ class Label:
 
     name: str | None
     currency: str | None
+
+
+def labels_of(frame: pd.DataFrame) -> list[Label]:
+    """Last known name and currency of each product, in order of (store, sku)."""
+    keys = product_keys(frame)
+    last: dict[str, list[str | None]] = {}
+    for column in ("name", "currency"):
+        if column in frame:
+            known = frame[column].dropna().groupby(keys.codes[frame[column].notna().to_numpy()]).last()
+            last[column] = [
+                None if i not in known.index else str(known.loc[i]) for i in range(len(keys.names))
+            ]
+        else:
+            last[column] = [None] * len(keys.names)
+    return [Label(n, c) for n, c in zip(last["name"], last["currency"], strict=True)]
 
 
 def recommend(
@@ -110,6 +126,21 @@ def recommend(
 def search_range(evidence: Evidence) -> tuple[NDArray, NDArray]:
     """Prices that the history can speak for: those charged, and a step beyond, shape (B,) each."""
     return evidence.known_low * (1 - STEP_BEYOND), evidence.known_high * (1 + STEP_BEYOND)
+
+
+def what_if_cautions(evidence: Evidence, row: int, price: float, cost: float) -> tuple[str, ...]:
+    """What a reader should know of a price of the merchant's own choosing, as codes."""
+    cautions: list[str] = [] if evidence.abstain[row] is None else [str(evidence.abstain[row])]
+    low, high = search_range(evidence)
+    if not low[row] <= price <= high[row]:
+        cautions.append("outside_known_range")
+    if evidence.abstain[row] is None and evidence.moves[row] < FEW_MOVES:
+        cautions.append("few_price_changes")
+    if not np.isfinite(cost):
+        cautions.append("cost_missing")
+    elif price < cost:
+        cautions.append("price_below_cost")
+    return tuple(cautions)
 
 
 @dataclass(frozen=True)

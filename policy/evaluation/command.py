@@ -118,7 +118,7 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         metavar="DIR",
         default=Run.runs,
-        help="with ablation: where its runs are kept, and go on from (default: %(default)s)",
+        help="with ablation and adapted: where their runs are kept, and go on from (default: %(default)s)",
     )
     parser.add_argument(
         "--backbone",

@@ -47,7 +47,7 @@ class Run:
     """Folders or files of real sales."""
     series: int
     """Most series of a set of real sales."""
-    runs: Path = Path("runs/ablation")
+    runs: Path = Path("runs")
     """Folder of the runs that a suite trains itself."""
     backbone: Path | None = None
     """Folder of a language-pretrained decoder, for the ablation."""
@@ -113,6 +113,16 @@ def _forecast(run: Run) -> Rows:
         model_hash=run.model_hash,
         commit=run.commit,
     )
+
+
+def _adapted(run: Run) -> Rows:
+    """What fine-tuning makes of each set of real sales."""
+    from policy.evaluation.adapted import adapted_rows
+    from policy.forecast.windows import Protocol
+
+    series = min(run.series, QUICK_SERIES) if run.quick else run.series
+    runs = run.runs / "adapted" / ("quick" if run.quick else run.model_hash)
+    return adapted_rows(run.paths, runs, Protocol(series=series), weights=run.weights, commit=run.commit)
 
 
 def _seed_shop(run: Run) -> Rows:
@@ -287,7 +297,7 @@ def _ablation(run: Run) -> Rows:
     from policy.evaluation.ablation import Budget, ablation_rows
 
     budget = Budget(petaflops=1e-4, trials=64, markets=QUICK_MARKETS) if run.quick else Budget()
-    runs = run.runs / "quick" if run.quick else run.runs
+    runs = run.runs / "ablation" / ("quick" if run.quick else "full")
     return ablation_rows(budget, runs, backbone=run.backbone, model_hash=run.model_hash, commit=run.commit)
 
 
@@ -306,12 +316,13 @@ SUITES: dict[str, Callable[[Run], Rows]] = {
     "speed": _speed,
     "ablation": _ablation,
     "forecast": _forecast,
+    "adapted": _adapted,
     "prior": _prior,
     "tuning": _tuning,
 }
 """What `--suite` offers; each returns the lines of its results file."""
 
-REAL = ("forecast", "prior")
+REAL = ("forecast", "adapted", "prior")
 """Suites that read real sales."""
 
 NEEDS = {"single-task": ("stable_baselines3", "stable-baselines3")}

@@ -63,6 +63,14 @@ def forecast_table(rows: Rows) -> str:
     )
 
 
+def adapted_table(rows: Rows) -> str:
+    """The forecasts of `forecast_table`, and whether the store would use the adapter."""
+    used = {row["set"]: row["promoted"] for row in rows if row["promoted"]}
+    head, rule, *lines = forecast_table(rows).splitlines()
+    body = [f"{line} {said} |" for line, said in zip(lines, used.values(), strict=True)]
+    return "\n".join([f"{head} promoted |", f"{rule} --- |", *body])
+
+
 def elasticity_table(rows: Rows) -> str:
     """Mean absolute error ± standard error / median (ratio to the log-log regression's mean error), and
     where intervals are given the share that holds the truth; one column a setting."""
@@ -134,6 +142,7 @@ TABLES: dict[str, Callable[[Rows], str]] = {
     "static": captured_table,
     "single-task": captured_table,
     "forecast": forecast_table,
+    "adapted": adapted_table,
     "elasticity": elasticity_table,
     "contextual": regret_table,
     "no-covariates": regret_table,

@@ -8,6 +8,7 @@ must predict the market's best price as a distribution (Lee et al. 2023, arXiv 2
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -114,8 +115,12 @@ def learning_rate(step: int, settings: PretrainSettings) -> float:
     return settings.learning_rate * min(1.0, (step + 1) / settings.warmup) * (1 - 0.99 * fall)
 
 
-def pretrain(settings: PretrainSettings, run: Path) -> PolicyModel:
+def pretrain(
+    settings: PretrainSettings, run: Path, *, watch: Callable[[int], None] | None = None
+) -> PolicyModel:
     """Train, or go on where the run in this folder stopped; returns the trained model.
+
+    `watch` is told of each step taken; it may raise to stop the run, of which a checkpoint is then kept.
 
     The folder holds `checkpoint.pt` (weights, optimiser, step) and `log.csv`. On a CPU a resumed run ends bit
     for bit where an uninterrupted one does.
@@ -181,7 +186,14 @@ def pretrain(settings: PretrainSettings, run: Path) -> PolicyModel:
             progress.set_postfix(nll=f"{means[0]:.4f}", price=f"{means[1]:.4f}")
             if log:
                 log.write(step + 1, {"demand_nll": means[0], "price_cross_entropy": means[1]})
-        if processes.is_main and ((step + 1) % CHECKPOINT_EVERY == 0 or step + 1 == settings.steps):
+        due = (step + 1) % CHECKPOINT_EVERY == 0 or step + 1 == settings.steps
+        stopped: BaseException | None = None
+        try:
+            if watch:
+                watch(step + 1)
+        except BaseException as reason:
+            stopped = reason
+        if processes.is_main and (due or stopped):
             checkpoint.save(
                 {
                     "model": model.state_dict(),
@@ -190,6 +202,8 @@ def pretrain(settings: PretrainSettings, run: Path) -> PolicyModel:
                     "random": torch.get_rng_state(),  # dropout of language-pretrained backbones draws from it
                 }
             )
+        if stopped:
+            raise stopped
     model.__dict__.pop("forward", None)  # what is returned and saved is the plain network
     processes.wait()
     return merged(model).cpu().eval()

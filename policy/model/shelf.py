@@ -353,6 +353,19 @@ class _State:
         return _State(name, (*self.before, self.promoted), self.last)
 
 
+def base_beside(path: str | Path) -> Path | None:
+    """The base that lies on the shelf with an adapter, where the adapter was trained on that one: fine-tuning
+    with a backbone of its own leaves it there. None where the adapter goes on another base."""
+    folder = adapter_folder(path)
+    if folder is None:
+        return None
+    for shelf in (Path(path), folder.parent):
+        made = shelf / "base" / "model"
+        if made.is_dir() and read_json(folder / BASE_FILE)["base"] == folder_digest(made, "model"):
+            return made
+    return None
+
+
 def adapter_folder(path: str | Path) -> Path | None:
     """The adapter that a folder stands for: itself, or the promoted one of a shelf, None where there is none.
 

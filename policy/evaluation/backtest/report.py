@@ -21,7 +21,10 @@ from policy.evaluation.backtest.off_policy import Log, OffPolicy, off_policy
 from policy.evaluation.backtest.replay import PERIODS, Replay, ReplayOutcome, replay
 from policy.forecast.windows import LEVELS, Protocol, sales_of
 from policy.history import HistoryError, Period
+from policy.model.adapter_files import REPORT_FILE
+from policy.model.loading import LoadedModel
 from policy.model.panel import Panel, make_panel
+from policy.model.shelf import adapter_folder
 from policy.pipeline import PricingPipeline
 
 SEED = 7
@@ -48,6 +51,9 @@ class Backtest:
     """Products in the file."""
     model_hash: str
     adapter_hash: str | None
+    adapter_tested_from: str | None
+    """First day of the sales that the adapter was tested on and so did not learn from, ISO 8601, where its
+    report says so."""
     rules: Rules
     forecasts: Forecasts
     asked: Asked
@@ -66,6 +72,11 @@ class Backtest:
         """First and last day of the forecast periods, ISO 8601."""
         dates = self.forecasts.sales.table["date"].iloc[self.forecasts.sales.ahead.ravel()]
         return f"{dates.min():%Y-%m-%d}", f"{dates.max():%Y-%m-%d}"
+
+    @property
+    def seen_by_adapter(self) -> bool:
+        """Whether the adapter has learned from some of the periods that are forecast."""
+        return self.adapter_tested_from is not None and self.tested[0] < self.adapter_tested_from
 
     @property
     def costs_known(self) -> bool:
@@ -88,6 +99,7 @@ class Backtest:
             "tested": self.tested,
             "model_hash": self.model_hash,
             "adapter_hash": self.adapter_hash,
+            "adapter_has_seen_part": self.seen_by_adapter,
             "rules": self.rules.to_dict(),
             "seed": SEED,
             "forecasts": {
@@ -110,11 +122,12 @@ class Backtest:
 
 
 def backtest(
-    pipeline: PricingPipeline,
+    model: LoadedModel,
     table: pd.DataFrame,
     period: Period,
     *,
     file: str,
+    adapter: str | Path | None = None,
     objective: Objective = "profit",
     rules: Rules | None = None,
     started: Callable[[Part], None] | None = None,
@@ -123,8 +136,12 @@ def backtest(
 
     Parameters
     ----------
+    model
+        What is tested, a store's adapter inside it where it has one.
     table
         A canonical history (`policy.history.canonical_history`) with periods of length `period`.
+    adapter
+        Where the adapter inside the model lies: an adapter's folder or a shelf.
     rules
         Limits within which the policy prices; the default ones where None.
     started
@@ -133,17 +150,24 @@ def backtest(
     Raises
     ------
     HistoryError
-        No product has enough periods, or stores have several currencies.
+        No product has enough periods, nothing was sold, or stores have several currencies.
     """
     rules = Rules() if rules is None else rules
     tell = started or (lambda part: None)
     currency = _currency(table)
     sales = sales_of(table, Protocol(), name=file)
+    if not sales.path("units")[sales.ahead].sum():
+        raise HistoryError(
+            "nothing_sold_lately",
+            "Nothing was sold in the last quarter of {file}, so nothing of it can be measured. Check the "
+            "column of units, or cut the file where sales end.",
+            file=file,
+        )
     panel = make_panel(_part_taking(table, sales.table), period)
-    model, profit = pipeline.model, objective == "profit"
+    profit = objective == "profit"
     forecast_luck, replay_luck = np.random.SeedSequence(SEED).spawn(2)
     tell("forecasts")
-    forecasts = forecast(pipeline, sales)
+    forecasts = forecast(PricingPipeline(model), sales)
     tell("off_policy")
     asked = ask(model.network, panel, maximise_profit=profit, rules=rules)
     asked = asked.take(np.flatnonzero(asked.priced))
@@ -159,8 +183,9 @@ def backtest(
         objective=objective,
         panel=panel,
         products=table.groupby([c for c in ("store", "sku") if c in table]).ngroups,
-        model_hash=pipeline.model_hash,
+        model_hash=model.digest[:16],
         adapter_hash=model.adapter_digest[:16] if model.adapter_digest else None,
+        adapter_tested_from=_tested_from(adapter),
         rules=rules,
         forecasts=forecasts,
         asked=asked,
@@ -188,6 +213,15 @@ def _estimates(
         rows = np.flatnonzero(asked.of_profit == (kind == "profit"))
         if len(rows):
             yield off_policy(log.take(rows), objective=kind, rng=rng)
+
+
+def _tested_from(adapter: str | Path | None) -> str | None:
+    """First day of an adapter's own test, by the report that lies beside it."""
+    folder = None if adapter is None else adapter_folder(adapter)
+    if folder is None or not (folder / REPORT_FILE).exists():
+        return None
+    dates = json.loads((folder / REPORT_FILE).read_text(encoding="utf-8")).get("dates", {})
+    return str(dates["test"][0]) if dates.get("test") else None
 
 
 def _currency(table: pd.DataFrame) -> str | None:

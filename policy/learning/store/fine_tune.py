@@ -1,7 +1,8 @@
 """Fine-tuning on a store's own history: search, fit, reinforcement, and the test that decides.
 
-    canonical table → split by time → candidates fitted and compared on validation → PPO in markets drawn from
-    the best one's posterior → base and adapter on the test quarter → a version on the store's shelf
+    canonical table → split by time → candidates fitted and compared on validation → the best one fitted anew,
+    validation included → PPO in markets drawn from its posterior → base and adapter on the test quarter
+    → a version on the store's shelf
 
 Every part writes its checkpoint into the shelf's `work` folder, so that a stopped or killed run goes on. What
 was promoted before stays so until a new version is whole and has passed.
@@ -19,9 +20,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from policy.forecast.score import ForecastScore, score
+from policy.forecast.score import SeriesSums, series_sums
 from policy.forecast.windows import Sales
 from policy.history import canonical_history
 from policy.learning.store.fit import CANDIDATES, Candidate, Fit, FitSettings, Rehearsal
@@ -35,10 +37,11 @@ from policy.learning.store.windows import StoreWindows
 from policy.model.adapters import save_adapter
 from policy.model.loading import LoadedModel
 from policy.model.shelf import Shelf, Version
+from policy.model.transformer import PolicyModel
 
 SHARES = (0.5, 1.0)
-"""How much of what was learned is tried: a step half-way is often the better one (Wortsman et al. 2022,
-arXiv 2109.01903)."""
+"""How much of what was learned is tried, from modest to bold: a step half-way is often the better one
+(Wortsman et al. 2022, arXiv 2109.01903)."""
 
 MOST_VALIDATED = 240
 """Windows of validation that candidates are compared on; more are sampled, for time."""
@@ -62,14 +65,15 @@ class FineTuneSettings:
 
 @dataclass
 class _Best:
-    """The best adapter so far, by validation."""
+    """The best way to fit so far, by validation: the most modest one that nothing bolder surely beats."""
 
-    loss: float
-    """Mean of the two weighted quantile losses over the base's, 1 for the base itself."""
+    gained: bool = False
+    """Whether it surely beats the base."""
     candidate: int = -1
     step: int = 0
     share: float = 1.0
-    adapter: dict[str, Tensor] = field(default_factory=dict)
+    lost: list[float] = field(default_factory=list)
+    """Its `own_losses` by series."""
     curve: list[dict[str, float]] = field(default_factory=list)
 
 
@@ -130,7 +134,8 @@ class _Run:
         self._stop = stop
         self._clock = Clock(notify, total=planned(settings))
         context = model.network.config.context
-        self._windows = StoreWindows(parts.train, context=context)
+        self._searched = StoreWindows(parts.train, context=context)
+        self._fitted = StoreWindows(parts.before_test, context=context)
         self._rehearsal = Rehearsal(seed=settings.seed)
         validation = sampled(parts.validation, MOST_VALIDATED, seed=settings.seed)
         self._validation = Foretold(validation, parts.whole.period, context=context)
@@ -138,19 +143,20 @@ class _Run:
     def finish(self, frame: pd.DataFrame) -> Version:
         """Go through all that is left."""
         self._clock.enter("read")
-        base = score(self._validation.sales, self._validation.quantiles(self._model.network))
+        base = self._validated(self._model.network)
         key = self._key(frame)
         fresh: dict[str, Any] = {
             "key": key,
             "seconds": 0.0,
             "work": 0.0,
             "next": 0,
-            "best": asdict(_Best(loss=1.0)),
+            "best": asdict(_Best()),
         }
         state = self._load(key) or fresh
         self._clock.resume(state["seconds"], state["work"])
         best = self._search(state, base)
-        fit, reinforced = self._reinforce(state, best, base)
+        fit = self._refit(state, best)
+        reinforced = self._reinforce(state, fit)
         self._clock.enter("test")
         verdict = judged(
             self._parts,
@@ -159,9 +165,8 @@ class _Run:
             seed=self._settings.seed,
             between=lambda: self._tested(state),
         )
-        gained = best.loss <= 1 - self._settings.fit.least_gain
-        reasons = verdict.reasons(gained)
-        promote = gained and verdict.passed
+        reasons = verdict.reasons(best.gained)
+        promote = best.gained and verdict.passed
         chosen = asdict(fit.candidate) | {"steps": best.step, "share": best.share}
         report = {
             "seconds": round(self._clock.spent, 1),
@@ -184,32 +189,32 @@ class _Run:
         shutil.rmtree(self._work, ignore_errors=True)
         return version
 
-    def _search(self, state: dict[str, Any], base: ForecastScore) -> _Best:
+    def _search(self, state: dict[str, Any], base: SeriesSums) -> _Best:
         """Fit the candidates one after the other and keep the best by validation."""
         settings, best = self._settings.fit, _Best(**state["best"])
         for number in range(state["next"], len(self._settings.candidates)):
-            fit = self._new_fit(number)
+            fit = self._new_fit(number, self._searched)
             since, lowest = 0, np.inf
             curve = [{"step": 0.0, "train": fit.loss(), "validation": 1.0}]
             if "fit" in state:
                 fit.load(state["fit"])
                 since, curve, lowest = state["since"], state["curve"], state["lowest"]
             while fit.step < settings.steps and since < settings.patience:
-                self._clock.enter("search" if number else "fit")
+                self._clock.enter("search")
                 loss = 0.0
                 for _ in range(0, settings.look_every, CHUNK):
                     self._check(state)
                     loss += fit.train(min(CHUNK, settings.look_every)) * CHUNK / settings.look_every
                     self._clock.advance(CHUNK)
                 found = self._look(fit, base)
-                curve.append({"step": fit.step, "train": loss, "validation": min(v for _, v in found)})
-                since = 0 if curve[-1]["validation"] < lowest else since + 1
-                lowest = min(lowest, curve[-1]["validation"])
-                share, value = min(found, key=lambda pair: pair[1])
-                if value < best.loss or best.candidate < 0:
-                    best = _Best(
-                        min(value, best.loss), number, fit.step, share, scaled(fit.adapter(), share), curve
-                    )
+                lowest_now = min(float(lost.sum()) for _, lost in found)
+                curve.append({"step": fit.step, "train": loss, "validation": lowest_now})
+                since = 0 if lowest_now < lowest else since + 1
+                lowest = min(lowest, lowest_now)
+                for share, lost in found:
+                    if best.candidate < 0 or surely_less(lost, np.array(best.lost)):
+                        gained = surely_less(lost, own_losses(base, base))
+                        best = _Best(gained, number, fit.step, share, lost.tolist(), curve)
                 if best.candidate == number:
                     best.curve = curve
                 state |= {"fit": fit.state(), "since": since, "curve": curve, "lowest": lowest}
@@ -220,21 +225,35 @@ class _Run:
             self._clock.move_to((number + 1) * settings.steps)
         return best
 
-    def _reinforce(
-        self, state: dict[str, Any], best: _Best, base: ForecastScore
-    ) -> tuple[Fit, dict[str, Any]]:
-        """PPO in the store's markets, undone where the forecasts suffer."""
+    def _refit(self, state: dict[str, Any], best: _Best) -> Fit:
+        """Fit as was found best, on validation as well: the latest sales are worth most."""
+        fit = self._new_fit(best.candidate, self._fitted)
+        if "refit" in state:
+            fit.load(state["refit"])
+        while fit.step < best.step:
+            self._clock.enter("fit")
+            self._check(state)
+            fit.train(CHUNK)
+            self._clock.advance(CHUNK)
+            state["refit"] = fit.state()
+        if "fitted" not in state:
+            state["fitted"] = scaled(fit.adapter(), best.share)
+            self._save(state)
+        fit.network.load_state_dict(state["fitted"], strict=False)
+        self._clock.move_to((len(self._settings.candidates) + 1) * self._settings.fit.steps)
+        return fit
+
+    def _reinforce(self, state: dict[str, Any], fit: Fit) -> dict[str, Any]:
+        """PPO in the store's markets, undone where it did not help or the forecasts suffered."""
         settings = self._settings.reinforce
-        fit = self._new_fit(best.candidate)
-        fit.network.load_state_dict(best.adapter, strict=False)
-        fit.step = best.step
         self._clock.enter("reinforce")
         demand = store_demand(fit.network.eval(), self._parts.before_test)
         stage = Reinforce(fit, demand, settings, seed=self._settings.seed)
+        before = self._validated(fit.network)
+        first = self._reward(fit, demand)
         if "reinforce" in state:
             fit.load(state["fit"])
             stage.load(state["reinforce"])
-        first = state.setdefault("reward", self._reward(fit, demand))
         while stage.iteration < settings.iterations:
             self._check(state)
             stage.iterate()
@@ -242,32 +261,34 @@ class _Run:
             state |= {"fit": fit.state(), "reinforce": stage.state()}
             if stage.iteration % 4 == 0:
                 self._save(state)
-        last, before = self._reward(fit, demand), min(best.loss, 1.0)
-        after = relative_loss(score(self._validation.sales, self._validation.quantiles(fit.network)), base)
-        kept = last > first and after <= before * (1 + WORSE_FORECASTS)
+        last = self._reward(fit, demand)
+        after = float(own_losses(self._validated(fit.network), before).sum())
+        kept = last > first and after <= 1 + WORSE_FORECASTS
         if not kept:
-            fit.network.load_state_dict(best.adapter, strict=False)
-        return fit, {"kept": kept, "before": first, "after": last, "iterations": stage.iteration}
+            fit.network.load_state_dict(state["fitted"], strict=False)
+        return {"kept": kept, "before": first, "after": last, "iterations": stage.iteration}
 
     def _reward(self, fit: Fit, demand: StoreDemand) -> float:
         """Mean reward of the price head in markets of the store that it is not trained on."""
         return head_reward(fit.network.eval(), demand, self._settings.reinforce, seed=self._settings.seed)
 
-    def _look(self, fit: Fit, base: ForecastScore) -> list[tuple[float, float]]:
-        """Validation loss with each of `SHARES` of what was learned."""
+    def _look(self, fit: Fit, base: SeriesSums) -> list[tuple[float, NDArray[np.float64]]]:
+        """Validation losses by series with each of `SHARES` of what was learned, modest first."""
         learned, found = fit.adapter(), []
         for share in SHARES:
             fit.network.load_state_dict(scaled(learned, share), strict=False)
-            measured = score(self._validation.sales, self._validation.quantiles(fit.network))
-            found.append((share, relative_loss(measured, base)))
+            found.append((share, own_losses(self._validated(fit.network), base)))
         fit.network.load_state_dict(learned, strict=False)
         return found
 
-    def _new_fit(self, number: int) -> Fit:
+    def _validated(self, network: PolicyModel) -> SeriesSums:
+        return series_sums(self._validation.sales, self._validation.quantiles(network))
+
+    def _new_fit(self, number: int, windows: StoreWindows) -> Fit:
         settings = self._settings
         return Fit(
             self._model.network,
-            self._windows,
+            windows,
             self._rehearsal,
             settings.candidates[number],
             settings.fit,
@@ -312,7 +333,7 @@ class _Run:
 
 def planned(settings: FineTuneSettings) -> float:
     """The work of a whole run, in steps of fitting."""
-    fitting = len(settings.candidates) * settings.fit.steps
+    fitting = (len(settings.candidates) + 1) * settings.fit.steps
     return fitting + settings.reinforce.iterations * ITERATION + TEST
 
 
@@ -324,10 +345,24 @@ def sampled(sales: Sales, most: int, *, seed: int) -> Sales:
     return replace(sales, series=sales.series[chosen], origin=sales.origin[chosen])
 
 
-def relative_loss(measured: ForecastScore, base: ForecastScore) -> float:
-    """Mean of the weighted quantile losses on moves and on all rows, over the base's."""
-    ratios = [measured.wql / base.wql, measured.wql_moves / base.wql_moves]
-    return float(np.mean([ratio for ratio in ratios if np.isfinite(ratio)]))
+def own_losses(measured: SeriesSums, base: SeriesSums) -> NDArray[np.float64]:
+    """What each series adds to the loss on all rows and on moves, half each, shape (S,): 1 in all for the
+    base."""
+    parts = [
+        (now, then.sum())
+        for now, then in ((measured.loss, base.loss), (measured.loss_moves, base.loss_moves))
+        if then.sum() > 0
+    ]
+    return np.sum([now / total for now, total in parts], axis=0) / len(parts)
+
+
+def surely_less(lost: NDArray, than: NDArray) -> bool:
+    """Whether the losses of S series are less in all by more than a standard error of the difference: the
+    rule by which a bolder model is taken (Breiman et al. 1984)."""
+    difference = lost - than
+    n = len(difference)
+    error = np.sqrt(n / max(n - 1, 1) * ((difference - difference.mean()) ** 2).sum())
+    return bool(difference.sum() < -error)
 
 
 def scaled(adapter: dict[str, Tensor], share: float) -> dict[str, Tensor]:

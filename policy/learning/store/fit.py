@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from policy.learning.batches import Batch, make_batch
 from policy.learning.pretrain import PretrainSettings, losses
+from policy.learning.processes import Processes
 from policy.learning.store.likelihood import store_losses
 from policy.learning.store.windows import StoreWindows
 from policy.market import Prior
@@ -25,18 +26,18 @@ class Candidate:
 
     learning_rate: float
     rank: int
-    likelihood: float
+    likelihood: float = 0.2
     """Weight of the negative log-likelihood per period against the CRPS over a history's mean units."""
-    rehearsal: float
+    rehearsal: float = 0.2
     """Weight of the base's own training task."""
 
 
 CANDIDATES = (
-    Candidate(learning_rate=5e-4, rank=4, likelihood=1.0, rehearsal=1.0),
-    Candidate(learning_rate=5e-4, rank=4, likelihood=0.05, rehearsal=0.1),
-    Candidate(learning_rate=1e-3, rank=8, likelihood=0.2, rehearsal=0.3),
+    Candidate(learning_rate=3e-4, rank=4),
+    Candidate(learning_rate=6e-4, rank=4),
+    Candidate(learning_rate=6e-4, rank=8),
 )
-"""What the search tries. Sparse and regular stores want the likelihood, stores with odd weeks the CRPS."""
+"""What the search tries, modest first."""
 
 REHEARSED, REHEARSED_PERIODS, REHEARSED_AT_ONCE = 192, 112, 8
 """Histories from the prior, their periods, and how many of them a step practises on."""
@@ -48,7 +49,7 @@ PRICE_WEIGHT = PretrainSettings.price_weight
 class FitSettings:
     """How each candidate is trained."""
 
-    steps: int = 75
+    steps: int = 60
     look_every: int = 15
     """Steps between looks at validation."""
     patience: int = 2
@@ -58,8 +59,6 @@ class FitSettings:
     decay_from: float = 0.5
     """Share of the steps after which the learning rate falls linearly to a tenth."""
     weight_decay: float = 0.01
-    least_gain: float = 0.002
-    """Share by which validation must be better than the base's, or the adapter stays at its beginning."""
 
 
 class Rehearsal:
@@ -102,6 +101,7 @@ class Fit:
         self._settings, self._windows, self._rehearsal = settings, windows, rehearsal
         self._seed = seed
         self.wrapped, self.network = adapted_base(deepcopy(base), rank=candidate.rank, seed=seed)
+        Processes.current().place(self.network)
         self._trained = [p for p in self.network.parameters() if p.requires_grad]
         self._optimiser = torch.optim.AdamW(
             self._trained, betas=(0.9, 0.98), weight_decay=settings.weight_decay
@@ -136,8 +136,10 @@ class Fit:
 
     def _loss(self) -> Tensor:
         rng = np.random.default_rng([self._seed, self.step])
-        score, nll = store_losses(self.network, self._windows.draw(rng, self._settings.batch_size))
-        rehearsed, price = losses(self.network, self._rehearsal.draw(rng))
+        device = self.network.device
+        batch = self._windows.draw(rng, self._settings.batch_size).to(device)
+        score, nll = store_losses(self.network, batch)
+        rehearsed, price = losses(self.network, self._rehearsal.draw(rng).to(device))
         own = score + self.candidate.likelihood * nll
         return own + self.candidate.rehearsal * (rehearsed + PRICE_WEIGHT * price)
 

@@ -59,13 +59,16 @@ class Foretold:
         for block in self._blocks:
             chunk = max(1, POSITIONS * torch.get_num_threads() // block.features.shape[1])
             pairs = zip(block.features.split(chunk), block.padding.split(chunk), strict=True)
-            hidden = [model.hidden_states(f, p if p.any() else None)[:, -horizon:] for f, p in pairs]
+            hidden = [
+                model.hidden_states(f.to(model.device), p.to(model.device) if p.any() else None)[:, -horizon:]
+                for f, p in pairs
+            ]
             out = model.answer(torch.cat(hidden))
             parts.append(
                 (
-                    out.log_weights.exp().double().numpy(),
-                    out.log_curves.double().numpy() + block.log_units[:, :, None, None],
-                    out.log_dispersion.exp().double().numpy(),
+                    out.log_weights.exp().double().cpu().numpy(),
+                    out.log_curves.double().cpu().numpy() + block.log_units[:, :, None, None],
+                    out.log_dispersion.exp().double().cpu().numpy(),
                     block.log_price,
                 )
             )

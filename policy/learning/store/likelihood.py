@@ -17,8 +17,8 @@ from policy.learning.store.windows import StoreBatch
 from policy.model.likelihood import log_mixture, log_negative_binomial
 from policy.model.transformer import PolicyModel, curve_at
 
-POINTS = 48
-"""Counts at which the distribution is compared with what was sold."""
+POINTS = 24
+"""Counts on either side of what was sold at which the distribution is read."""
 
 
 def store_losses(model: PolicyModel, batch: StoreBatch) -> tuple[Tensor, Tensor]:
@@ -60,10 +60,14 @@ def crps(units: Tensor, weights: Tensor, log_mean: Tensor, dispersion: Tensor) -
         low = torch.minimum((centre - 3.5 * sd).amin(dim=-1), sold - 0.1)
         high = torch.maximum((centre + 3.5 * sd).amax(dim=-1), sold + 0.1)
     fraction = torch.linspace(0.0, 1.0, POINTS, device=units.device)
-    step = ((high - low) / (POINTS - 1))[..., None]
-    grid = low[..., None] + (high - low)[..., None] * fraction  # (..., P), logs
-    z = (grid[..., None] - centre[..., None, :]) / sd[..., None, :]  # (..., P, K)
-    below = (weights[..., None, :] * torch.special.ndtr(z)).sum(dim=-1)
-    # The step at what was sold, as steep as the grid can show.
-    passed = torch.sigmoid((grid - sold[..., None]) / (0.5 * step))
-    return ((below - passed) ** 2 * grid.exp() * step).sum(dim=-1)
+    share = torch.full_like(fraction, 1.0 / (POINTS - 1))
+    share[[0, -1]] /= 2  # trapezoids
+    total = torch.zeros_like(units)
+    # Below what was sold the integrand is F^2, above it (1 - F)^2.
+    for begin, end, passed in ((low, sold, 0.0), (sold, high, 1.0)):
+        width = (end - begin)[..., None]
+        grid = begin[..., None] + width * fraction  # (..., P), logs
+        z = (grid[..., None] - centre[..., None, :]) / sd[..., None, :]  # (..., P, K)
+        below = (weights[..., None, :] * torch.special.ndtr(z)).sum(dim=-1)
+        total = total + ((below - passed) ** 2 * grid.exp() * width * share).sum(dim=-1)
+    return total

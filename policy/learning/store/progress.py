@@ -7,8 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-Stage = Literal["read", "search", "fit", "reinforce", "test"]
-"""Reading the history; searching learning rate and rank; likelihood; PPO in the store's markets; the gate."""
+Stage = Literal["teach", "read", "search", "fit", "reinforce", "test"]
+"""Teaching a backbone on simulated markets, where one is given; reading the history; searching learning rate
+and rank; the likelihood of the store's sales; PPO in its markets; the test."""
 
 
 @dataclass(frozen=True, kw_only=True)

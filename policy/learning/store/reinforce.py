@@ -59,7 +59,7 @@ class Reinforce:
         self.fit = fit
         self._demand, self._settings, self._seed = demand, settings, seed
         torch.manual_seed(seed)
-        self._critic = Critic(fit.network.backbone.config.hidden_size)
+        self._critic = Critic(fit.network.backbone.config.hidden_size).to(fit.network.device)
         self._optimiser = torch.optim.Adam(
             parameter_groups(
                 fit.network,
@@ -77,7 +77,15 @@ class Reinforce:
         rng = np.random.default_rng([self._seed, 1, self.iteration])
         network.eval()
         trials = play_store(network, self._demand, rng, settings)
-        update(network, self._critic, self._optimiser, trials, settings.ppo, rng, self._processes)
+        update(
+            network,
+            self._critic,
+            self._optimiser,
+            trials.to(network.device),
+            settings.ppo,
+            rng,
+            self._processes,
+        )
         network.train()
         for _ in range(settings.sales_steps):
             self.fit.descend(settings.sales_rate * self.fit.candidate.learning_rate)

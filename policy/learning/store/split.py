@@ -27,8 +27,9 @@ MOST_SERIES = 300
 SMALL_MOVE = 0.02
 """A change of log price below this is no move."""
 
-JUMP, ALIKE = np.log(1.8), 0.15
-"""A jump of all prices at once by a factor of 1.8 or more, within 15 % of each other, is not pricing."""
+JUMP, ALIKE, MOST, LEVEL = np.log(1.8), 0.25, 0.8, 8
+"""Four in five price levels that change at once by a factor of 1.8 or more, within a quarter of each other:
+that is not pricing. A level is a median of eight periods."""
 
 
 @dataclass(frozen=True)
@@ -152,22 +153,27 @@ def _refuse_still_prices(before: Panel) -> None:
 
 
 def _refuse_jumps(table: pd.DataFrame) -> None:
-    """Refuse a history in which most prices jump by one factor from one period to the next.
+    """Refuse a history in which most prices are at another level from one day on, by one factor.
 
-    Pricing does not do that; a change of currency, of tax basis or of unit does.
+    Pricing does not do that; a change of currency, of tax basis or of unit does. Levels are medians of the
+    `LEVEL` prices before and after a date.
     """
-    jump = np.log(table["price"]).groupby(table["series"]).diff()
-    by_date = jump.groupby(table["date"])
-    middle, products = by_date.median(), by_date.count()
-    near = (jump - middle.reindex(table["date"]).to_numpy()).abs() <= ALIKE
-    share = near.groupby(table["date"]).sum() / products.clip(lower=1)
-    bad = (middle.abs() >= JUMP) & (products >= FEWEST_PRODUCTS) & (share >= 0.8)
+    log_price = np.log(table["price"])
+    groups = log_price.groupby(table["series"])
+    before = groups.transform(lambda path: path.rolling(LEVEL).median().shift(1))
+    after = groups.transform(lambda path: path[::-1].rolling(LEVEL).median()[::-1])
+    jump = (after - before).dropna()
+    date = table["date"].loc[jump.index]
+    middle, products = jump.groupby(date).median(), jump.groupby(date).count()
+    near = (jump - date.map(middle)).abs() <= ALIKE
+    share = near.groupby(date).mean()
+    bad = (middle.abs() >= JUMP) & (products >= FEWEST_PRODUCTS) & (share >= MOST)
     if bad.any():
-        first = bad.idxmax()
+        first = middle[bad].abs().idxmax()
         raise HistoryError(
             "prices_jump",
-            "On {date} the prices of {count} products change at once by a factor of about {factor:.3g}, as "
-            "they do where currency, tax or unit changes. Convert the earlier prices, or leave them out.",
+            "From {date} on the prices of {count} products are about {factor:.3g} times what they were, all "
+            "at once, as where currency, tax or unit changes. Convert the earlier prices, or leave them out.",
             date=f"{first:%Y-%m-%d}",
             count=int(products[first]),
             factor=float(np.exp(middle[first])),

@@ -6,7 +6,7 @@ units are not. Only what the store really charged and sold is scored; nothing is
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import torch
@@ -58,6 +58,10 @@ class StoreBatch:
     """What a period counts; 0 where its units are unknown or stock ran out, shape (B, T)."""
     usual_units: Tensor
     """Mean units of each history, shape (B,)."""
+
+    def to(self, device: torch.device) -> StoreBatch:
+        """The batch on a device."""
+        return StoreBatch(**{f.name: getattr(self, f.name).to(device) for f in fields(self)})
 
 
 class StoreWindows:

@@ -1,0 +1,67 @@
+"""The base that a store's adapter goes on, where it is not the embedded one: any Hugging Face decoder.
+
+A decoder that has read text knows no sales. Before a store's own history can teach it anything it learns the
+trajectory tokens on simulated markets: token encoder and heads anew, the decoder itself by LoRA, which is
+then added into its weights. That base lies on the store's shelf, under `base`, and is made once.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+from policy.learning.calibrate import store_calibration
+from policy.learning.pretrain import PretrainSettings, pretrain
+from policy.model.loading import LoadedModel, load_model
+from policy.model.transformer import PolicyConfig
+
+BASE = "base"
+"""Folder on the shelf in which the base is made; the model is in its folder `model`."""
+
+STEPS = 500
+"""Steps on simulated markets that a decoder is given; `pretrain --backbone` gives as many as are wanted."""
+
+
+def base_on(
+    backbone: str, shelf: Path, *, steps: int, seed: int, watch: Callable[[int], None]
+) -> LoadedModel:
+    """A policy on this decoder: loaded where it is one of ours or was made before, trained otherwise.
+
+    Parameters
+    ----------
+    backbone
+        Folder or hub name of a decoder, or folder of a policy that `pretrain` made.
+    watch
+        Told of each step; may raise to stop, and the same call goes on.
+
+    Raises
+    ------
+    FileNotFoundError
+        There is no such folder.
+    ValueError
+        The network is no decoder, or the shelf holds a base on another one.
+    """
+    if _is_policy(Path(backbone)):
+        return load_model(backbone)
+    run = shelf / BASE
+    settings = PretrainSettings(backbone=backbone, steps=steps, batch_size=32, seed=seed)
+    made = run / "model"
+    if not made.exists():
+        network = pretrain(settings, run, watch=watch)
+        store_calibration(network, seed=seed)
+        network.save_pretrained(made)
+        (run / "settings.json").write_text(json.dumps({"backbone": backbone, "steps": steps}) + "\n")
+    known = json.loads((run / "settings.json").read_text())
+    if known["backbone"] != backbone:
+        raise ValueError(
+            f"The folder '{shelf}' holds a base on {known['backbone']!r}, not on {backbone!r}. "
+            "Give another folder by --out."
+        )
+    return load_model(str(made))
+
+
+def _is_policy(folder: Path) -> bool:
+    """Whether a folder holds a policy network rather than a bare decoder."""
+    file = folder / "config.json"
+    return file.is_file() and json.loads(file.read_text()).get("model_type") == PolicyConfig.model_type

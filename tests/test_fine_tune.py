@@ -1,0 +1,164 @@
+"""Fine-tuning: the same seed gives the same adapter, a stop loses nothing, and what was promoted stays."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.torch import load_file
+from stores import sales
+
+from policy.history import HistoryError
+from policy.learning.store.fine_tune import FineTuneSettings, fine_tune
+from policy.learning.store.fit import Candidate, FitSettings
+from policy.learning.store.progress import FineTuningStopped, Progress
+from policy.learning.store.reinforce import ReinforceSettings
+from policy.model.loading import load_model
+from policy.model.shelf import Shelf, Version
+from policy.pipeline import PricingPipeline
+
+SHORT = FineTuneSettings(
+    candidates=(Candidate(learning_rate=5e-4, rank=2), Candidate(learning_rate=1e-3, rank=4)),
+    fit=FitSettings(steps=10, look_every=5, batch_size=6, warmup=2),
+    reinforce=ReinforceSettings(iterations=2, trials=8, horizons=(4, 6), longest_past=8),
+)
+
+
+def tuned(
+    output: Path, *, stop: Callable[[], bool] | None = None, told: list[Progress] | None = None
+) -> Version:
+    frame = sales(products=6, weeks=44)
+    progress = None if told is None else told.append
+    return fine_tune(load_model(), frame, output, settings=SHORT, progress=progress, stop=stop)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Version, list[Progress]]:
+    """A short run, and what it told."""
+    told: list[Progress] = []
+    return tuned(tmp_path_factory.mktemp("shelf"), told=told), told
+
+
+def test_the_report_says_what_was_done(whole: tuple[Version, list[Progress]]) -> None:
+    version, _ = whole
+    report = version.report
+    assert report["products"] == 6 and report["rows"] == 6 * 44 and report["period"] == "week"
+    assert report["base"] == load_model().digest and report["adapter"] == version.digest
+    assert {it["measure"] for it in report["measures"]} == {
+        "wql_moves", "wql", "coverage", "elasticity", "profit"
+    }  # fmt: skip
+    assert report["curve"][0]["step"] == 0 and report["curve"][0]["validation"] == 1.0
+    assert report["chosen"]["rank"] in (2, 4) and report["reasons"]
+    assert report["promoted"] == version.promoted
+
+
+def test_an_adapter_is_small_and_goes_on_its_base(whole: tuple[Version, list[Progress]]) -> None:
+    version, _ = whole
+    assert version.bytes < 2 * 2**20
+    assert all("lora_" in name for name in load_file(version.folder / "adapter_model.safetensors"))
+    pipeline = PricingPipeline.from_pretrained(adapter=version.folder)
+    history = sales(products=6, weeks=44)
+    record = pipeline.recommend(history)[0]
+    assert record.adapter_hash == version.digest[:16]
+
+
+def test_the_largest_candidate_fits_two_megabytes(tmp_path: Path) -> None:
+    from policy.learning.store.fit import CANDIDATES
+    from policy.model.adapters import adapted_base, save_adapter
+
+    wrapped, _ = adapted_base(load_model().network, rank=max(c.rank for c in CANDIDATES), seed=1)
+    save_adapter(wrapped, tmp_path, base="")
+    assert sum(file.stat().st_size for file in tmp_path.iterdir()) < 2 * 2**20
+
+
+def test_progress_goes_on_to_the_end(whole: tuple[Version, list[Progress]]) -> None:
+    _, told = whole
+    done = [it.done for it in told]
+    assert done == sorted(done) and done[0] == 0.0 and done[-1] == 1.0
+    stages = list(dict.fromkeys(it.stage for it in told))
+    assert stages == ["read", "search", "fit", "reinforce", "test"]
+    assert told[-1].seconds_left == 0.0
+
+
+@pytest.mark.parametrize("after", [3, 8])
+def test_a_stopped_run_ends_where_an_uninterrupted_one_does(
+    after: int, tmp_path: Path, whole: tuple[Version, list[Progress]]
+) -> None:
+    asked = 0
+
+    def stop() -> bool:
+        nonlocal asked
+        asked += 1
+        return asked == after
+
+    with pytest.raises(FineTuningStopped):
+        tuned(tmp_path, stop=stop)
+    assert (tmp_path / "work" / "checkpoint.pt").exists() == (after > 2)
+    assert Shelf(tmp_path).versions() == []
+    version = tuned(tmp_path, stop=stop)
+    assert not (tmp_path / "work").exists()
+    ours, theirs = (load_file(v.folder / "adapter_model.safetensors") for v in (version, whole[0]))
+    assert all(np.array_equal(ours[name].numpy(), theirs[name].numpy()) for name in theirs)
+    assert version.report["measures"] == whole[0].report["measures"]
+
+
+def test_another_stores_checkpoint_is_not_gone_on_from(tmp_path: Path) -> None:
+    asked = 0
+
+    def stop() -> bool:
+        nonlocal asked
+        asked += 1
+        return asked == 4
+
+    with pytest.raises(FineTuningStopped):
+        tuned(tmp_path, stop=stop)
+    other = sales(products=7, weeks=44, seed=9)
+    told: list[Progress] = []
+    fine_tune(load_model(), other, tmp_path, settings=SHORT, progress=told.append)
+    assert told[0].done == 0.0
+    assert Shelf(tmp_path).versions()[0].report["products"] == 7
+
+
+def test_a_full_disk_leaves_the_former_adapter(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, whole: tuple[Version, list[Progress]]
+) -> None:
+    import shutil
+
+    shutil.copytree(whole[0].folder.parent, tmp_path / "shelf")
+    shelf = Shelf(tmp_path / "shelf")
+    shelf.promote("0001")
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("policy.learning.store.fine_tune.save_adapter", full)
+    with pytest.raises(OSError, match="No space left"):
+        tuned(shelf.root)
+    assert shelf.promoted is not None and shelf.promoted.digest == whole[0].digest
+    assert [version.name for version in shelf.versions()] == ["0001"]
+
+
+def test_what_cannot_be_learned_from_writes_nothing(tmp_path: Path) -> None:
+    output = tmp_path / "shelf"
+    pipeline = PricingPipeline(load_model())
+    with pytest.raises(HistoryError):
+        pipeline.fine_tune(sales(products=1), output=output)
+    assert not output.exists()
+
+
+@pytest.mark.slow
+def test_a_store_unlike_the_prior_is_learned(tmp_path: Path) -> None:
+    # Steady sellers whose buyers answer strongly to price: the adapter foretells their moves better.
+    frame = sales(products=24, weeks=80, elasticity=-3.0, seed=2)
+    settings = FineTuneSettings(
+        candidates=(Candidate(learning_rate=1e-3, rank=4),),
+        fit=FitSettings(steps=45, batch_size=16),
+        reinforce=ReinforceSettings(iterations=2, trials=16, horizons=(6, 8)),
+    )
+    version = fine_tune(load_model(), frame, tmp_path, settings=settings)
+    moves = next(it for it in version.report["measures"] if it["measure"] == "wql_moves")
+    assert moves["verdict"] == "better"
+    assert version.promoted, version.report["reasons"]
