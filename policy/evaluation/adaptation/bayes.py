@@ -34,7 +34,7 @@ from policy.model.transformer import GRID
 PARTICLES, COMPONENTS = 1024, 64
 """Particles, the same for all products of a store, and how many of them stand for each posterior."""
 
-STEPS = 5
+STEPS = 4
 """Steps of expectation maximisation. Particles are drawn anew for each: reweighted ones would let the few in
 the tails, which weigh most, draw the population to themselves."""
 
@@ -326,7 +326,9 @@ def _refit(start: Population, drawn: _Particles, seen: _Summary) -> Population:
         return float(centre), float(np.sqrt((own + square(centre)) / (OWN_WEIGHT + b)))
 
     noise = {
-        name: moments(getattr(start, name), float(total @ z) / b, lambda centre, z=z: total @ (z - centre) ** 2)
+        name: moments(
+            getattr(start, name), float(total @ z) / b, lambda centre, z=z: total @ (z - centre) ** 2
+        )
         for name, z in zip(NOISE, drawn.noise.T, strict=True)
     }
     lift, lift_variance = seen.mean[..., 0], seen.variance[..., 0]

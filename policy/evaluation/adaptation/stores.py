@@ -172,7 +172,8 @@ def open_store(kind: Kind, *, seed: int, products: int, periods: int, ahead: int
     price_now = history.price[:, -1]
     tried = price_now[:, None] * np.array(TRIED)
     grid = markets.reference_price[:, None] * np.exp(_GRID)
-    paths: dict[str, list[NDArray]] = {n: [] for n in ("price", "promo", "day", "sold", "mean", "tried", "grid")}
+    names = ("price", "promo", "day", "sold", "mean", "tried", "grid")
+    paths: dict[str, list[NDArray]] = {name: [] for name in names}
     simulator.set_promo(sellers.promo(simulator.t))
     today = deepcopy(simulator, {id(markets): markets})
     slope = simulator.log_mean_units(price_now[:, None] * np.exp([-SPAN, SPAN]))
@@ -183,11 +184,11 @@ def open_store(kind: Kind, *, seed: int, products: int, periods: int, ahead: int
         price = sellers.act(seen)
         log_mean = simulator.log_mean_units(np.concatenate([price[:, None], tried, grid], axis=1))
         outcome = simulator.step(price)
-        values = (price, seen.promo, seen.day, outcome.units, np.exp(log_mean[:, 0]))
-        for name, value in zip(("price", "promo", "day", "sold", "mean"), values, strict=True):
+        at_price, at_tried, at_grid = np.split(log_mean, [1, 1 + len(TRIED)], axis=1)
+        means = (np.exp(at_price[:, 0]), np.exp(at_tried), at_grid)
+        values = (price, seen.promo, seen.day, outcome.units, *means)
+        for name, value in zip(names, values, strict=True):
             paths[name].append(value)
-        paths["tried"].append(np.exp(log_mean[:, 1 : 1 + len(TRIED)]))
-        paths["grid"].append(log_mean[:, 1 + len(TRIED) :])
     stacked = {name: np.stack(path, axis=1) for name, path in paths.items()}
     unknown = np.full((products, ahead), np.nan)
     held = {n: np.repeat(getattr(history, n)[:, -1:], ahead, axis=1) for n in ("cost", "competitor_price")}
