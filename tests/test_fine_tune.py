@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from safetensors.torch import load_file
+from short_runs import SHORT
 from stores import sales
 
 from policy.history import HistoryError
@@ -19,12 +20,6 @@ from policy.learning.store.reinforce import ReinforceSettings
 from policy.model.loading import load_model
 from policy.model.shelf import Shelf, Version
 from policy.pipeline import PricingPipeline
-
-SHORT = FineTuneSettings(
-    candidates=(Candidate(learning_rate=5e-4, rank=2), Candidate(learning_rate=1e-3, rank=4)),
-    fit=FitSettings(steps=10, look_every=5, batch_size=6, warmup=2),
-    reinforce=ReinforceSettings(iterations=2, trials=8, horizons=(4, 6), longest_past=8),
-)
 
 
 def tuned(

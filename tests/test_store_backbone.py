@@ -7,14 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from short_runs import SHORTEST
 from stores import sales
 from transformers import GPT2Config, GPT2Model, LlamaConfig, LlamaModel, Qwen3Config, Qwen3Model
 
 from policy.learning.store import run
-from policy.learning.store.fine_tune import FineTuneSettings
-from policy.learning.store.fit import Candidate, FitSettings
 from policy.learning.store.progress import FineTuningStopped, Progress
-from policy.learning.store.reinforce import ReinforceSettings
 from policy.model.loading import load_model
 from policy.model.shelf import Shelf
 from policy.pipeline import PricingPipeline
@@ -39,12 +37,7 @@ def saved(kind: str, folder: Path) -> str:
 @pytest.fixture
 def _short(monkeypatch: pytest.MonkeyPatch) -> None:
     """Minutes of a real run in seconds; every part still runs."""
-    settings = FineTuneSettings(
-        candidates=(Candidate(learning_rate=1e-3, rank=2),),
-        fit=FitSettings(steps=5, look_every=5, batch_size=4, warmup=2),
-        reinforce=ReinforceSettings(iterations=1, trials=6, horizons=(3, 4), longest_past=6),
-    )
-    monkeypatch.setattr(run, "FineTuneSettings", lambda seed: settings)
+    monkeypatch.setattr(run, "FineTuneSettings", lambda seed: SHORTEST)
     monkeypatch.setattr(run, "STEPS", 2)
 
 

@@ -46,9 +46,6 @@ SHARES = (0.5, 1.0)
 MOST_VALIDATED = 240
 """Windows of validation that candidates are compared on; more are sampled, for time."""
 
-WORSE_FORECASTS = 0.003
-"""Share by which reinforcement may make validation forecasts worse; beyond it, it is undone."""
-
 CHUNK = 5
 """Steps between two chances to stop."""
 
@@ -65,16 +62,20 @@ class FineTuneSettings:
 
 @dataclass
 class _Best:
-    """The best way to fit so far, by validation: the most modest one that nothing bolder surely beats."""
+    """The best way to fit so far, by validation."""
 
-    gained: bool = False
-    """Whether it surely beats the base."""
+    sound: bool = False
+    """Whether it went to its end without being surely worse than the base."""
     candidate: int = -1
     step: int = 0
     share: float = 1.0
-    lost: list[float] = field(default_factory=list)
-    """Its `own_losses` by series."""
+    loss: float = np.inf
+    """Its `own_losses` in all: 1 is the base's."""
     curve: list[dict[str, float]] = field(default_factory=list)
+
+    def rank(self) -> tuple[bool, float]:
+        """Smaller is better."""
+        return not self.sound, self.loss
 
 
 def fine_tune(
@@ -165,8 +166,8 @@ class _Run:
             seed=self._settings.seed,
             between=lambda: self._tested(state),
         )
-        reasons = verdict.reasons(best.gained)
-        promote = best.gained and verdict.passed
+        reasons = verdict.reasons(best.sound)
+        promote = best.sound and verdict.passed
         chosen = asdict(fit.candidate) | {"steps": best.step, "share": best.share}
         report = {
             "seconds": round(self._clock.spent, 1),
@@ -190,34 +191,33 @@ class _Run:
         return version
 
     def _search(self, state: dict[str, Any], base: SeriesSums) -> _Best:
-        """Fit the candidates one after the other and keep the best by validation."""
+        """Fit the candidates one after the other and keep the best by validation.
+
+        A candidate is fitted to the end: one validation stretch is too short to choose among its steps. It is
+        given up where it is surely worse than the base look after look.
+        """
         settings, best = self._settings.fit, _Best(**state["best"])
+        unchanged = own_losses(base, base)
         for number in range(state["next"], len(self._settings.candidates)):
-            fit = self._new_fit(number, self._searched)
-            since, lowest = 0, np.inf
+            fit, worse = self._new_fit(number, self._searched), 0
             curve = [{"step": 0.0, "train": fit.loss(), "validation": 1.0}]
             if "fit" in state:
                 fit.load(state["fit"])
-                since, curve, lowest = state["since"], state["curve"], state["lowest"]
-            while fit.step < settings.steps and since < settings.patience:
+                worse, curve = state["worse"], state["curve"]
+            while fit.step < settings.steps and worse < settings.patience:
                 self._clock.enter("search")
                 loss = 0.0
                 for _ in range(0, settings.look_every, CHUNK):
                     self._check(state)
-                    loss += fit.train(min(CHUNK, settings.look_every)) * CHUNK / settings.look_every
+                    loss += fit.train(CHUNK) * CHUNK / settings.look_every
                     self._clock.advance(CHUNK)
-                found = self._look(fit, base)
-                lowest_now = min(float(lost.sum()) for _, lost in found)
-                curve.append({"step": fit.step, "train": loss, "validation": lowest_now})
-                since = 0 if lowest_now < lowest else since + 1
-                lowest = min(lowest, lowest_now)
-                for share, lost in found:
-                    if best.candidate < 0 or surely_less(lost, np.array(best.lost)):
-                        gained = surely_less(lost, own_losses(base, base))
-                        best = _Best(gained, number, fit.step, share, lost.tolist(), curve)
-                if best.candidate == number:
-                    best.curve = curve
-                state |= {"fit": fit.state(), "since": since, "curve": curve, "lowest": lowest}
+                share, lost = min(self._look(fit, base), key=lambda pair: float(pair[1].sum()))
+                curve.append({"step": fit.step, "train": loss, "validation": float(lost.sum())})
+                worse = worse + 1 if surely_less(unchanged, lost) else 0
+                if fit.step == settings.steps or worse == settings.patience:
+                    found = _Best(worse == 0, number, fit.step, share, float(lost.sum()), curve)
+                    best = min(best, found, key=_Best.rank)
+                state |= {"fit": fit.state(), "worse": worse, "curve": curve}
                 state |= {"next": number, "best": asdict(best)}
                 self._save(state)
             state.pop("fit", None)
@@ -244,29 +244,27 @@ class _Run:
         return fit
 
     def _reinforce(self, state: dict[str, Any], fit: Fit) -> dict[str, Any]:
-        """PPO in the store's markets, undone where it did not help or the forecasts suffered."""
+        """PPO in the store's markets, undone where it did not help."""
         settings = self._settings.reinforce
         self._clock.enter("reinforce")
         demand = store_demand(fit.network.eval(), self._parts.before_test)
         stage = Reinforce(fit, demand, settings, seed=self._settings.seed)
-        before = self._validated(fit.network)
-        first = self._reward(fit, demand)
+        before = self._reward(fit, demand)
         if "reinforce" in state:
-            fit.load(state["fit"])
+            fit.network.load_state_dict(state["played"], strict=False)
             stage.load(state["reinforce"])
         while stage.iteration < settings.iterations:
             self._check(state)
             stage.iterate()
             self._clock.advance(ITERATION)
-            state |= {"fit": fit.state(), "reinforce": stage.state()}
+            state |= {"played": fit.adapter(), "reinforce": stage.state()}
             if stage.iteration % 4 == 0:
                 self._save(state)
-        last = self._reward(fit, demand)
-        after = float(own_losses(self._validated(fit.network), before).sum())
-        kept = last > first and after <= 1 + WORSE_FORECASTS
+        after = self._reward(fit, demand)
+        kept = after > before
         if not kept:
             fit.network.load_state_dict(state["fitted"], strict=False)
-        return {"kept": kept, "before": first, "after": last, "iterations": stage.iteration}
+        return {"kept": kept, "before": before, "after": after, "iterations": stage.iteration}
 
     def _reward(self, fit: Fit, demand: StoreDemand) -> float:
         """Mean reward of the price head in markets of the store that it is not trained on."""
@@ -357,8 +355,7 @@ def own_losses(measured: SeriesSums, base: SeriesSums) -> NDArray[np.float64]:
 
 
 def surely_less(lost: NDArray, than: NDArray) -> bool:
-    """Whether the losses of S series are less in all by more than a standard error of the difference: the
-    rule by which a bolder model is taken (Breiman et al. 1984)."""
+    """Whether the losses of S series are less in all by more than a standard error of the difference."""
     difference = lost - than
     n = len(difference)
     error = np.sqrt(n / max(n - 1, 1) * ((difference - difference.mean()) ** 2).sum())

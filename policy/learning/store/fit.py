@@ -53,7 +53,7 @@ class FitSettings:
     look_every: int = 15
     """Steps between looks at validation."""
     patience: int = 2
-    """Looks without a better one after which a candidate is given up."""
+    """Looks in a row at which it is surely worse than the base before a candidate is given up."""
     batch_size: int = 32
     warmup: int = 10
     decay_from: float = 0.5

@@ -37,17 +37,17 @@ class Judgement:
         verdicts = {it.measure: it.verdict for it in self.measures}
         return verdicts["wql_moves"] == "better" and "worse" not in verdicts.values()
 
-    def reasons(self, gained: bool) -> list[dict[str, Any]]:
+    def reasons(self, sound: bool) -> list[dict[str, Any]]:
         """Why it is promoted or not, as codes with values.
 
         Parameters
         ----------
-        gained
-            Whether validation had been better than the base's.
+        sound
+            Whether validation had not found it worse than the base.
         """
-        if gained and self.passed:
+        if sound and self.passed:
             return [{"code": "better", "values": {}}]
-        found: list[dict[str, Any]] = [] if gained else [{"code": "nothing_learned", "values": {}}]
+        found: list[dict[str, Any]] = [] if sound else [{"code": "nothing_learned", "values": {}}]
         by_name = {it.measure: it for it in self.measures}
         if self.forecasts["base"].moves == 0:
             found.append({"code": "no_moves", "values": {}})

@@ -23,7 +23,7 @@ class Progress:
     """None while there is too little to go by."""
 
 
-ITERATION, TEST = 6.0, 90.0
+ITERATION, TEST = 3.0, 90.0
 """Work of an iteration of reinforcement and of the test, in steps of fitting: about what they take."""
 
 SOON = 0.02
