@@ -22,23 +22,29 @@ COLUMNS = 2
 
 
 def draw_figures(results: Path, suite: str, into: Path) -> list[Path]:
-    """Draw one suite's regret over time and profit captured, each as PNG and SVG, a panel per setting.
+    """Draw one suite's figures, each as PNG and SVG: regret over time and profit captured, a panel per
+    setting; of `adaptation` its measures over history.
 
     Parameters
     ----------
     results
-        Folder with `SUITE.csv` and `SUITE_regret.csv`.
+        Folder with `SUITE.csv` and, but for `adaptation`, `SUITE_regret.csv`.
 
     Returns
     -------
     The files written.
     """
-    regret, scores = read_rows(results / f"{suite}_regret.csv"), read_rows(results / f"{suite}.csv")
+    scores = read_rows(results / f"{suite}.csv")
+    if suite == "adaptation":
+        figures = {suite: adaptation_figure(scores)}
+    else:
+        regret = read_rows(results / f"{suite}_regret.csv")
+        figures = {f"{suite}_regret": regret_figure(regret), f"{suite}_captured": captured_figure(scores)}
     into.mkdir(parents=True, exist_ok=True)
     written = []
-    for name, figure in (("regret", regret_figure(regret)), ("captured", captured_figure(scores))):
+    for name, figure in figures.items():
         for suffix, metadata in (("png", {}), ("svg", {"Date": None})):  # no date: equal runs, equal files
-            path = into / f"{suite}_{name}.{suffix}"
+            path = into / f"{name}.{suffix}"
             figure.savefig(path, dpi=150, metadata=metadata)
             written.append(path)
     return written
@@ -99,6 +105,50 @@ def captured_figure(rows: Rows) -> Figure:
             axes.text(101, i, f"{value:.1f}", va="center", fontsize="small")
         axes.set_title(setting)
     figure.supxlabel("profit captured, % of the best known")
+    return figure
+
+
+def adaptation_figure(rows: Rows) -> Figure:
+    """How much better than the frozen base each way to adapt is, over the periods of history it was shown: a
+    panel a measure, products of all stores, bands of one standard error of the difference."""
+    from matplotlib.figure import Figure
+
+    measures = {
+        "wql": "quantile loss of sales ahead",
+        "units_error": "log error of mean units at untried prices",
+        "elasticity_error": "log error of elasticity",
+        "captured": "share of the best profit captured",
+    }
+    rows = [row for row in rows if row["store"] == "all stores"]
+    frozen, *others = dict.fromkeys(row["method"] for row in rows)
+    others = [name for name in others if REFERENCE not in name]
+    figure = Figure(figsize=(10.4, 7.4), layout="constrained")
+    for axes, (measure, title) in zip(figure.subplots(2, 2).flat, measures.items(), strict=True):
+        drawn = []
+        for i, method in enumerate(others):
+            lines = [row for row in rows if row["method"] == method]
+            history = [int(row["history"]) for row in lines]
+            gain = [float(row[f"{measure}_gain"]) for row in lines]
+            error = [float(row[f"{measure}_gain_standard_error"]) for row in lines]
+            ours = method.endswith(OURS)
+            colour, width = ("black", 2.4) if ours else (f"C{i}", 1.4)
+            axes.plot(history, gain, label=method, color=colour, linewidth=width, marker="o", markersize=4)
+            bounds = [[g + side * e for g, e in zip(gain, error, strict=True)] for side in (-1, 1)]
+            axes.fill_between(history, *bounds, color=colour, alpha=0.12, linewidth=0)
+            drawn.append(gain)
+        axes.axhline(0.0, color="tab:gray", linewidth=1, linestyle="--", label=frozen)
+        # What random weights lose would flatten the others.
+        best = max(max(gain) for gain in drawn)
+        least = sorted(min(gain) for gain in drawn)[1]
+        axes.set_ylim(min(1.3 * least, -0.6 * best), 1.3 * best)
+        axes.set_xscale("log", base=2)
+        axes.set_xticks(history, [str(h) for h in history])
+        axes.set_title(title)
+        axes.spines[["top", "right"]].set_visible(False)
+    figure.supxlabel("periods of history")
+    figure.supylabel("better than the frozen base by")
+    lines, names = axes.get_legend_handles_labels()
+    figure.legend(lines, names, loc="outside lower center", ncols=3, fontsize="small", frameon=False)
     return figure
 
 

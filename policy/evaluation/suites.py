@@ -301,6 +301,20 @@ def _ablation(run: Run) -> Rows:
     return ablation_rows(budget, runs, backbone=run.backbone, model_hash=run.model_hash, commit=run.commit)
 
 
+def _adaptation(run: Run) -> Rows:
+    """Ways to adapt to a simulated store, by how much history it has; fits every network."""
+    from policy.evaluation.adaptation.compare import Setting, adaptation_rows
+    from policy.learning.store.fit import FitSettings
+    from policy.model.loading import load_model
+
+    setting = Setting()
+    if run.quick:
+        steps = FitSettings(steps=4, look_every=2, batch_size=8)
+        setting = replace(setting, products=QUICK_SERIES, histories=(16, 32), fit=steps, particles=256)
+    network = load_model(run.weights).network
+    return adaptation_rows(network, setting, model_hash=run.model_hash, commit=run.commit)
+
+
 SUITES: dict[str, Callable[[Run], Rows]] = {
     "fresh": partial(_simulated, suite="fresh"),
     "shifted": partial(_simulated, suite="shifted"),
@@ -317,6 +331,7 @@ SUITES: dict[str, Callable[[Run], Rows]] = {
     "ablation": _ablation,
     "forecast": _forecast,
     "adapted": _adapted,
+    "adaptation": _adaptation,
     "prior": _prior,
     "tuning": _tuning,
 }
@@ -329,5 +344,5 @@ NEEDS = {"single-task": ("stable_baselines3", "stable-baselines3")}
 """Suites that are nothing without an optional package: its module and its name."""
 
 DEFAULT = ("fresh", "shifted", "unseen")
-DRAWN = (*DEFAULT, "static", "single-task")
-"""Suites that leave regret over time, of which figures are drawn."""
+DRAWN = (*DEFAULT, "static", "single-task", "adaptation")
+"""Suites of which figures are drawn."""

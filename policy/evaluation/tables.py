@@ -135,6 +135,33 @@ def plain_table(rows: Rows) -> str:
     return _markdown(heads, ([row[name] for name in columns] for row in rows))
 
 
+def adaptation_table(rows: Rows) -> str:
+    """Mean ± standard error over the products of all stores, one block a measure, one column a history; bold
+    where better than the frozen base by more than two standard errors of the difference."""
+    blocks = {
+        "wql": ("quantile loss of sales ahead", 1, 3),
+        "units_error": ("log error of mean units at untried prices", 1, 3),
+        "elasticity_error": ("log error of elasticity", 1, 3),
+        "captured": ("profit captured, %", 100, 1),
+    }
+    rows = [row for row in rows if row["store"] == "all stores"]
+    histories = list(dict.fromkeys(row["history"] for row in rows))
+    methods = list(dict.fromkeys(row["method"] for row in rows))
+    at = {(row["method"], row["history"]): row for row in rows}
+    body = []
+    for name, (title, scale, digits) in blocks.items():
+        for method in methods:
+            cells = []
+            for history in histories:
+                row = at[method, history]
+                mean, error = (scale * float(row[name + end]) for end in ("", "_standard_error"))
+                cell = f"{mean:.{digits}f} ± {error:.{digits}f}"
+                better = float(row[f"{name}_gain"]) > 2 * float(row[f"{name}_gain_standard_error"])
+                cells.append(f"**{cell}**" if better else cell)
+            body.append([title, method, *cells])
+    return _markdown(["measure", "method", *(f"{h} periods" for h in histories)], body)
+
+
 TABLES: dict[str, Callable[[Rows], str]] = {
     "fresh": captured_table,
     "shifted": captured_table,
@@ -148,6 +175,7 @@ TABLES: dict[str, Callable[[Rows], str]] = {
     "no-covariates": regret_table,
     "bandit": regret_table,
     "inventory": inventory_table,
+    "adaptation": adaptation_table,
 }
 """How a suite's results are laid out; those not named here are shown by `plain_table`."""
 

@@ -1,0 +1,1 @@
+"""Ways to adapt to a store, compared on simulated stores whose demand is known."""
