@@ -29,7 +29,7 @@ from assistant.tuning_report import (
     stage_text,
     time_left,
 )
-from assistant.wording import Language, wording
+from assistant.wording import Language, Wording, wording
 from policy.history import HistoryError
 
 if TYPE_CHECKING:
@@ -53,6 +53,9 @@ def fine_tune(arguments: argparse.Namespace) -> int:
     if not arguments.out and (arguments.backbone or arguments.store):
         raise InputError(wording(arguments.language, WORDS)("ended.needs_out"))
     shelf = Path(arguments.out or data_home(arguments.data_dir) / "adapters")
+
+    if shelf.exists() and not shelf.is_dir():
+        raise InputError(wording(arguments.language, WORDS)("ended.not_a_folder", folder=str(shelf)))
 
     from policy import PricingPipeline
     from policy.learning.store.progress import FineTuningStopped
@@ -140,7 +143,10 @@ def _shown(arguments: argparse.Namespace) -> Iterator[Notify]:
         TextColumn("{task.fields[left]}"),
     )
     console = Console(stderr=True)
-    with Bar(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+    if not console.is_terminal:  # a line a stage, for a log
+        yield _told_once_a_stage(words)
+        return
+    with Bar(*columns, console=console, transient=True) as bar:
         task = bar.add_task(stage_text(None, words), total=1.0, left="")
 
         def notify(progress: Progress) -> None:
@@ -152,6 +158,17 @@ def _shown(arguments: argparse.Namespace) -> Iterator[Notify]:
             )
 
         yield notify
+
+
+def _told_once_a_stage(words: Wording) -> Notify:
+    said: set[str] = set()
+
+    def notify(progress: Progress) -> None:
+        if progress.stage not in said:
+            said.add(progress.stage)
+            print(f"{progress.done:4.0%}  {stage_text(progress.stage, words)}", file=sys.stderr, flush=True)
+
+    return notify
 
 
 def _print_event(name: str, values: Report) -> None:

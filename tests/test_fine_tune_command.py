@@ -215,3 +215,13 @@ def test_time_left_is_told_in_the_grain_of_waiting() -> None:
     assert time_left(None, words) == "finding out how long it takes"
     assert time_left(59.0, words) == "less than a minute left"
     assert time_left(200.0, words) == "about 3 min left"
+
+
+def test_a_log_gets_a_line_a_stage_and_a_file_is_no_shelf(
+    sales: Path, tmp_path: Path, learner: Learner, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(sales, "--out", str(tmp_path / "out")) == 0
+    lines = [line for line in capsys.readouterr().err.splitlines() if "%" in line]
+    assert [line.split()[0] for line in lines] == ["0%", "33%", "67%"]
+    assert run(sales, "--out", str(sales)) == 1
+    assert "is a file" in capsys.readouterr().err

@@ -89,3 +89,14 @@ def test_a_sale_of_everything_is_no_change_of_currency() -> None:
     frame = sales()
     frame.loc[frame["date"] == "2024-07-01", "price"] *= 0.6
     parts_of(frame)
+
+
+def test_a_backtest_refuses_the_change_of_currency_too() -> None:
+    from policy.evaluation.backtest.report import backtest
+
+    frame = sales()
+    frame.loc[frame["date"] >= "2024-07-01", "price"] *= 7.1
+    table, report = canonical_history(frame)
+    with pytest.raises(HistoryError) as refused:
+        backtest(load_model(), table, report.period, file="sales.csv", adapter=None)
+    assert refused.value.code == "prices_jump"

@@ -145,6 +145,7 @@ class _Run:
 
     def finish(self, frame: pd.DataFrame) -> Version:
         """Go through all that is left."""
+        self._work.mkdir(parents=True, exist_ok=True)  # what cannot be written to is to be known at once
         self._clock.enter("read")
         base = self._validated(self._model.network)
         key = self._key(frame)

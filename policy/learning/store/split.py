@@ -88,7 +88,7 @@ def split(frame: pd.DataFrame, period: Period, *, seed: int) -> Split:
             found=products,
             products=int(table["series"].nunique()),
         )
-    _refuse_jumps(long)
+    refuse_jumps(long)
     chosen = _sample(long, seed)
     test = lay_out(chosen, PROTOCOL, name="store")
     validation = last_windows(test, test.first_tested, tested=PROTOCOL.tested)
@@ -150,11 +150,11 @@ def _refuse_still_prices(before: Panel) -> None:
         )
 
 
-def _refuse_jumps(table: pd.DataFrame) -> None:
+def refuse_jumps(table: pd.DataFrame) -> None:
     """Refuse a history in which most prices are at another level from one day on, by one factor.
 
     Pricing does not do that; a change of currency, of tax basis or of unit does. Levels are medians of the
-    `LEVEL` prices before and after a date.
+    `LEVEL` prices before and after a date; `series` tells the rows of one product from those of the next.
     """
     log_price = np.log(table["price"])
     groups = log_price.groupby(table["series"])
