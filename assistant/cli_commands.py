@@ -176,6 +176,7 @@ def _emptied(store: Store) -> Store:
             f"--reset deletes a local file only; empty {store.place} yourself, or use --data-dir."
         )
     store.close()
+    shutil.rmtree(store.adapters, ignore_errors=True)  # fitted to the sales that go
     for part in (file, file.with_name(f"{file.name}-wal"), file.with_name(f"{file.name}-shm")):
         part.unlink(missing_ok=True)
     return Store.open(home=file.parent)

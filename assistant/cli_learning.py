@@ -50,6 +50,8 @@ def fine_tune(arguments: argparse.Namespace) -> int:
     imported = read_file(arguments)
     print(imported.report.to_text(arguments.language), end="\n\n", file=sys.stderr)
     history = selection(imported.frame, skus=None, store=arguments.store)
+    if not arguments.out and (arguments.backbone or arguments.store):
+        raise InputError(wording(arguments.language, WORDS)("ended.needs_out"))
     shelf = Path(arguments.out or data_home(arguments.data_dir) / "adapters")
 
     from policy import PricingPipeline
@@ -65,6 +67,8 @@ def fine_tune(arguments: argparse.Namespace) -> int:
             stopped = True
         except HistoryError as error:
             raise InputError(error_text(error, arguments.language)) from error
+        except ValueError as error:  # of the backbone: no decoder, or not the one that the folder is on
+            raise InputError(str(error)) from error
         else:
             stopped = False
     if stopped:

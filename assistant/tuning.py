@@ -28,8 +28,8 @@ COMMAND = (sys.executable, "-m", "assistant.cli")
 """What is started; the arguments of `fine-tune` follow."""
 ACTOR = "merchant"
 """Who changes the shelf, in the store's records."""
-STOPPED = 130
-"""Exit status of a process that stopped when asked and wrote its checkpoint."""
+STOPPED = (130, -signal.SIGINT)
+"""Exit statuses of a process that stopped when asked: with a checkpoint, or before there was one."""
 PROGRAM = "pricing-assistant: "
 """What an error on stderr begins with."""
 PATIENCE = 5.0
@@ -200,7 +200,7 @@ class Tuning:
                 assert self._run is not None
                 if code == 0 and reported:
                     self._run = replace(self._run, status="done", done=1.0, seconds_left=0.0)
-                elif code == STOPPED:
+                elif code in STOPPED:
                     self._run = replace(self._run, status="stopped", seconds_left=None)
                 else:
                     self._run = replace(self._run, status="failed", error=_complaint(said, code))

@@ -105,9 +105,9 @@ def learned(report: Report, language: Language) -> list[str]:
         "rank": chosen["rank"],
         "rate": f"{chosen['learning_rate']:g}",
     }
-    if min(losses) >= losses[0]:
+    if losses[-1] >= losses[0]:
         return [first, words("report.loss_stayed", **how)]
-    fell = {"first": _number(losses[0], language), "best": _number(min(losses), language)}
+    fell = {"first": _number(losses[0], language), "best": _number(losses[-1], language)}
     return [first, words("report.loss_fell", **fell, **how)]
 
 

@@ -274,7 +274,8 @@ class PricingPipeline:
         rules
             Limits for all products, or by sku (products left out get the default `Rules()`).
         explore
-            Also name a price worth testing where the response to price is uncertain.
+            Also name a price worth testing: where the response to price is uncertain, or with a store's
+            adapter what its price head, trained on trials in the store's markets, would charge.
         """
         if objective not in ("profit", "revenue"):
             raise ValueError(f"`objective` must be 'profit' or 'revenue', got {objective!r}.")

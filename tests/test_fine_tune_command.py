@@ -107,13 +107,23 @@ def test_without_a_folder_the_adapters_are_kept_beside_the_shop(
     assert len(Shelf(tmp_path / "shop" / "adapters").versions()) == 1
 
 
-def test_options_reach_the_pipeline(sales: Path, learner: Learner) -> None:
-    assert run(sales, "--seed", "7", "--store", "north") == 0
+def test_options_reach_the_pipeline(sales: Path, tmp_path: Path, learner: Learner) -> None:
+    out = ("--out", str(tmp_path / "out"))
+    assert run(sales, "--seed", "7", "--store", "north", *out) == 0
     assert learner.asked["seed"] == 7
     assert set(learner.asked["history"]["store"]) == {"north"}
     assert "backbone" not in learner.asked
-    assert run(sales, "--backbone", "gpt2") == 0
+    assert run(sales, "--backbone", "gpt2", *out) == 0
     assert learner.asked["backbone"] == "gpt2"
+
+
+@pytest.mark.parametrize("option", [("--store", "north"), ("--backbone", "gpt2")])
+def test_the_shops_own_shelf_is_for_all_of_it_on_the_embedded_base(
+    option: tuple[str, str], sales: Path, learner: Learner, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(sales, *option) == 1
+    assert "--out" in capsys.readouterr().err
+    assert not learner.asked
 
 
 def test_ctrl_c_lets_the_step_finish(

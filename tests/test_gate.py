@@ -19,6 +19,7 @@ from policy.learning.store.gate import (
 )
 from policy.learning.store.judge import Judgement, judged
 from policy.learning.store.markets import store_demand
+from policy.learning.store.neutral import neutral_demand
 from policy.learning.store.split import split
 from policy.model.loading import load_model
 from policy.model.posterior import Posterior
@@ -65,6 +66,15 @@ def test_the_luck_of_one_product_does_not_pass() -> None:
     changed = loss + rng.normal(0.0, 2.0, 40)
     changed[0] = loss[0] - (changed - loss)[1:].sum() - 5.0  # better in all, by one product
     assert verdicts(forecast_comparisons([sums(loss), sums(changed)], seed=1))["wql"] == "level"
+
+
+def test_the_moves_of_one_product_do_not_pass() -> None:
+    loss = np.full(40, 40.0)
+    alone = np.arange(40) == 7
+    base = replace(sums(loss), loss_moves=20.0 * alone, units_moves=50.0 * alone, moves=5 * alone)
+    better = replace(base, loss_moves=19.9 * alone)
+    found = forecast_comparisons([base, better], seed=1)[0]
+    assert found.measure == "wql_moves" and found.verdict == "level"
 
 
 def test_pairing_sees_what_two_separate_intervals_would_not() -> None:
@@ -120,11 +130,23 @@ def test_the_same_network_earns_the_same_in_the_stores_markets() -> None:
     table, report = canonical_history(sales(products=6, weeks=48))
     parts = split(table, report.period, seed=1)
     network = load_model().network
-    demand = store_demand(network, parts.whole)
-    found = profit_comparison([demand, demand], [network, network], seed=1)
+    demand = neutral_demand(store_demand(network, parts.whole))
+    found = profit_comparison(demand, [network, network], seed=1)
     assert found is not None
     assert found.difference == 0.0 and found.verdict == "level"
     assert 0.8 < found.base <= 1.0, "demand is simple and the history long"
+
+
+def test_the_third_opinion_is_the_stores_own_regression() -> None:
+    table, report = canonical_history(sales(products=6, weeks=120, elasticity=-2.5))
+    demand = neutral_demand(store_demand(load_model().network, split(table, report.period, seed=1).whole))
+    posterior = demand.posterior
+    mean, low, high = posterior.elasticity(np.full(6, 10.0))
+    assert mean == pytest.approx(np.full(6, -2.5), abs=0.25)
+    assert ((low < -2.5) & (high > -2.5)).sum() >= 4
+    units = posterior.mean_units(np.full((6, 1), 10.0))[:, 0]
+    assert units == pytest.approx(40 * (1 + 0.1 * np.arange(6)), rel=0.15)
+    assert (np.diff(posterior.log_units, axis=2) <= 0).all()
 
 
 def test_nothing_is_promoted_for_being_the_base() -> None:

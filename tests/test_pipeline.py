@@ -9,12 +9,14 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from small_adapters import write_adapter
 from transformers import GPT2Config, GPT2Model
 
 from policy import HistoryError, PricingPipeline, Recommendation, Rules
 from policy.learning.command import main as train
 from policy.learning.pretrain import PretrainSettings, pretrain
 from policy.model.adapters import add_lora
+from policy.model.loading import EMBEDDED
 from policy.model.transformer import PolicyModel
 
 WEEKS = 60
@@ -328,3 +330,14 @@ def test_the_same_on_a_saved_language_model(tmp_path: Path) -> None:
     assert train(arguments) == 0
     record = only(PricingPipeline.from_pretrained(str(run / "model")), product("A", seed=1))
     assert record.take is not None and record.price > 0
+
+
+def test_a_stores_adapter_says_what_to_test(
+    pipe: PricingPipeline, history: pd.DataFrame, tmp_path: Path
+) -> None:
+    write_adapter(tmp_path, seed=3, base=EMBEDDED)
+    fitted = pipe.with_adapter(tmp_path)
+    ours, theirs = (p.recommend(history, explore=True) for p in (pipe, fitted))
+    assert [r.test_price for r in ours] != [r.test_price for r in theirs]
+    tests = [r for r in theirs if r.test_price is not None]
+    assert tests and all(abs(r.test_price / r.current_price - 1) <= 0.1 + 1e-9 for r in tests)

@@ -33,8 +33,6 @@ def test_a_batch_is_what_the_seed_says() -> None:
 
 def test_masked_sales_do_not_reach_the_tokens() -> None:
     panel = panel_of(sales(products=1))
-    rng = np.random.default_rng(3)
-    rng.choice(1, 1, p=[1.0])
     seen = windows(panel).draw(np.random.default_rng(8), 1)
     history = panel.history
     # Twice the sales in one period: tokens change after it where it was shown, nowhere where it was masked.

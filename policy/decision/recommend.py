@@ -22,7 +22,7 @@ from policy.decision.recommendation import (
     Recommendation,
 )
 from policy.decision.rules import Rules, RulesInfeasible
-from policy.decision.situation import Situation, posterior_of, situation_of
+from policy.decision.situation import Situation, posterior_of, price_head_of, situation_of
 from policy.model.loading import LoadedModel
 from policy.model.panel import Panel, product_keys
 from policy.model.pool import FittedRows
@@ -94,6 +94,11 @@ def recommend(
     )
     reasons = drivers(model.network, situation, wanted, low, high)
     tests = _test_prices(posterior, situation, low, high)
+    if explore and adapters is not None:
+        # A store's adapter has played whole trials in that store's markets: it knows what a test is worth.
+        learned = np.array([adapters.hash_of(row) is not None for row in range(len(panel))])
+        played = price_head_of(model.network, situation, low=low, high=high)
+        tests = np.where(learned, _near(played, situation.current_price), tests)
     of_all = model.adapter_digest[:16] if model.adapter_digest else None
     records = []
     for row, (store, sku) in enumerate(panel.keys):
@@ -337,7 +342,12 @@ def _test_prices(posterior: Posterior, situation: Situation, low: NDArray, high:
     # With weight is what has a third of an even share: 5 % of six curves.
     distance = np.where(posterior.weights > 0.3 / k, np.abs(np.log(own / current)), -1.0)
     pick = own[np.arange(b), distance.argmax(axis=1)]
-    return np.clip(pick, current[:, 0] * (1 - TEST_STEP), current[:, 0] * (1 + TEST_STEP))
+    return _near(pick, current[:, 0])
+
+
+def _near(price: NDArray, current: NDArray) -> NDArray:
+    """Prices at most `TEST_STEP` from the current ones, shape (B,)."""
+    return np.clip(price, current * (1 - TEST_STEP), current * (1 + TEST_STEP))
 
 
 def _test_within_rules(price: float, current: float, cost: float | None, rules: Rules) -> float | None:

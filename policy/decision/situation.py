@@ -12,7 +12,7 @@ from policy.model.inference import infer
 from policy.model.panel import Panel
 from policy.model.pool import FittedRows
 from policy.model.posterior import Posterior
-from policy.model.transformer import PolicyModel
+from policy.model.transformer import GRID, PolicyModel
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,19 +114,11 @@ def posterior_of(model: PolicyModel, situation: Situation) -> Posterior:
     With several periods ahead, each curve of each period stands in the mixture, so that means are means
     over the periods and intervals hold for any one of them.
     """
+    posterior, _ = _read(model, situation)
     ahead = situation.future.price.shape[1]
-    history, future = situation.history, situation.future
-    paths = ("price", "units", "cost", "competitor_price", "promo", "stock", "views", "day")
-    joined = Trajectory(
-        period=history.period,
-        **{n: np.concatenate([getattr(history, n), getattr(future, n)], axis=1) for n in paths},
-    )
-    posterior, _ = infer(
-        model, joined, start_price=situation.start_price, ahead=ahead, adapters=situation.adapters
-    )
     if ahead == 1:
         return posterior
-    b, k = len(history), posterior.weights.shape[1]
+    b, k = len(situation.history), posterior.weights.shape[1]
     # Curves of later periods are moved onto the first period's price grid (anchors do not move ahead,
     # since outcomes there are masked).
     return replace(
@@ -136,3 +128,28 @@ def posterior_of(model: PolicyModel, situation: Situation) -> Posterior:
         dispersion=posterior.dispersion.reshape(b, ahead * k),
         log_price=posterior.log_price.reshape(b, ahead)[:, 0],
     )
+
+
+def price_head_of(model: PolicyModel, situation: Situation, *, low: NDArray, high: NDArray) -> NDArray:
+    """What the price head would charge in the first period ahead: the mean, in logs, of its distribution over
+    the prices in [low, high], currency, shape (B,)."""
+    posterior, head = _read(model, situation)
+    ahead = situation.future.price.shape[1]
+    grid = posterior.log_price[::ahead, None] + GRID.double().numpy()  # (B, G)
+    inside = (grid >= np.log(low)[:, None]) & (grid <= np.log(high)[:, None])
+    chance = np.where(inside, head[::ahead], 0.0)
+    total = chance.sum(axis=1)
+    mean = (chance * grid).sum(axis=1) / np.where(total > 0, total, 1.0)
+    return np.where(total > 0, np.exp(mean), situation.current_price)
+
+
+def _read(model: PolicyModel, situation: Situation) -> tuple[Posterior, NDArray]:
+    """Posterior and price head of every period ahead, product by product."""
+    ahead = situation.future.price.shape[1]
+    history, future = situation.history, situation.future
+    paths = ("price", "units", "cost", "competitor_price", "promo", "stock", "views", "day")
+    joined = Trajectory(
+        period=history.period,
+        **{n: np.concatenate([getattr(history, n), getattr(future, n)], axis=1) for n in paths},
+    )
+    return infer(model, joined, start_price=situation.start_price, ahead=ahead, adapters=situation.adapters)

@@ -7,7 +7,9 @@ beside the base's and the baselines'. A run that was stopped goes on, and one th
 
 from __future__ import annotations
 
+import json
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from policy.evaluation.forecast import pipeline_forecaster
 from policy.forecast.baselines import GLM, LIGHTGBM, baselines
 from policy.forecast.score import ForecastScore, score
 from policy.forecast.windows import Protocol, Sales, read_sales
+from policy.learning.store.fine_tune import FineTuneSettings
 from policy.model.loading import load_model
 from policy.model.shelf import Shelf, Version
 from policy.pipeline import PricingPipeline
@@ -57,7 +60,8 @@ def adapted_rows(
 
 def _fine_tuned(pipeline: PricingPipeline, sales: Sales, shelf: Path, *, base: str) -> Version:
     """The set's version on this base; made where there is none."""
-    done = [v for v in Shelf(shelf).versions() if v.base == base and v.report["settings"]["seed"] == SEED]
+    settings = json.loads(json.dumps(asdict(FineTuneSettings(seed=SEED))))
+    done = [v for v in Shelf(shelf).versions() if v.base == base and v.report["settings"] == settings]
     if done:
         return done[-1]
     began = time.monotonic()

@@ -382,7 +382,7 @@ def adapter_folder(path: str | Path) -> Path | None:
     shelf = Shelf(folder)
     if folder.is_dir():
         names = {entry.name for entry in folder.iterdir() if not entry.name.startswith(".")}
-        if not names or names & {POINTER_FILE, "work"} or any(map(_VERSION.fullmatch, names)):
+        if not names or names & {POINTER_FILE, "work", "base"} or any(map(_VERSION.fullmatch, names)):
             promoted = shelf.promoted
             return None if promoted is None else promoted.folder
     raise FileNotFoundError(

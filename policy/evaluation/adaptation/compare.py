@@ -29,13 +29,13 @@ class Setting:
 
     kinds: tuple[Kind, ...] = KINDS
     """One store of each."""
-    products: int = 60
+    products: int = 40
     """Of each store."""
-    histories: tuple[int, ...] = (16, 32, 64, 128)
+    histories: tuple[int, ...] = (16, 48, 128)
     """Periods before today that methods are shown."""
     ahead: int = 12
     """Periods on which they are judged."""
-    fit: FitSettings = field(default_factory=lambda: FitSettings(steps=40, look_every=20, batch_size=16))
+    fit: FitSettings = field(default_factory=lambda: FitSettings(steps=20, look_every=20, batch_size=16))
     """Of every network that is fitted, to each of its candidates."""
     particles: int = PARTICLES
     seed: int = 20_061

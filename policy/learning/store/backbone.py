@@ -13,6 +13,7 @@ from pathlib import Path
 
 from policy.learning.calibrate import store_calibration
 from policy.learning.pretrain import PretrainSettings, pretrain
+from policy.model.adapter_files import AdapterError
 from policy.model.loading import LoadedModel, load_model
 from policy.model.transformer import PolicyConfig
 
@@ -39,8 +40,10 @@ def base_on(
     ------
     FileNotFoundError
         There is no such folder.
+    AdapterError
+        The shelf holds a base on another decoder.
     ValueError
-        The network is no decoder, or the shelf holds a base on another one.
+        The network is no decoder.
     """
     if _is_policy(Path(backbone)):
         return load_model(backbone)
@@ -50,13 +53,19 @@ def base_on(
     if not made.exists():
         network = pretrain(settings, run, watch=watch)
         store_calibration(network, seed=seed)
-        network.save_pretrained(made)
+        draft = run / "model.tmp"
+        network.save_pretrained(draft)
         (run / "settings.json").write_text(json.dumps({"backbone": backbone, "steps": steps}) + "\n")
+        draft.rename(made)  # whole, or not there
     known = json.loads((run / "settings.json").read_text())
     if known["backbone"] != backbone:
-        raise ValueError(
-            f"The folder '{shelf}' holds a base on {known['backbone']!r}, not on {backbone!r}. "
-            "Give another folder by --out."
+        raise AdapterError(
+            "other_backbone",
+            "The folder '{folder}' holds a base on '{known}', not on '{asked}'. "
+            "Give another folder by --out.",
+            folder=str(shelf),
+            known=known["backbone"],
+            asked=backbone,
         )
     return load_model(str(made))
 

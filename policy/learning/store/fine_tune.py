@@ -11,6 +11,7 @@ was promoted before stays so until a new version is whole and has passed.
 from __future__ import annotations
 
 import hashlib
+import pickle
 import shutil
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
@@ -25,7 +26,7 @@ from torch import Tensor
 
 from policy.forecast.score import SeriesSums, series_sums
 from policy.forecast.windows import Sales
-from policy.history import canonical_history
+from policy.history import HistoryError, canonical_history
 from policy.learning.store.fit import CANDIDATES, Candidate, Fit, FitSettings, Rehearsal
 from policy.learning.store.foretold import Foretold
 from policy.learning.store.judge import judged
@@ -34,6 +35,7 @@ from policy.learning.store.progress import ITERATION, TEST, Clock, FineTuningSto
 from policy.learning.store.reinforce import Reinforce, ReinforceSettings, head_reward
 from policy.learning.store.split import Split, split
 from policy.learning.store.windows import StoreWindows
+from policy.model.adapter_files import settle
 from policy.model.adapters import save_adapter
 from policy.model.loading import LoadedModel
 from policy.model.shelf import Shelf, Version
@@ -247,7 +249,10 @@ class _Run:
         """PPO in the store's markets, undone where it did not help."""
         settings = self._settings.reinforce
         self._clock.enter("reinforce")
-        demand = store_demand(fit.network.eval(), self._parts.before_test)
+        try:
+            demand = store_demand(fit.network.eval(), self._parts.before_test)
+        except HistoryError:  # nothing was for sale at that moment, so there is nothing to play
+            return {"kept": False, "before": None, "after": None, "iterations": 0}
         stage = Reinforce(fit, demand, settings, seed=self._settings.seed)
         before = self._reward(fit, demand)
         if "reinforce" in state:
@@ -318,6 +323,8 @@ class _Run:
             state: dict[str, Any] = torch.load(file, weights_only=True)
         except FileNotFoundError:
             return None
+        except (OSError, EOFError, RuntimeError, pickle.UnpicklingError):
+            return None  # half-written as the machine went down: begin anew
         return state if state["key"] == key else None
 
     def _save(self, state: dict[str, Any]) -> None:
@@ -326,6 +333,7 @@ class _Run:
         state |= {"seconds": self._clock.spent, "work": self._clock.work}
         draft = self._work / "checkpoint.tmp"
         torch.save(state, draft)
+        settle(draft)
         draft.replace(self._work / "checkpoint.pt")
 
 

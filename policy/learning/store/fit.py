@@ -1,4 +1,4 @@
-"""Fitting an adapter to a store's own histories, and the search for how far to go."""
+"""Fitting an adapter to a store's own histories, and the ways to fit that are searched."""
 
 from __future__ import annotations
 
@@ -59,6 +59,12 @@ class FitSettings:
     decay_from: float = 0.5
     """Share of the steps after which the learning rate falls linearly to a tenth."""
     weight_decay: float = 0.01
+
+    def __post_init__(self) -> None:
+        if self.look_every < 1 or self.steps < 1 or self.steps % self.look_every:
+            raise ValueError(
+                f"`steps` must be a multiple of `look_every`, got {self.steps} and {self.look_every}."
+            )
 
 
 class Rehearsal:
@@ -148,9 +154,15 @@ class Fit:
         return {name: value.clone() for name, value in adapter_state(self.network).items()}
 
     def state(self) -> dict[str, Any]:
-        return {"adapter": self.adapter(), "optimiser": self._optimiser.state_dict(), "step": self.step}
+        return {
+            "adapter": self.adapter(),
+            "optimiser": self._optimiser.state_dict(),
+            "step": self.step,
+            "random": torch.get_rng_state(),  # dropout of other backbones draws from it
+        }
 
     def load(self, state: dict[str, Any]) -> None:
         self.network.load_state_dict(state["adapter"], strict=False)
         self._optimiser.load_state_dict(state["optimiser"])
         self.step = state["step"]
+        torch.set_rng_state(state["random"])

@@ -1,8 +1,9 @@
 """The promotion gate: is the adapter better than the base on sales that neither has seen?
 
 Differences are judged by a paired bootstrap over products: the same products drawn again and again, the base
-and the adapter measured on each draw. An adapter is promoted if it is better where the price moved and, by
-the same draws, worse at nothing else.
+and the adapter measured on each draw. An adapter is promoted if it is better where the price moved and worse
+at nothing else. The draws know nothing of what all products of the quarter shared, its weather and holidays:
+a verdict is about that quarter.
 """
 
 from __future__ import annotations
@@ -33,6 +34,9 @@ DRAWS = 2000
 SURE = 0.9
 """Share of the draws that must agree before a difference is called one."""
 
+FEWEST_TOLD = 5
+"""Products that must bear on a measure before it can be called better or worse: one's luck is no sign."""
+
 PAST, HORIZON, REPEATS = 30, 20, 4
 """Real periods read before play, periods played, and markets drawn for each product."""
 
@@ -60,6 +64,7 @@ def compare(
     statistic: Callable[[NDArray, int], NDArray],
     *,
     products: int,
+    told: int,
     seed: int,
     more_is_better: bool = False,
 ) -> Comparison:
@@ -70,6 +75,8 @@ def compare(
     statistic
         From weights of products, shape (D, S), and 0 for the base or 1 for the adapter to the measure,
         shape (D,).
+    told
+        How many of the products bear on the measure at all.
     more_is_better
         For profit; less is for all other measures.
     """
@@ -79,14 +86,15 @@ def compare(
     base, adapted = (float(statistic(everything, which)[0]) for which in (0, 1))
     drawn = [statistic(weights, which) for which in (0, 1)]
     difference = drawn[1] - drawn[0]
-    difference = difference[np.isfinite(difference)]
+    # A draw that says nothing, of products without moves, agrees with neither.
     better = (difference > 0) if more_is_better else (difference < 0)
     worse = (difference < 0) if more_is_better else (difference > 0)
     verdict: Verdict = "level"
-    if len(difference) and better.mean() >= SURE:
+    if told >= FEWEST_TOLD and better.mean() >= SURE:
         verdict = "better"
-    elif len(difference) and worse.mean() >= SURE:
+    elif told >= FEWEST_TOLD and worse.mean() >= SURE:
         verdict = "worse"
+    difference = difference[np.isfinite(difference)]
     low, high = np.quantile(difference, [0.1, 0.9]) if len(difference) else (np.nan, np.nan)
     return Comparison(
         measure=measure,
@@ -112,11 +120,17 @@ def forecast_comparisons(sums: Sequence[SeriesSums], *, seed: int) -> list[Compa
         return statistic
 
     shared: dict[str, Any] = {"products": products, "seed": seed}
+    told = int((sums[0].rows > 0).sum())
     return [
-        compare("wql_moves", ratio("loss_moves", "units_moves"), **shared),
-        compare("wql", ratio("loss", "units"), **shared),
         compare(
-            "coverage", lambda weights, which: np.abs(ratio("inside", "rows")(weights, which) - 0.8), **shared
+            "wql_moves", ratio("loss_moves", "units_moves"), told=int((sums[0].moves > 0).sum()), **shared
+        ),
+        compare("wql", ratio("loss", "units"), told=told, **shared),
+        compare(
+            "coverage",
+            lambda weights, which: np.abs(ratio("inside", "rows")(weights, which) - 0.8),
+            told=told,
+            **shared,
         ),
     ]
 
@@ -124,10 +138,10 @@ def forecast_comparisons(sums: Sequence[SeriesSums], *, seed: int) -> list[Compa
 def elasticity_comparison(sales: Sales, posteriors: Sequence[Posterior], *, seed: int) -> Comparison:
     """How far sold units followed the price as the elasticities said.
 
-    Over the rows whose price had moved, the change of log units against the forecast at the last price is
-    regressed on the change that the posterior foretells, each about its product's mean. The measure is the
-    slope's distance from 1: below 1 buyers reacted less than foretold. Observed, so only as free of other
-    causes as the store's own price moves are.
+    Over the rows whose price had moved, log units are regressed on what the posterior foretells of the move
+    and on what it foretells at the price before it, each about its product's mean. The measure is how far the
+    move's coefficient is from 1: below it buyers reacted less than foretold. Observed, so only as free of
+    other causes as the store's own price moves are.
     """
     moves = sales.moves
     price = sales.path("price")
@@ -140,51 +154,57 @@ def elasticity_comparison(sales: Sales, posteriors: Sequence[Posterior], *, seed
     def centred(path: NDArray) -> NDArray:
         return path - (np.bincount(series, weights=path, minlength=products) / count)[series]
 
-    crossed, squared = [], []
+    def summed(left: NDArray, right: NDArray) -> NDArray:
+        return np.bincount(series, weights=left * right, minlength=products)
+
+    seen, sums = centred(sold[moves]), []
     for posterior in posteriors:
         pair = np.stack([charged.ravel(), np.broadcast_to(before, charged.shape).ravel()], axis=1)
-        log_mean = np.log(posterior.mean_units(pair) + 0.5).reshape(*charged.shape, 2)
-        foretold = centred((log_mean[..., 0] - log_mean[..., 1])[moves])
-        seen = centred((sold - log_mean[..., 1])[moves])
-        crossed.append(np.bincount(series, weights=foretold * seen, minlength=products))
-        squared.append(np.bincount(series, weights=foretold**2, minlength=products))
+        log_mean = np.log(posterior.mean_units(pair) + 0.5).reshape(*charged.shape, 2)[moves]
+        move, level = centred(log_mean[:, 0] - log_mean[:, 1]), centred(log_mean[:, 1])
+        pairs = ((move, move), (move, level), (level, level), (move, seen), (level, seen))
+        sums.append([summed(left, right) for left, right in pairs])
 
     def slope(weights: NDArray, which: int) -> NDArray:
-        above, below = weights @ crossed[which], weights @ squared[which]
-        return np.abs(np.divide(above, below, out=np.full_like(above, np.nan), where=below > 0) - 1.0)
+        mm, ml, ll, ms, ls = (weights @ column for column in sums[which])
+        ll = ll + 1e-9 * (mm + 1e-9)  # a level that never changes takes nothing away
+        determinant = mm * ll - ml**2
+        found = np.divide(
+            ll * ms - ml * ls, determinant, out=np.full_like(mm, np.nan), where=determinant > 1e-12 * mm * ll
+        )
+        return np.abs(found - 1.0)
 
-    return compare("elasticity", slope, products=products, seed=seed)
+    told = len(np.unique(series))
+    return compare("elasticity", slope, products=products, told=told, seed=seed)
 
 
 def profit_comparison(
-    demands: Sequence[StoreDemand], networks: Sequence[PolicyModel], *, seed: int
+    demand: StoreDemand, networks: Sequence[PolicyModel], *, seed: int
 ) -> Comparison | None:
     """Share of the best profit captured in store-calibrated markets by the product's own pricing.
 
-    Half of the markets are drawn from the base's posterior and half from the adapter's, so that neither plays
-    on its own ground only. None where no product is long enough to play on.
+    None where no product is long enough to play on.
 
     Parameters
     ----------
-    demands, networks
-        Of the base and of the adapter.
+    demand
+        What the markets are drawn from; `neutral_demand`, so that neither network plays on its own ground.
+    networks
+        The base and the adapter.
     """
-    base, adapted = (d.rows[long_enough(d.panel, PAST)] for d in demands)
-    rows = np.intersect1d(base, adapted)
+    rows = np.flatnonzero(long_enough(demand.panel, PAST))
     if not len(rows):
         return None
-    captured = np.zeros((2, len(rows)))
-    for half, demand in enumerate(demands):
-        index = np.flatnonzero(np.isin(demand.rows, rows))
-        products = np.repeat(index, REPEATS)
-        for which, network in enumerate(networks):
-            share = play(demand, network, products, seed=seed + half)
-            captured[which] += share.reshape(len(rows), REPEATS).mean(axis=1) / 2
+    products = np.repeat(rows, REPEATS)
+    captured = [
+        play(demand, network, products, seed=seed).reshape(len(rows), REPEATS).mean(axis=1)
+        for network in networks
+    ]
 
     def mean(weights: NDArray, which: int) -> NDArray:
         return (weights @ captured[which]) / weights.sum(axis=1)
 
-    return compare("profit", mean, products=len(rows), seed=seed, more_is_better=True)
+    return compare("profit", mean, products=len(rows), told=len(rows), seed=seed, more_is_better=True)
 
 
 def play(demand: StoreDemand, network: PolicyModel, products: NDArray, *, seed: int) -> NDArray[np.float64]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -17,6 +18,7 @@ from policy.learning.store.gate import (
     profit_comparison,
 )
 from policy.learning.store.markets import store_demand
+from policy.learning.store.neutral import neutral_demand
 from policy.learning.store.split import Split
 from policy.model.transformer import PolicyModel
 
@@ -63,7 +65,7 @@ class Judgement:
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types."""
         return {
-            "measures": [asdict(it) for it in self.measures],
+            "measures": [_plain(asdict(it)) for it in self.measures],
             "baselines": {name: _forecast(found) for name, found in self.baselines.items()},
             "forecasts": {name: _forecast(found) for name, found in self.forecasts.items()},
         }
@@ -92,10 +94,10 @@ def judged(
     measures.append(elasticity_comparison(parts.test, [foretold.posterior(n) for n in networks], seed=seed))
     between()
     try:
-        demands = [store_demand(network, parts.whole) for network in networks]
+        demand = store_demand(base, parts.whole)
     except HistoryError:  # nothing in this store can be priced now, so there is nothing to play
-        demands = []
-    if demands and (profit := profit_comparison(demands, networks, seed=seed)):
+        demand = None
+    if demand and (profit := profit_comparison(neutral_demand(demand), networks, seed=seed)):
         measures.append(profit)
     between()
     others = baselines()
@@ -108,5 +110,13 @@ def judged(
     )
 
 
-def _forecast(found: ForecastScore) -> dict[str, float]:
-    return {"wql": found.wql, "wql_moves": found.wql_moves, "cover80": found.cover80}
+def _forecast(found: ForecastScore) -> dict[str, Any]:
+    return _plain({"wql": found.wql, "wql_moves": found.wql_moves, "cover80": found.cover80})
+
+
+def _plain(values: dict[str, Any]) -> dict[str, Any]:
+    """What could not be measured is None: JSON knows no NaN."""
+    return {
+        name: None if isinstance(value, float) and not math.isfinite(value) else value
+        for name, value in values.items()
+    }

@@ -61,7 +61,8 @@ class Clock:
         self._tell()
 
     def move_to(self, work: float) -> None:
-        """What lay in between was not needed."""
+        """What lay in between was not needed; a run that is further already stays where it is."""
+        work = max(work, self.work)
         self._resumed += work - self.work  # it took no time, so it says nothing of the pace
         self.work = work
         self._tell()
@@ -71,7 +72,7 @@ class Clock:
         here = self.work - self._resumed
         left = None
         if here > SOON * self._total:
-            left = (time.monotonic() - self._began) / here * (self._total - self.work)
+            left = (time.monotonic() - self._began) / here * max(self._total - self.work, 0.0)
         self._notify(Progress(stage=self._stage, done=done, seconds_left=left))
 
 

@@ -1,4 +1,4 @@
-"""A store's sales in order of time: what is trained on, what decides when to stop, what judges the result."""
+"""A store's sales in order of time: what is trained on, what chooses between ways to fit, what judges."""
 
 from __future__ import annotations
 
@@ -42,13 +42,10 @@ class Split:
     """The same series, windows in the last quarter of what comes before the test."""
     train: Panel
     """What comes before validation."""
+    before_test: Panel
+    """Train and validation together."""
     whole: Panel
     """Everything, the test included."""
-
-    @property
-    def before_test(self) -> Panel:
-        """Train and validation together."""
-        return panel_before(self.test, self.test.first_tested, self.whole.period)
 
     def dates(self) -> dict[str, tuple[str, str]]:
         """First and last date of each stretch, over all series."""
@@ -103,6 +100,7 @@ def split(frame: pd.DataFrame, period: Period, *, seed: int) -> Split:
         test=test,
         validation=validation,
         train=panel_before(fitted, fitted.first_tested, period),
+        before_test=before,
         whole=make_panel(everything.table, period),
     )
 
