@@ -53,15 +53,16 @@ def test_who_knows_the_markets_captures_all_and_errs_nowhere() -> None:
 
 
 def test_quantile_loss_by_hand() -> None:
-    # What never sells and is foretold to sell nothing loses nothing; the divisor is one unit at least.
+    # What never sells and is foretold to sell nothing loses nothing.
     store = small_store()
-    nothing = replace(store, sold=np.zeros_like(store.sold), mean=np.full_like(store.mean, 1e-6))
+    nothing = replace(store, sold=np.zeros_like(store.sold))
     silent = replace(store.known, log_units=np.full_like(store.known.log_units, -14.0))
     assert measure(nothing, silent).wql == pytest.approx(0.0)
-    # One unit sold in one period where none was foretold: mean of 2 x level over the nine levels is 1.
-    one = nothing.sold.copy()
-    one[:, 0] = 1.0
-    assert measure(replace(nothing, sold=one), silent).wql == pytest.approx(1.0)
+    # Two units sold in one of six periods where none was foretold: 2 x level x 2 units, 2 over the levels.
+    two = nothing.sold.copy()
+    two[:, 0] = 2.0
+    usual = store.history.units.mean(axis=1) + 0.5
+    assert measure(replace(nothing, sold=two), silent).wql == pytest.approx(2.0 / 6 / usual)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -15,7 +15,6 @@ and Migon 1985, JASA 80(389)).
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -109,7 +108,8 @@ class _Particles:
 
 
 def _draw(population: Population, rng: np.random.Generator, n: int) -> _Particles:
-    drawn = {name: rng.normal(*getattr(population, name), n) for name in NOISE[1:]}
+    moments: list[Moments] = [getattr(population, name) for name in NOISE[1:]]
+    drawn = [rng.normal(mean, sd, n) for mean, sd in moments]
     # Each family with its chance: the prior draws families evenly, so enough of them are drawn and sampled.
     prior = replace(
         Prior(), log_elasticity=population.log_elasticity, steep_chance=0.0, competitor_chance=1.0
@@ -118,7 +118,7 @@ def _draw(population: Population, rng: np.random.Generator, n: int) -> _Particle
     assert isinstance(pool, DemandCurves)
     chance = population.families[pool.family]
     curves = pool.take(rng.choice(4 * n, n, p=chance / chance.sum()))
-    noise = np.column_stack([np.log(curves.elasticity), *drawn.values()])
+    noise = np.column_stack([np.log(curves.elasticity), *drawn])
     return _Particles(curves, noise, rng.uniform(0.0, 0.97, n), rng.normal(0.0, USUAL_SD, n))
 
 
@@ -310,8 +310,12 @@ def bayes_posteriors(
 
 def joined(parts: list[Posterior]) -> Posterior:
     """The rows of several posteriors, one after the other."""
-    names = ("weights", "log_units", "dispersion", "log_price")
-    return Posterior(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in names})
+    return Posterior(
+        weights=np.concatenate([part.weights for part in parts]),
+        log_units=np.concatenate([part.log_units for part in parts]),
+        dispersion=np.concatenate([part.dispersion for part in parts]),
+        log_price=np.concatenate([part.log_price for part in parts]),
+    )
 
 
 def _refit(start: Population, drawn: _Particles, seen: _Summary) -> Population:
@@ -320,27 +324,18 @@ def _refit(start: Population, drawn: _Particles, seen: _Summary) -> Population:
     total = seen.weight.sum(axis=0)  # (N,)
     b = len(seen.weight)
 
-    def moments(first: tuple[float, float], mean: float, square: Callable[[float], float]) -> Moments:
-        centre = (OWN_WEIGHT * first[0] + b * mean) / (OWN_WEIGHT + b)
+    def moments(first: Moments, weight: NDArray, mean: NDArray, variance: NDArray | float = 0.0) -> Moments:
+        centre = (OWN_WEIGHT * first[0] + (weight * mean).sum()) / (OWN_WEIGHT + b)
         own = OWN_WEIGHT * (first[1] ** 2 + (first[0] - centre) ** 2)
-        return float(centre), float(np.sqrt((own + square(centre)) / (OWN_WEIGHT + b)))
+        square = own + (weight * (variance + (mean - centre) ** 2)).sum()
+        return float(centre), float(np.sqrt(square / (OWN_WEIGHT + b)))
 
-    noise = {
-        name: moments(
-            getattr(start, name), float(total @ z) / b, lambda centre, z=z: total @ (z - centre) ** 2
-        )
-        for name, z in zip(NOISE, drawn.noise.T, strict=True)
-    }
-    lift, lift_variance = seen.mean[..., 0], seen.variance[..., 0]
+    noise = {name: moments(getattr(start, name), total, drawn.noise[:, i]) for i, name in enumerate(NOISE)}
     waves = (seen.weight[..., None] * (seen.variance[..., 1:] + seen.mean[..., 1:] ** 2)).sum()
     counts = np.bincount(drawn.curves.family, weights=total, minlength=len(FAMILIES))
     return Population(
         **noise,
-        promo_lift=moments(
-            start.promo_lift,
-            float((seen.weight * lift).sum()) / b,
-            lambda centre: (seen.weight * (lift_variance + (lift - centre) ** 2)).sum(),
-        ),
+        promo_lift=moments(start.promo_lift, seen.weight, seen.mean[..., 0], seen.variance[..., 0]),
         season_sd=float(np.sqrt((2 * OWN_WEIGHT * start.season_sd**2 + waves) / (2 * (OWN_WEIGHT + b)))),
         families=(FAMILY_WEIGHT * start.families + counts) / (FAMILY_WEIGHT + b),
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from copy import deepcopy
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -28,13 +28,13 @@ from policy.model.adapters import add_lora
 from policy.model.inference import infer
 from policy.model.panel import make_panel
 from policy.model.posterior import Posterior
-from policy.model.transformer import PolicyModel
+from policy.model.transformer import PolicyConfig, PolicyModel
 
 
 class LoraFit(Fit):
     """The product's own way: an adapter on the base."""
 
-    shares = SHARES
+    shares: tuple[float, ...] = SHARES
 
     def learned(self) -> dict[str, Tensor]:
         """A copy of all weights that are trained."""
@@ -78,7 +78,8 @@ class RandomFit(FullFit):
         super().__init__(base, *args, **kwargs)
         torch.manual_seed(self._seed)
         rank = self.candidate.rank
-        self.wrapped = add_lora(PolicyModel(base.config), rank=rank, alpha=2 * rank, train_heads=True)
+        fresh = PolicyModel(cast(PolicyConfig, base.config))
+        self.wrapped = add_lora(fresh, rank=rank, alpha=2 * rank, train_heads=True)
         self.network = self.wrapped.base_model.model
         self._train([p for p in self.network.parameters() if p.requires_grad])
         self._start = self.learned()

@@ -123,8 +123,6 @@ class Store:
     last known; no units. Shape (B, H)."""
     sold: NDArray[np.float64]
     """Units then sold, shape (B, H)."""
-    mean: NDArray[np.float64]
-    """Their true mean, shape (B, H)."""
     tried: NDArray[np.float64]
     """Prices that were not charged, currency, shape (B, P)."""
     mean_tried: NDArray[np.float64]
@@ -172,7 +170,7 @@ def open_store(kind: Kind, *, seed: int, products: int, periods: int, ahead: int
     price_now = history.price[:, -1]
     tried = price_now[:, None] * np.array(TRIED)
     grid = markets.reference_price[:, None] * np.exp(_GRID)
-    names = ("price", "promo", "day", "sold", "mean", "tried", "grid")
+    names = ("price", "promo", "day", "sold", "tried", "grid")
     paths: dict[str, list[NDArray]] = {name: [] for name in names}
     simulator.set_promo(sellers.promo(simulator.t))
     today = deepcopy(simulator, {id(markets): markets})
@@ -182,11 +180,10 @@ def open_store(kind: Kind, *, seed: int, products: int, periods: int, ahead: int
             simulator.set_promo(sellers.promo(simulator.t))
         seen = simulator.observation()
         price = sellers.act(seen)
-        log_mean = simulator.log_mean_units(np.concatenate([price[:, None], tried, grid], axis=1))
+        log_mean = simulator.log_mean_units(np.concatenate([tried, grid], axis=1))
         outcome = simulator.step(price)
-        at_price, at_tried, at_grid = np.split(log_mean, [1, 1 + len(TRIED)], axis=1)
-        means = (np.exp(at_price[:, 0]), np.exp(at_tried), at_grid)
-        values = (price, seen.promo, seen.day, outcome.units, *means)
+        at_tried, at_grid = np.split(log_mean, [len(TRIED)], axis=1)
+        values = (price, seen.promo, seen.day, outcome.units, np.exp(at_tried), at_grid)
         for name, value in zip(names, values, strict=True):
             paths[name].append(value)
     stacked = {name: np.stack(path, axis=1) for name, path in paths.items()}
@@ -214,7 +211,6 @@ def open_store(kind: Kind, *, seed: int, products: int, periods: int, ahead: int
         history=history,
         coming=coming,
         sold=stacked["sold"],
-        mean=stacked["mean"],
         tried=tried,
         mean_tried=stacked["tried"],
         elasticity=(slope[:, 1] - slope[:, 0]) / (2 * SPAN),
@@ -247,8 +243,8 @@ class Measured:
     """How good a posterior is, by product, shape (B,) each."""
 
     wql: NDArray[np.float64]
-    """Weighted quantile loss over the periods ahead, at the prices charged: the sum of 2 x pinball loss, mean
-    over levels, over the sum of true mean units (at least one unit)."""
+    """Quantile loss over the periods ahead, at the prices charged: the mean of 2 x pinball loss, mean over
+    levels, over the product's mean units in its history, which a price rise does not bring near zero."""
     units_error: NDArray[np.float64]
     """Mean absolute error of log(mean units + 1/2) at `TRIED` prices over the periods ahead."""
     elasticity_error: NDArray[np.float64]
@@ -277,7 +273,7 @@ def measure(store: Store, posterior: Posterior) -> Measured:
     pair = np.stack([price, best_known_price(store.today)], axis=1)
     profit = store.today.expected_profit(pair)
     return Measured(
-        wql=loss.sum(axis=1) / np.maximum(store.mean.sum(axis=1), 1.0),
+        wql=loss.mean(axis=1) / (store.history.units.mean(axis=1) + 0.5),
         units_error=np.abs(np.log((tried + 0.5) / (store.mean_tried + 0.5))).mean(axis=(1, 2)),
         elasticity_error=np.abs(np.log(slope / true_slope)),
         captured=np.maximum(profit[:, 0] / profit[:, 1], -1.0),
