@@ -217,11 +217,7 @@ def test_pages_show_the_committed_results(page: Path) -> None:
 
 def test_every_suite_has_its_table_on_a_page() -> None:
     pages = (ROOT / "README.md").read_text() + (RESULTS / "README.md").read_text()
-    assert [name for name in suites.SUITES if not has_markers(pages, name)] == [
-        "adaptation",
-        "prior",
-        "tuning",
-    ]
+    assert [name for name in suites.SUITES if not has_markers(pages, name)] == ["prior", "tuning"]
 
 
 def test_the_readme_is_renewed_between_its_markers_only(tmp_path: Path) -> None:

@@ -71,7 +71,8 @@ class Population:
 
 
 NOISE = ("log_elasticity", "log_dispersion", "log_shock_sd", "log_walk_sd")
-"""What a particle draws from normals."""
+"""What a particle draws from normals, cut off at the ends of the training prior's ranges: without ends, one
+product that follows no model has its sales foretold to be anything."""
 
 
 def population_of(prior: Prior) -> Population:
@@ -109,7 +110,11 @@ class _Particles:
 
 def _draw(population: Population, rng: np.random.Generator, n: int) -> _Particles:
     moments: list[Moments] = [getattr(population, name) for name in NOISE[1:]]
-    drawn = [rng.normal(mean, sd, n) for mean, sd in moments]
+    ranges = (Prior.dispersion, Prior.shock_sd, Prior.walk_sd)
+    drawn = [
+        np.clip(rng.normal(mean, sd, n), *np.log(bounds))
+        for (mean, sd), bounds in zip(moments, ranges, strict=True)
+    ]
     # Each family with its chance: the prior draws families evenly, so enough of them are drawn and sampled.
     prior = replace(
         Prior(), log_elasticity=population.log_elasticity, steep_chance=0.0, competitor_chance=1.0

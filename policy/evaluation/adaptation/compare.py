@@ -31,7 +31,7 @@ class Setting:
     """One store of each."""
     products: int = 40
     """Of each store."""
-    histories: tuple[int, ...] = (16, 48, 128)
+    histories: tuple[int, ...] = (16, 32, 64, 128)
     """Periods before today that methods are shown."""
     ahead: int = 12
     """Periods on which they are judged."""
