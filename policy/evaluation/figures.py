@@ -144,9 +144,9 @@ def adaptation_figure(rows: Rows) -> Figure:
         axes.set_xscale("log", base=2)
         axes.set_xticks(history, [str(h) for h in history])
         axes.set_title(title)
+        axes.set_xlabel("periods of history")
+        axes.set_ylabel("better than the frozen base by")
         axes.spines[["top", "right"]].set_visible(False)
-    figure.supxlabel("periods of history")
-    figure.supylabel("better than the frozen base by")
     lines, names = axes.get_legend_handles_labels()
     figure.legend(lines, names, loc="outside lower center", ncols=3, fontsize="small", frameon=False)
     return figure

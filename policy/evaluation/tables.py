@@ -137,7 +137,8 @@ def plain_table(rows: Rows) -> str:
 
 def adaptation_table(rows: Rows) -> str:
     """Mean ± standard error over the products of all stores, one block a measure, one column a history; bold
-    where better than the frozen base by more than two standard errors of the difference."""
+    where a method, but for the oracle, is better than the frozen base by more than two standard errors of the
+    difference."""
     blocks = {
         "wql": ("quantile loss of sales ahead", 1, 3),
         "units_error": ("log error of mean units at untried prices", 1, 3),
@@ -157,7 +158,7 @@ def adaptation_table(rows: Rows) -> str:
                 mean, error = (scale * float(row[name + end]) for end in ("", "_standard_error"))
                 cell = f"{mean:.{digits}f} ± {error:.{digits}f}"
                 better = float(row[f"{name}_gain"]) > 2 * float(row[f"{name}_gain_standard_error"])
-                cells.append(f"**{cell}**" if better else cell)
+                cells.append(f"**{cell}**" if better and "oracle" not in method else cell)
             body.append([title, method, *cells])
     return _markdown(["measure", "method", *(f"{h} periods" for h in histories)], body)
 
