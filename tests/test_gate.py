@@ -13,6 +13,7 @@ from policy.history import canonical_history
 from policy.learning.store.fine_tune import own_losses, surely_less
 from policy.learning.store.gate import (
     Comparison,
+    compare,
     elasticity_comparison,
     forecast_comparisons,
     profit_comparison,
@@ -66,6 +67,25 @@ def test_the_luck_of_one_product_does_not_pass() -> None:
     changed = loss + rng.normal(0.0, 2.0, 40)
     changed[0] = loss[0] - (changed - loss)[1:].sum() - 5.0  # better in all, by one product
     assert verdicts(forecast_comparisons([sums(loss), sums(changed)], seed=1))["wql"] == "level"
+
+
+def test_luck_refuses_about_one_adapter_in_ten() -> None:
+    # Bonferroni's inequality, on four measures of nothing but noise; each at 90 % alone would refuse 34 %.
+    rng, products, refused = np.random.default_rng(1), 40, 0
+    for _ in range(200):
+        noise = rng.normal(0.0, 1.0, (4, products))
+        found = [
+            compare(
+                "wql",
+                lambda weights, which, row=row: weights @ row * which,  # type: ignore[misc]
+                products=products,
+                told=products,
+                seed=1,
+            )
+            for row in noise
+        ]
+        refused += any(it.verdict == "worse" for it in found)
+    assert 0.04 < refused / 200 < 0.18
 
 
 def test_the_moves_of_one_product_do_not_pass() -> None:

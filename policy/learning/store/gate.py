@@ -32,7 +32,11 @@ DRAWS = 2000
 """Bootstrap samples of products."""
 
 SURE = 0.9
-"""Share of the draws that must agree before a difference is called one."""
+"""Share of the draws that must agree before an adapter is called better."""
+
+SURE_WORSE = 1 - (1 - SURE) / 4
+"""The same for worse. Four measures beside the moves may each refuse an adapter, so that each is asked for a
+quarter of the chance of error (Bonferroni): luck alone refuses one in ten, not one in three."""
 
 FEWEST_TOLD = 5
 """Products that must bear on a measure before it can be called better or worse: one's luck is no sign."""
@@ -92,7 +96,7 @@ def compare(
     verdict: Verdict = "level"
     if told >= FEWEST_TOLD and better.mean() >= SURE:
         verdict = "better"
-    elif told >= FEWEST_TOLD and worse.mean() >= SURE:
+    elif told >= FEWEST_TOLD and worse.mean() >= SURE_WORSE:
         verdict = "worse"
     difference = difference[np.isfinite(difference)]
     low, high = np.quantile(difference, [0.1, 0.9]) if len(difference) else (np.nan, np.nan)
