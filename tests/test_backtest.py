@@ -19,7 +19,7 @@ from assistant import cli
 from assistant.backtest_text import backtest_text, backtest_words
 from policy import PricingPipeline, Rules
 from policy.evaluation.backtest.logged import ask, log_of
-from policy.evaluation.backtest.off_policy import Refusal
+from policy.evaluation.backtest.off_policy import Estimate, Refusal
 from policy.evaluation.backtest.replay import PERIODS, POLICIES, replay
 from policy.evaluation.backtest.report import Backtest, backtest, write_report
 from policy.history import HistoryError, canonical_history
@@ -71,6 +71,25 @@ def report(model: LoadedModel) -> Backtest:
 def run(model: LoadedModel, table: pd.DataFrame, **options: Any) -> Backtest:
     frame, history = canonical_history(table)
     return backtest(model, frame, history.period, file="sales.csv", **options)
+
+
+def with_gains(report: Backtest, **gains: tuple[float, float, float]) -> Backtest:
+    """The same report with these off-policy differences: estimate, low and high by estimator, beside 100
+    really earned; the effective sample size is 64."""
+    estimates = tuple(
+        Estimate(
+            estimator="sniw" if name == "sniw" else "dr",
+            value=100 + gain,
+            low=100 + low,
+            high=100 + high,
+            gain=gain,
+            gain_low=low,
+            gain_high=high,
+        )
+        for name, (gain, low, high) in gains.items()
+    )
+    told = replace(report.off_policy[0], earned=100.0, ess=64.0, estimates=estimates, refused=None)
+    return replace(report, off_policy=(told,))
 
 
 # What is asked of the policy
@@ -195,6 +214,29 @@ def test_figures_are_drawn(report: Backtest, tmp_path: Path, language: str) -> N
     written = {path.name for path in draw_figures(report, backtest_words(language)["figure"], tmp_path)}  # type: ignore[arg-type]
     assert {"forecasts.png", "forecasts.svg", "calibration.svg", "replay.png"} <= written
     assert all((tmp_path / name).stat().st_size > 3000 for name in written)
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_the_figure_of_estimates_shows_the_differences_of_the_table_and_zero(
+    report: Backtest, sign: float
+) -> None:
+    pytest.importorskip("matplotlib")
+    from policy.evaluation.backtest.figures import _estimates
+
+    words = backtest_words("en")["figure"]
+    found = with_gains(report, sniw=(sign * 20, sign * 5, sign * 40), dr=(sign * 30, sign * 9, sign * 70))
+    (axes,) = _estimates(found, words).axes
+    (zero, points), (ranges,) = axes.lines, axes.collections
+    assert set(zero.get_xdata()) == {0.0}
+    assert axes.get_xlim()[0] < 0 < axes.get_xlim()[1]
+    assert points.get_xdata().tolist() == [sign * 20, sign * 30]
+    assert [sorted(segment[:, 0]) for segment in ranges.get_segments()] == [
+        sorted([sign * 5, sign * 40]),
+        sorted([sign * 9, sign * 70]),
+    ]
+    assert [label.get_text() for label in axes.get_yticklabels()] == [words["sniw"], words["dr"]]
+    assert words["observational"] in axes.get_title()
+    assert "64" in axes.get_title()
 
 
 def test_both_languages_say_the_same_things() -> None:
