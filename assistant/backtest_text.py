@@ -33,7 +33,8 @@ def backtest_words(language: Language) -> dict[str, dict[str, str]]:
 
 
 def backtest_text(report: Backtest, language: Language, *, width: int | None) -> str:
-    """The three parts, each with what it can and cannot say, in `width` columns or as many as it takes."""
+    """The three parts, each with what it can and cannot say, and the terms used; tables in `width` columns or
+    as many as they take."""
     return "\n".join(_Page(report, language, width).lines()).rstrip()
 
 
@@ -83,6 +84,7 @@ class _Page:
         for result in report.off_policy:
             yield from self._off_policy(result)
         yield from self._replay()
+        yield from self._glossary()
 
     def _forecasts(self) -> Iterator[str]:
         scores = self._report.forecasts.scores
@@ -200,6 +202,17 @@ class _Page:
             gain=signed(self._money(difference.mean, beside)),
             range=self._range(difference.low, difference.high, beside),
         )
+
+    def _glossary(self) -> Iterator[str]:
+        """The terms that stand above, for a reader without statistics."""
+        from policy.evaluation.backtest.off_policy import LEAST_ESS
+
+        words = self._words["glossary"]
+        terms = ["wql", *self._report.forecasts.gaps]
+        if any(result.estimates for result in self._report.off_policy):
+            terms += ["sniw", "dr", "ess"]
+        yield words["title"]
+        yield from ("- " + substitute(words[term], least_ess=f"{LEAST_ESS:g}") for term in terms)
 
     def _none(self, sentence: str, earnings: str, code: str, result: OffPolicy | None) -> str:
         """Why a part has no number, and what would help."""

@@ -114,6 +114,21 @@ def test_the_sentence_on_forecasts_has_the_numbers_of_its_table(report: Backtest
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
+def test_terms_are_explained_where_they_are_used_and_only_there(report: Backtest, language: str) -> None:
+    words = backtest_words(language)  # type: ignore[arg-type]
+    told = with_gains(report, sniw=(20, 5, 40), dr=(30, 9, 70))
+    refused = replace(report, off_policy=(replace(report.off_policy[0], estimates=(), refused="ess_low"),))
+    for found, estimated in ((told, True), (refused, False)):
+        text = backtest_text(found, language, width=None)  # type: ignore[arg-type]
+        parts, _, terms = text.rpartition(f"\n{words['glossary']['title']}\n")
+        assert parts.count(words["names"]["glm"]) and words["glossary"]["glm"] in terms
+        for name in ("sniw", "dr"):
+            assert (words["names"][name] in parts) == (words["glossary"][name] in terms) == estimated
+        assert (words["figure"]["ess"] in parts.lower()) == (words["figure"]["ess"] in terms.lower())
+        assert "{" not in terms
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
 def test_figures_are_drawn(report: Backtest, tmp_path: Path, language: str) -> None:
     pytest.importorskip("matplotlib")
     from policy.evaluation.backtest.figures import draw_figures
