@@ -19,8 +19,9 @@ from prompts import load, substitute
 
 if TYPE_CHECKING:
     from policy.evaluation.backtest.off_policy import OffPolicy
-    from policy.evaluation.backtest.replay import ReplayOutcome
+    from policy.evaluation.backtest.replay import Difference, ReplayOutcome
     from policy.evaluation.backtest.report import Backtest
+    from policy.forecast.score import ForecastScore
 
 UNLIMITED = 1_000
 """Columns where the reader is a file or another program, for whom nothing may be cut."""
@@ -32,7 +33,8 @@ def backtest_words(language: Language) -> dict[str, dict[str, str]]:
 
 
 def backtest_text(report: Backtest, language: Language, *, width: int | None) -> str:
-    """The three parts, each with what it can and cannot say, in `width` columns or as many as it takes."""
+    """The three parts, each with what it can and cannot say, and the terms used; tables in `width` columns or
+    as many as they take."""
     return "\n".join(_Page(report, language, width).lines()).rstrip()
 
 
@@ -82,15 +84,17 @@ class _Page:
         for result in report.off_policy:
             yield from self._off_policy(result)
         yield from self._replay()
+        yield from self._glossary()
 
     def _forecasts(self) -> Iterator[str]:
         scores = self._report.forecasts.scores
         ours = scores["policy"]
         yield self._say("forecasts_title")
+        yield self._closeness()
         rows = [
             (
                 self._words["names"][name],
-                f"{score.wql:.3f}",
+                _error(score),
                 "–" if isnan(score.wql_moves) else f"{score.wql_moves:.3f}",
                 percent(score.cover80, self._language),
             )
@@ -100,12 +104,35 @@ class _Page:
         yield self._say("forecasts_note", moves=self._count(ours.moves), rows=self._count(ours.rows))
         yield ""
 
+    def _closeness(self) -> str:
+        """Whose forecasts are closer, in one sentence."""
+        from policy.evaluation.backtest.conclusions import LEAST_PRODUCTS, of_forecasts
+
+        scores, gaps = self._report.forecasts.scores, self._report.forecasts.gaps
+        found = {name: of_forecasts(gap) for name, gap in gaps.items()}
+        if "too_few" in found.values():
+            return self._say("forecasts_too_few", least=str(LEAST_PRODUCTS))
+        told = [
+            substitute(
+                self._words["closeness"][how],
+                name=self._words["names"][name],
+                ours=_error(scores["policy"]),
+                theirs=_error(scores[name]),
+            )
+            for name, how in found.items()
+        ]
+        return self._say("forecasts_conclusion", found=self._words["closeness"]["and"].join(told))
+
     def _off_policy(self, result: OffPolicy) -> Iterator[str]:
+        from policy.evaluation.backtest.conclusions import of_estimates
+
         earnings = self._words["earnings"][result.objective]
         if result.refused:
             yield self._none("off_policy_none", earnings, result.refused, result)
             yield ""
             return
+        how = of_estimates(result.estimates)
+        yield substitute(self._words["would_have_earned"][how], earnings=earnings.lower())
         rows = [
             (
                 self._words["names"][estimate.estimator],
@@ -137,13 +164,18 @@ class _Page:
             yield self._none("replay_none", earnings, "few_priced", None)
         for outcome in self._report.replayed:
             yield from self._played(outcome)
+            yield ""
 
     def _played(self, outcome: ReplayOutcome) -> Iterator[str]:
+        from policy.evaluation.backtest.conclusions import of_difference
+
         earnings = self._words["earnings"][outcome.objective]
         if not outcome.mean:
             yield self._none("replay_none", earnings, "few_priced", None)
             return
         best = outcome.mean["oracle"]
+        keep, *others = outcome.differences
+        yield self._difference(self._words["earns"][of_difference(keep)], keep, best, earnings)
         rows = [
             (
                 self._words["names"][name],
@@ -156,14 +188,31 @@ class _Page:
         yield self._say(
             "replay_note", earnings=earnings, period=self._period, products=self._count(outcome.products)
         )
-        for difference in outcome.differences:
-            yield self._say(
-                "differences",
-                against=self._words["names"][difference.against],
-                gain=signed(self._money(difference.mean, best)),
-                low=signed(self._money(difference.low, best)),
-                high=signed(self._money(difference.high, best)),
-            )
+        for difference in others:
+            yield self._difference(self._words["text"]["difference"], difference, best, earnings)
+
+    def _difference(self, sentence: str, difference: Difference, beside: float, earnings: str) -> str:
+        """The policy against another seller: `gain` is the difference, `more_or_less` its size."""
+        return substitute(
+            sentence,
+            against=self._words["names"][difference.against],
+            period=self._period,
+            earnings=earnings.lower(),
+            more_or_less=self._money(abs(difference.mean), beside),
+            gain=signed(self._money(difference.mean, beside)),
+            range=self._range(difference.low, difference.high, beside),
+        )
+
+    def _glossary(self) -> Iterator[str]:
+        """The terms that stand above, for a reader without statistics."""
+        from policy.evaluation.backtest.off_policy import LEAST_ESS
+
+        words = self._words["glossary"]
+        terms = ["wql", *self._report.forecasts.gaps]
+        if any(result.estimates for result in self._report.off_policy):
+            terms += ["sniw", "dr", "ess"]
+        yield words["title"]
+        yield from ("- " + substitute(words[term], least_ess=f"{LEAST_ESS:g}") for term in terms)
 
     def _none(self, sentence: str, earnings: str, code: str, result: OffPolicy | None) -> str:
         """Why a part has no number, and what would help."""
@@ -206,3 +255,7 @@ class _Page:
         with self._console.capture() as captured:
             self._console.print(table)
         yield "\n".join(line.rstrip() for line in captured.get().splitlines())
+
+
+def _error(score: ForecastScore) -> str:
+    return f"{score.wql:.3f}"

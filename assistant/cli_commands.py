@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from assistant.wording import Language
 
 
+MANY = 500
+"""Products that take several seconds to price, so that even a log should say what is going on."""
+
+
 class InputError(ValueError):
     """What was typed cannot be done; the message says what to do instead."""
 
@@ -74,15 +78,18 @@ def recommend(arguments: argparse.Namespace) -> int:
     print(imported.report.to_text(arguments.language), end="\n\n", file=sys.stderr)
     history = selection(imported.frame, skus=arguments.product, store=arguments.store)
 
+    from assistant.cli_tables import pricing_begins, recommendation_table
     from policy import PricingPipeline
+
+    products = len(history[[c for c in ("store", "sku") if c in history]].drop_duplicates())
+    if sys.stderr.isatty() or products >= MANY:
+        print(pricing_begins(products, arguments.language), file=sys.stderr, flush=True)
 
     pipeline = PricingPipeline.from_pretrained(adapter=arguments.adapter)
     recommendations = pipeline.recommend(history, objective=arguments.objective, rules=rules)
     if arguments.json:
         print(json.dumps([r.to_dict() for r in recommendations], ensure_ascii=False, indent=2))
         return 0
-
-    from assistant.cli_tables import recommendation_table
 
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
     print(recommendation_table(recommendations, arguments.language, width=width))

@@ -191,6 +191,11 @@ def import_summary(result: ImportResult, place: str, language: Language) -> str:
     return str(words["done"]).format(place=place, **numbers)
 
 
+def pricing_begins(products: int, language: Language) -> str:
+    """What is said before the wait."""
+    return str(_words(language)["progress"]["pricing"]).format(products=count(products, language))
+
+
 def _words(language: Language) -> dict[str, Any]:
     return tomllib.loads(load(language, "terminal.toml"))
 

@@ -4,73 +4,32 @@ from __future__ import annotations
 
 import csv
 import json
-import tomllib
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
-from small_networks import tiny_network
+from small_backtest import WEEKS, panel_of, run, shop, tiny_model
 
 from assistant import cli
-from assistant.backtest_text import backtest_text, backtest_words
+from assistant.backtest_text import backtest_text
 from policy import PricingPipeline, Rules
 from policy.evaluation.backtest.logged import ask, log_of
-from policy.evaluation.backtest.off_policy import Refusal
 from policy.evaluation.backtest.replay import PERIODS, POLICIES, replay
-from policy.evaluation.backtest.report import Backtest, backtest, write_report
-from policy.history import HistoryError, canonical_history
+from policy.evaluation.backtest.report import Backtest, write_report
+from policy.history import HistoryError
 from policy.model import loading
 from policy.model.loading import LoadedModel
-from policy.model.panel import Panel, make_panel
-from prompts import load
-
-WEEKS = 44
-
-
-def shop(
-    *, products: int = 8, weeks: int = WEEKS, constant: bool = False, cost: bool = True, seed: int = 0
-) -> pd.DataFrame:
-    """Weekly sales: prices drawn each week within 20 % of 10, elasticity -2, no promotions; one product is
-    sold for half the time."""
-    rng = np.random.default_rng(seed)
-    rows = []
-    for i in range(products):
-        for week in range(weeks // 2 if i == 1 else 0, weeks):
-            price = 10.0 if constant else round(float(10 * np.exp(rng.uniform(-0.2, 0.2))), 2)
-            rows.append(
-                {
-                    "sku": f"P{i}",
-                    "date": pd.Timestamp("2025-01-06") + pd.Timedelta(weeks=week),
-                    "price": price,
-                    "units": float(rng.poisson(40 * (price / 10) ** -2.0)),
-                }
-                | ({"cost": 5.0} if cost else {})
-            )
-    return pd.DataFrame(rows)
-
-
-def panel_of(table: pd.DataFrame) -> Panel:
-    frame, report = canonical_history(table)
-    return make_panel(frame, report.period)
 
 
 @pytest.fixture(scope="module")
 def model() -> LoadedModel:
-    return LoadedModel(tiny_network(context=112), "0" * 64, None)
+    return tiny_model()
 
 
 @pytest.fixture(scope="module")
 def report(model: LoadedModel) -> Backtest:
     return run(model, shop())
-
-
-def run(model: LoadedModel, table: pd.DataFrame, **options: Any) -> Backtest:
-    frame, history = canonical_history(table)
-    return backtest(model, frame, history.period, file="sales.csv", **options)
 
 
 # What is asked of the policy
@@ -185,31 +144,6 @@ def test_files_hold_a_row_for_each_number(report: Backtest, tmp_path: Path) -> N
     assert len(rows["off_policy"]) == len(report.asked)
     assert len(rows["replay"]) == 7 * PERIODS * len(POLICIES)
     assert json.loads((tmp_path / "report.json").read_text()) == json.loads(json.dumps(report.to_dict()))
-
-
-@pytest.mark.parametrize("language", ["en", "zh"])
-def test_figures_are_drawn(report: Backtest, tmp_path: Path, language: str) -> None:
-    pytest.importorskip("matplotlib")
-    from policy.evaluation.backtest.figures import draw_figures
-
-    written = {path.name for path in draw_figures(report, backtest_words(language)["figure"], tmp_path)}  # type: ignore[arg-type]
-    assert {"forecasts.png", "forecasts.svg", "calibration.svg", "replay.png"} <= written
-    assert all((tmp_path / name).stat().st_size > 3000 for name in written)
-
-
-def test_both_languages_say_the_same_things() -> None:
-    english, chinese = (tomllib.loads(load(language, "backtest.toml")) for language in ("en", "zh"))
-    assert {section: words.keys() for section, words in english.items()} == {
-        section: words.keys() for section, words in chinese.items()
-    }
-    for section, words in english.items():
-        for key, sentence in words.items():
-            assert set(_placeholders(chinese[section][key])) == set(_placeholders(sentence)), key
-    assert set(Refusal.__args__) <= english["refused"].keys() == english["help"].keys()
-
-
-def _placeholders(sentence: str) -> Iterator[str]:
-    yield from (part.split("}")[0] for part in sentence.split("{")[1:])
 
 
 # What cannot be told

@@ -15,7 +15,7 @@ import pytest
 from test_cli_tables import ALL
 
 from assistant import cli, cli_commands
-from assistant.cli_tables import recommendation_table
+from assistant.cli_tables import pricing_begins, recommendation_table
 from policy.decision.recommendation import Recommendation
 from policy.decision.rules import Rules
 
@@ -221,6 +221,27 @@ def test_the_table_goes_to_stdout_and_the_report_to_stderr(
     captured = capsys.readouterr()
     assert captured.out.rstrip("\n") == recommendation_table(ALL, "en", width=None)
     assert "sales.csv" in captured.err
+
+
+@pytest.mark.parametrize(
+    ("terminal", "many", "said"),
+    [(True, 500, True), (False, 500, False), (False, 2, True), (False, 3, False)],
+)
+def test_a_wait_is_announced_on_a_screen_and_for_many_products(
+    terminal: bool,
+    many: int,
+    said: bool,
+    sales: Path,
+    pipeline: PricedPipeline,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(cli_commands, "MANY", many)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal)
+    assert cli.main(["recommend", str(sales)]) == 0
+    captured = capsys.readouterr()
+    assert (pricing_begins(2, "en") in captured.err) == said
+    assert pricing_begins(2, "en") not in captured.out
 
 
 # The shop

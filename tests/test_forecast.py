@@ -15,7 +15,7 @@ from policy.evaluation.forecast import forecast_rows, pipeline_forecaster
 from policy.evaluation.tables import RESULTS, markdown_table, read_rows
 from policy.forecast import baselines as forecast_baselines
 from policy.forecast.baselines import LIGHTGBM, baselines
-from policy.forecast.score import score, series_sums
+from policy.forecast.score import paired_gap, score, series_sums
 from policy.forecast.windows import LEVELS, Protocol, Sales, read_sales, tables
 from policy.history import HistoryError
 
@@ -115,6 +115,29 @@ def test_without_moves_there_is_no_score_of_moves(tmp_path: Path) -> None:
     assert found.moves == 0
     assert np.isnan(found.wql_moves)
     assert np.isnan(found.wql_error)  # one series says nothing about others
+
+
+def test_an_advantage_that_every_series_shows_is_certain_however_uncertain_the_scores(
+    tmp_path: Path,
+) -> None:
+    # Sales of 10 and 30; both forecasters miss the first by far, one by 10 % of sales less everywhere.
+    units = {"a": 10.0, "b": 30.0}
+    folder = write_set(tmp_path / "set", dict.fromkeys(units, 40))
+    table = pd.read_csv(folder / "tidy.csv.gz")
+    table["units"] = table["sku"].map(units)
+    table.to_csv(folder / "tidy.csv.gz", index=False)
+    sales = read_sales(folder, Protocol())
+    sold = sales.path("units")[sales.ahead][:, :, None]
+    miss = np.where(sold == 10.0, 5.0, 0.0)
+    one, other = (
+        series_sums(sales, sold + miss + share * sold + 0 * np.array(LEVELS)) for share in (0.1, 0.2)
+    )
+    mean, error = paired_gap(one, other)
+    # Above all levels alike, the loss is twice the mean of 1 - level, here 1, times the distance.
+    assert mean == pytest.approx(-0.1)
+    assert error == pytest.approx(0.0, abs=1e-12)
+    assert one.score().wql_error > 0.05
+    assert paired_gap(other, one)[0] == pytest.approx(0.1)
 
 
 @pytest.mark.parametrize("name", [n for n in baselines() if n != LIGHTGBM])

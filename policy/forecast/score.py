@@ -96,6 +96,12 @@ def score(sales: Sales, quantiles: NDArray) -> ForecastScore:
     return series_sums(sales, quantiles).score()
 
 
+def paired_gap(one: SeriesSums, other: SeriesSums) -> tuple[float, float]:
+    """WQL on all rows of one forecaster less another's on the same sales, and its standard error over series.
+    What is hard for both cancels, so that the error is not that of two independent scores."""
+    return _ratio(one.loss - other.loss, one.units, one.rows)
+
+
 def _ratio(lost: NDArray, sold: NDArray, rows: NDArray) -> tuple[float, float]:
     """Loss over units, and its standard error as a ratio of sums over the series that have rows."""
     if not sold.sum():

@@ -1,4 +1,4 @@
-"""Figures of a backtest: forecasts against what was sold, calibration, off-policy estimates, replay."""
+"""Figures of a backtest: forecasts against what was sold, calibration, off-policy differences, replay."""
 
 from __future__ import annotations
 
@@ -149,21 +149,21 @@ def _calibration(report: Backtest, words: Mapping[str, str]) -> Figure:
 
 
 def _estimates(report: Backtest, words: Mapping[str, str]) -> Figure:
-    """Earnings estimated for the policy, with intervals, beside what was earned."""
+    """By how much more or less the policy would have earned by each estimate, as the table has it."""
     results = [result for result in report.off_policy if result.estimates]
     figure, grid = _grid(len(results), width=5.6, height=3.0)
     for axes, result in zip(grid, results, strict=True):
-        axes.axvline(result.earned, color=GREY, linestyle="--", label=words["earned"])
-        for i, estimate in enumerate(result.estimates):
-            ends = [[estimate.value - estimate.low], [estimate.high - estimate.value]]
-            axes.errorbar(
-                [estimate.value], [i], xerr=np.maximum(ends, 0.0), fmt="o", color="black", capsize=4
-            )
-        axes.set_yticks(range(len(result.estimates)), [words[e.estimator] for e in result.estimates])
-        axes.set_ylim(-0.6, len(result.estimates) - 0.4)
+        rows, gains = range(len(result.estimates)), np.array([e.gain for e in result.estimates])
+        ranges = np.array([(e.gain_low, e.gain_high) for e in result.estimates])  # (estimators, 2)
+        axes.axvline(0.0, color=GREY, linestyle="--", label=words["zero"])
+        axes.hlines(rows, *ranges.T, color=BLUE, linewidth=3, alpha=0.5, label=words["range_gain"])
+        axes.plot(gains, rows, "o", color=BLUE, label=words["gain"])
+        axes.set_yticks(rows, [words[e.estimator] for e in result.estimates])
+        axes.set_ylim(len(result.estimates) - 0.4, -0.6)  # from above, as in the table
         axes.set_title(f"{words['observational']}\n{words['ess']}: {result.ess:.0f}", fontsize="medium")
-        axes.set_xlabel(_earnings(report, result.objective, words))
-        axes.legend(frameon=False, fontsize="small")
+        axes.set_xlabel(f"{words['gain_over_earned']}\n{_earnings(report, result.objective, words)}")
+    handles, names = grid[0].get_legend_handles_labels()
+    figure.legend(handles, names, loc="outside lower center", ncols=3, fontsize="small", frameon=False)
     return figure
 
 

@@ -15,6 +15,7 @@ import pandas as pd
 
 from policy.decision.recommendation import Objective
 from policy.decision.rules import Rules
+from policy.evaluation.backtest.conclusions import of_difference, of_estimates, of_forecasts
 from policy.evaluation.backtest.forecasts import Forecasts, forecast
 from policy.evaluation.backtest.logged import Asked, ask, log_of
 from policy.evaluation.backtest.off_policy import Log, OffPolicy, off_policy
@@ -106,17 +107,28 @@ class Backtest:
             "forecasts": {
                 "what": "measured: forecasts at the prices really charged, from the history before them",
                 "scores": {name: asdict(score) for name, score in forecasts.scores.items()},
+                "against": {
+                    name: asdict(gap) | {"policy_is": of_forecasts(gap)}
+                    for name, gap in forecasts.gaps.items()
+                },
                 "share_below": {f"{q:g}": float(b) for q, b in zip(LEVELS, forecasts.below, strict=True)},
             },
             "off_policy": {
                 "what": "observational, not an experiment",
-                "results": [asdict(result) for result in self.off_policy],
+                "results": [
+                    asdict(result) | {"policy_earns": of_estimates(result.estimates)}
+                    for result in self.off_policy
+                ],
             },
             "replay": {
                 "what": "simulated, in markets that the policy believes in",
                 "periods": PERIODS,
                 "shocks": shocks,
-                "results": [asdict(result) for result in self.replayed],
+                "results": [
+                    asdict(outcome)
+                    | {"policy_earns": {it.against: of_difference(it) for it in outcome.differences}}
+                    for outcome in self.replayed
+                ],
             },
         }
         return dict(_plain(found))
