@@ -2,7 +2,8 @@
 
 Steps take FAKE_STEP seconds (default 0.02). On SIGINT it writes a checkpoint and exits 130; with a checkpoint
 it goes on from there. With FAKE_ADAPTER=random the adapter answers unlike the base, else it is only files of
-the right kinds. FAKE_OUTCOME is `promoted` (default), `kept`, `refused` or `crash`.
+the right kinds. FAKE_OUTCOME is `promoted` (default), `kept`, `refused` or `crash`. First of all it prints
+FAKE_CHATTER, as a library might.
 """
 
 from __future__ import annotations
@@ -99,6 +100,7 @@ def main(arguments: list[str]) -> int:
         pressed = True
 
     signal.signal(signal.SIGINT, press)
+    sys.stdout.buffer.write(os.environb.get(b"FAKE_CHATTER", b""))
     checkpoint = out / "work" / "checkpoint.pt"
     done = int(checkpoint.read_text()) if checkpoint.exists() else 0
     while done < 100:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -72,6 +73,14 @@ def test_a_run_reports_and_leaves_a_version(tuning: Tuning, store: Store) -> Non
     assert version.promoted
     (noted,) = [entry for entry in store.audit() if entry.action == "adapter_promoted"]
     assert noted.detail == {"version": "0001", "adapter": version.digest}
+
+
+def test_what_a_library_prints_is_passed_over(tuning: Tuning, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(os.environb, b"FAKE_CHATTER", b"[LightGBM] {\n\n\xff\n3\n[]\n")
+    tuning.start("en")
+    assert wait(tuning, lambda run: run.stage is not None).status == "running"
+    assert wait(tuning, ended).status == "done"
+    assert [version.promoted for version in tuning.versions] == [True]
 
 
 def test_only_one_run_goes_on_at_a_time(tuning: Tuning) -> None:
