@@ -5,9 +5,11 @@ from __future__ import annotations
 import errno
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from fake_fine_tune import a_report
 from safetensors.torch import load_file
 from short_runs import SHORT
 from stores import sales
@@ -48,6 +50,25 @@ def test_the_report_says_what_was_done(whole: tuple[Version, list[Progress]]) ->
     assert report["curve"][0]["step"] == 0 and report["curve"][0]["validation"] == 1.0
     assert report["chosen"]["rank"] in (2, 4) and report["reasons"]
     assert report["promoted"] == version.promoted
+
+
+@pytest.mark.parametrize("promoted", [True, False])
+def test_what_stands_in_for_a_report_is_made_like_one(
+    promoted: bool, whole: tuple[Version, list[Progress]]
+) -> None:
+    def made(values: Any) -> Any:
+        """Names and kinds; of a list, its first."""
+        if isinstance(values, dict):
+            return {name: made(value) for name, value in values.items()}
+        if isinstance(values, list):
+            return [made(value) for value in values[:1]]
+        return "number" if isinstance(values, int | float) and not isinstance(values, bool) else type(values)
+
+    added = {"version": "0001", "adapter": "a" * 64}
+    real, ours = dict(whole[0].report), a_report(promoted=promoted) | added
+    assert made(real.pop("reasons")[0]).keys() == made(ours.pop("reasons")[0]).keys()
+    assert made(ours) == made(real)
+    assert [it["measure"] for it in ours["measures"]] == [it["measure"] for it in real["measures"]]
 
 
 def test_an_adapter_is_small_and_goes_on_its_base(whole: tuple[Version, list[Progress]]) -> None:
