@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import shutil
 import sys
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -16,6 +15,7 @@ from rich.text import Text
 
 from assistant.adapters import adapter_error_text, adapter_words
 from assistant.cli_commands import InputError
+from assistant.cli_report import UNLIMITED, report_text, screen_width
 from assistant.facts import count
 from assistant.store import Store, StoreError, data_home
 from assistant.wording import Language
@@ -24,8 +24,6 @@ from policy.model.shelf import Shelf, Version
 from prompts import substitute
 
 ACTOR = "merchant"
-UNLIMITED = 1_000
-"""Columns where the reader is a file or another program, for whom nothing may be cut."""
 
 
 def adapters(arguments: argparse.Namespace) -> int:
@@ -104,7 +102,7 @@ def _show(shelf: Shelf, arguments: argparse.Namespace) -> None:
         _print_json(**version.to_dict(), report=version.report)
         return
     words, language = adapter_words(arguments.language), arguments.language
-    columns, said, report = words["columns"], words["show"], version.report
+    columns = words["columns"]
     lines = {
         columns["version"]: version.name,
         columns["use"]: words["cells"]["promoted" if version.promoted else "unused"],
@@ -113,48 +111,11 @@ def _show(shelf: Shelf, arguments: argparse.Namespace) -> None:
         columns["base"]: version.base[:16],
         columns["size"]: _size(version, words, language),
     }
-    if "products" in report:
-        lines[said["products"]] = substitute(
-            said["products_value"],
-            products=count(report["products"], language),
-            rows=count(report["rows"], language),
-            period=words["period"][report["period"]],
-        )
-    for part, (first, last) in report.get("dates", {}).items():
-        lines[said[part]] = substitute(said["span"], first=first, last=last)
-    if "chosen" in report:
-        chosen = {name: f"{value:g}" for name, value in report["chosen"].items()}
-        lines[said["chosen"]] = substitute(said["chosen_value"], **chosen)
-    if report.get("reasons"):
-        lines[said["reasons"]] = ", ".join(_reason(it) for it in report["reasons"])
     table = Table(box=None, show_header=False, pad_edge=False)
     for title, value in lines.items():
         table.add_row(Text(title), Text(value))
     _print_table(table)
-    if report.get("measures"):
-        print("\n" + said["measures"] + "\n")
-        _print_table(_measures(report["measures"], words))
-
-
-def _reason(reason: dict[str, Any]) -> str:
-    values = ", ".join(f"{name} {value}" for name, value in reason.get("values", {}).items())
-    return f"{reason['code']} ({values})" if values else str(reason["code"])
-
-
-def _measures(measures: list[dict[str, Any]], words: dict[str, Any]) -> Table:
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for name, title in words["measures"].items():
-        table.add_column(title, justify="left" if name in ("measure", "verdict") else "right")
-    for it in measures:
-        table.add_row(
-            words["measure"][it["measure"]],
-            f"{it['base']:.3f}",
-            f"{it['adapted']:.3f}",
-            f"{it['difference']:+.4f}",
-            f"{it['low']:+.4f} … {it['high']:+.4f}",
-            words["verdict"][it["verdict"]],
-        )
-    return table
+    print("\n" + report_text(version.report, language, width=screen_width()))
 
 
 def _promote(shelf: Shelf, arguments: argparse.Namespace) -> None:
@@ -206,8 +167,7 @@ def _size(version: Version, words: dict[str, Any], language: Language) -> str:
 
 
 def _print_table(table: Table) -> None:
-    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else UNLIMITED
-    console = Console(width=width, highlight=False)
+    console = Console(width=screen_width() or UNLIMITED, highlight=False)
     with console.capture() as captured:
         console.print(table)
     print("\n".join(line.rstrip() for line in captured.get().splitlines()).strip("\n"))

@@ -9,26 +9,16 @@ from string import Formatter
 from typing import Any
 
 import pytest
+from fake_fine_tune import a_report
 from small_adapters import write_adapter
 from small_networks import tiny_network
 
 from assistant import cli
+from assistant.cli_report import report_text
 from assistant.store import Store
+from assistant.wording import Language
 from policy.model.shelf import Shelf
 from prompts import load
-
-REPORT = {
-    "products": 1500,
-    "rows": 15_600,
-    "period": "week",
-    "dates": {"train": ["2024-01-01", "2025-06-02"], "test": ["2025-09-08", "2025-12-29"]},
-    "chosen": {"learning_rate": 0.001, "rank": 8, "steps": 300},
-    "reasons": [{"code": "better_on_moves", "values": {}}],
-    "measures": [
-        {"measure": "wql_moves", "base": 0.368, "adapted": 0.352, "difference": -0.016, "low": -0.02,
-         "high": -0.01, "verdict": "better"},
-    ],
-}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +30,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def fill(root: Path, made: Path) -> Shelf:
-    """Three versions, the first two promoted in turn."""
+    """Three versions: the first two passed their test and were promoted in turn, the third did not."""
     shelf = Shelf(root)
 
     def copy(folder: Path) -> None:
@@ -48,7 +38,7 @@ def fill(root: Path, made: Path) -> Shelf:
             (folder / file.name).write_bytes(file.read_bytes())
 
     for number in range(3):
-        shelf.add(copy, REPORT, promote=number < 2)
+        shelf.add(copy, a_report(promoted=number < 2), promote=number < 2)
     return shelf
 
 
@@ -103,19 +93,18 @@ def test_a_broken_promoted_adapter_is_listed_with_the_way_out(
     assert "0001" in run(capsys, "rollback")
 
 
-@pytest.mark.parametrize(
-    ("language", "words"),
-    [
-        ("en", ["1,500 products", "rank 8", "2025-09-08 to", "-0.0160", "better"]),
-        ("zh", ["1,500 件商品", "更好"]),
-    ],
-)
-def test_a_report_is_shown(
-    language: str, words: list[str], shelf: Shelf, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_a_version_is_shown_as_fine_tuning_told_of_it(
+    language: Language, shelf: Shelf, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    shown = run(capsys, "show", "--language", language)
-    assert [word for word in ["0002", *words] if word not in shown] == []
-    assert json.loads(run(capsys, "show", "3", "--json"))["report"]["measures"] == REPORT["measures"]
+    for asked, name in ((["show"], "0002"), (["show", "3"], "0003")):
+        shown = run(capsys, *asked, "--language", language)
+        head, told = shown.split("\n\n", 1)
+        version = shelf.version(name)
+        assert [it for it in (name, version.digest[:16], version.base[:16]) if it not in head] == []
+        assert told == report_text(version.report, language, width=None) + "\n"
+        assert "LightGBM" in told
+    assert json.loads(run(capsys, "show", "3", "--json"))["report"] == shelf.version("3").report
 
 
 def test_rollback_promotion_and_deletion_are_on_the_audit_log(
