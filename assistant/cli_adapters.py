@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 import sys
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
@@ -35,12 +37,27 @@ def adapters(arguments: argparse.Namespace) -> int:
         "rollback": _rollback,
         "delete": _delete,
     }
-    shelf = Shelf(arguments.out or data_home(arguments.data_dir) / "adapters")
+    shelf = shelf_of(arguments)
     try:
         actions[arguments.action](shelf, arguments)
     except AdapterError as error:
-        raise InputError(adapter_error_text(error, arguments.language)) from error
+        raise InputError(adapter_error_text(error, arguments.language, where=where(arguments))) from error
     return 0
+
+
+def shelf_of(arguments: argparse.Namespace) -> Shelf:
+    """The shelf that the options name, else the shop's. Raises `InputError` where it is a file."""
+    root = Path(arguments.out or data_home(arguments.data_dir) / "adapters")
+    if root.exists() and not root.is_dir():
+        said = adapter_words(arguments.language)["errors"]["not_a_folder"]
+        raise InputError(substitute(said, folder=str(root)))
+    return Shelf(root)
+
+
+def where(arguments: argparse.Namespace) -> str:
+    """The options that named the shelf, to go after another command on it."""
+    given = {"--out": arguments.out, "--data-dir": arguments.data_dir}
+    return "".join(f" {option} {shlex.quote(folder)}" for option, folder in given.items() if folder)
 
 
 def _list(shelf: Shelf, arguments: argparse.Namespace) -> None:
@@ -62,15 +79,15 @@ def _list(shelf: Shelf, arguments: argparse.Namespace) -> None:
     words = adapter_words(arguments.language)
     said = words["list"]
     if not versions and not broken:
-        print(substitute(said["empty"], folder=str(shelf.root)))
+        print(substitute(said["empty"], folder=str(shelf.root), where=where(arguments)))
         return
     print(substitute(said["folder"], folder=str(shelf.root)) + "\n")
     if versions:
         _print_table(_versions(versions, words, arguments.language))
     for it in broken:
-        print(substitute(said[it.code], version=it.name, file=it.file))
+        print(substitute(said[it.code], version=it.name, file=it.file, where=where(arguments)))
     if unusable is not None:
-        print(adapter_error_text(unusable, arguments.language))
+        print(adapter_error_text(unusable, arguments.language, where=where(arguments)))
     else:
         print(said["base"] if promoted is None else substitute(said["promoted"], version=promoted))
 
@@ -94,9 +111,8 @@ def _versions(versions: list[Version], words: dict[str, Any], language: Language
 
 def _show(shelf: Shelf, arguments: argparse.Namespace) -> None:
     if not arguments.version and not shelf.versions():
-        raise InputError(
-            adapter_words(arguments.language)["list"]["empty"].format_map({"folder": shelf.root})
-        )
+        said = adapter_words(arguments.language)["list"]["empty"]
+        raise InputError(substitute(said, folder=str(shelf.root), where=where(arguments)))
     version = shelf.version(arguments.version or (shelf.promoted or shelf.versions()[-1]).name)
     if arguments.json:
         _print_json(**version.to_dict(), report=version.report)

@@ -9,17 +9,18 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from assistant.cli_adapters import audit
+from assistant.adapters import adapter_error_text
+from assistant.cli_adapters import audit, shelf_of, where
 from assistant.cli_commands import InputError, read_file, selection
 from assistant.cli_report import report_text, screen_width
-from assistant.store.database import data_home
 from assistant.store.importing import error_text
 from assistant.tuning_report import WORDS, Report, stage_text, time_left
 from assistant.wording import Language, Wording, wording
 from policy.history import HistoryError
+from policy.model.adapter_files import AdapterError
+from policy.model.shelf import Shelf
 
 if TYPE_CHECKING:
     from policy.learning.store.progress import Progress
@@ -37,10 +38,7 @@ def fine_tune(arguments: argparse.Namespace) -> int:
     history = selection(imported.frame, skus=None, store=arguments.store)
     if not arguments.out and (arguments.backbone or arguments.store):
         raise InputError(wording(arguments.language, WORDS)("ended.needs_out"))
-    shelf = Path(arguments.out or data_home(arguments.data_dir) / "adapters")
-
-    if shelf.exists() and not shelf.is_dir():
-        raise InputError(wording(arguments.language, WORDS)("ended.not_a_folder", folder=str(shelf)))
+    shelf = shelf_of(arguments)
 
     from policy import PricingPipeline
     from policy.learning.store.progress import FineTuningStopped
@@ -49,13 +47,15 @@ def fine_tune(arguments: argparse.Namespace) -> int:
     with _stopping(arguments.language) as stop, _shown(arguments) as notify:
         try:
             PricingPipeline.from_pretrained().fine_tune(
-                history, output=str(shelf), seed=arguments.seed, progress=notify, stop=stop, **options
+                history, output=str(shelf.root), seed=arguments.seed, progress=notify, stop=stop, **options
             )
         except FineTuningStopped:
             stopped = True
         except HistoryError as error:
             raise InputError(error_text(error, arguments.language)) from error
-        except ValueError as error:  # of the backbone: no decoder, or not the one that the folder is on
+        except AdapterError as error:
+            raise InputError(adapter_error_text(error, arguments.language, where=where(arguments))) from error
+        except ValueError as error:  # of the backbone: it is no decoder
             raise InputError(str(error)) from error
         else:
             stopped = False
@@ -63,9 +63,7 @@ def fine_tune(arguments: argparse.Namespace) -> int:
         print(wording(arguments.language, WORDS)("ended.stopped_command"), file=sys.stderr)
         return INTERRUPTED
 
-    from policy.model.shelf import Shelf
-
-    report: Report = Shelf(shelf).versions()[-1].report
+    report: Report = shelf.versions()[-1].report
     if report["promoted"] and not arguments.out:
         audit(arguments, "promoted", {"version": report["version"], "adapter": report["adapter"]})
     if arguments.json:
@@ -76,15 +74,17 @@ def fine_tune(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _next(arguments: argparse.Namespace, shelf: Path, *, promoted: bool) -> str:
+def _next(arguments: argparse.Namespace, shelf: Shelf, *, promoted: bool) -> str:
     """What to do now."""
     words = wording(arguments.language, WORDS)
     if not promoted:
         return words("report.next_kept")
-    place = {"--out": arguments.out, "--data-dir": arguments.data_dir}
-    where = "".join(f" {option} {shlex.quote(folder)}" for option, folder in place.items() if folder)
-    file = shlex.quote(arguments.file)
-    return words("report.next_promoted_command", file=file, shelf=shlex.quote(str(shelf)), where=where)
+    return words(
+        "report.next_promoted_command",
+        file=shlex.quote(arguments.file),
+        shelf=shlex.quote(str(shelf.root)),
+        where=where(arguments),
+    )
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import tomllib
 from pathlib import Path
@@ -165,6 +166,43 @@ def test_refusals_are_one_line_in_both_languages(
         said = run(capsys, *arguments, "--language", language, status=1)
         assert words in said
         assert said.count("\n") == 1
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_a_command_to_type_next_names_the_shelf_as_this_one_did(
+    language: str, tmp_path: Path, made: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = fill(tmp_path / "my store" / "adapters", made)
+    (other.root / ".draft-1").mkdir()
+    for place in (["--out", str(other.root)], ["--data-dir", str(other.root.parent)]):
+        options = [*place, "--language", language]
+        named = f"{place[0]} '{place[1]}'`"
+        assert f"`pricing-assistant adapters rollback {named}" in run(
+            capsys, "delete", "2", *options, status=1
+        )
+        assert f"`pricing-assistant adapters delete .draft-1 {named}" in run(capsys, "list", *options)
+    (other.root / "0002" / "base.json").unlink()
+    assert f"`pricing-assistant adapters rollback {named}" in run(capsys, "list", *options)
+    empty = ["--out", str(tmp_path / "empty"), "--language", language]
+    assert f"`pricing-assistant fine-tune FILE --out {tmp_path}/empty`" in run(capsys, "list", *empty)
+
+
+def test_a_file_is_no_shelf(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").write_text("")
+    for action in (["list"], ["rollback"], ["promote", "1"]):
+        said = run(capsys, *action, "--out", str(tmp_path / "file"), status=1)
+        assert said == f"pricing-assistant: {tmp_path}/file is a file. Name a folder by --out.\n"
+    assert "是一个文件" in run(capsys, "list", "--out", str(tmp_path / "file"), "--language", "zh", status=1)
+
+
+def test_there_are_words_for_every_refusal() -> None:
+    codes = set()
+    for file in (Path(__file__).parents[1] / "policy").rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "AdapterError":
+                codes |= {it.value for it in node.args[:1] if isinstance(it, ast.Constant)}
+    words = tomllib.loads(load("en", "adapters.toml"))["errors"]
+    assert codes == set(words) - {"not_a_folder"}
 
 
 @pytest.mark.parametrize(

@@ -177,8 +177,9 @@ class AdapterPool:
             raise AdapterError(
                 "unreadable",
                 "The adapter in '{folder}' cannot be read ({error}). "
-                "Roll back to the one before it: pricing-assistant adapters rollback.",
+                "Roll back to the one before it: `pricing-assistant adapters rollback --out '{shelf}'`.",
                 folder=str(folder),
+                shelf=str(folder.parent),
                 error=str(error),
             ) from error
         plain = config.get("peft_type") == "LORA" and config.get("bias") == "none"

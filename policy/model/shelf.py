@@ -134,7 +134,7 @@ class Shelf:
             raise AdapterError(
                 "promoted_broken",
                 "The promoted adapter {version} in '{folder}' cannot be used: its file {file} is {fault}. "
-                "Roll back to the one before it: pricing-assistant adapters rollback.",
+                "Roll back to the one before it: `pricing-assistant adapters rollback --out '{folder}'`.",
                 version=name,
                 folder=str(self.root),
                 file=wrong[1],
@@ -261,8 +261,9 @@ class Shelf:
             raise AdapterError(
                 "delete_promoted",
                 "Adapter {version} is promoted: it prices now. Roll back first "
-                "(pricing-assistant adapters rollback), then delete it.",
+                "(`pricing-assistant adapters rollback --out '{folder}'`), then delete it.",
                 version=name,
+                folder=str(self.root),
             )
 
     def _named(self, name: str, *, broken: bool = False) -> str:
@@ -314,8 +315,9 @@ class Shelf:
             raise AdapterError(
                 "pointer_damaged",
                 "The file '{file}', which names the promoted adapter, cannot be read. "
-                "Promote one anew: pricing-assistant adapters promote VERSION.",
+                "Promote one anew: `pricing-assistant adapters promote VERSION --out '{folder}'`.",
                 file=str(self.root / POINTER_FILE),
+                folder=str(self.root),
             )
         return damaged
 
