@@ -18,12 +18,12 @@ from policy.decision.rules import Rules
 from policy.decision.situation import posterior_of, situation_of
 from policy.history import HistoryError, canonical_history
 from policy.learning.store.progress import Progress
+from policy.model.adapter_folders import base_beside
 from policy.model.future import MOST_AHEAD, future_periods
 from policy.model.inference import infer
 from policy.model.loading import LoadedModel, load_model
 from policy.model.panel import Panel, make_panel
 from policy.model.pool import AdapterPool, FittedRows
-from policy.model.shelf import base_beside
 
 
 class PricingPipeline:

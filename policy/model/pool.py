@@ -34,9 +34,10 @@ from policy.model.adapter_files import (
     folder_digest,
     store_folder,
 )
+from policy.model.adapter_folders import adapter_folder
 from policy.model.adapters import lora_targets
 from policy.model.loading import LoadedModel, another_base, check_base
-from policy.model.shelf import POINTER_FILE, adapter_folder
+from policy.model.shelf import POINTER_FILE
 from policy.model.transformer import PolicyModel
 
 KEEP = 64

@@ -24,7 +24,6 @@ from uuid import uuid4
 
 from policy.model.adapter_files import (
     BASE_FILE,
-    CONFIG_FILE,
     REPORT_FILE,
     AdapterError,
     fault,
@@ -36,7 +35,8 @@ from policy.model.adapter_files import (
 
 POINTER_FILE = "promoted.json"
 
-_VERSION = re.compile(r"\d{4,}")
+VERSION_NAME = re.compile(r"\d{4,}")
+"""What a version's folder is called."""
 _DRAFT, _DELETED = ".draft-", ".deleted-"
 
 
@@ -249,7 +249,7 @@ class Shelf:
             gone.rename(self.root / name)
             raise
         shutil.rmtree(gone)  # first of all: where the disk is full, this is what makes room
-        if _VERSION.fullmatch(name):
+        if VERSION_NAME.fullmatch(name):
             state = self._state()
             before = tuple(it for it in state.before if it != name)
             # Its number is not given again: a record that names it must not come to mean another.
@@ -292,7 +292,7 @@ class Shelf:
     def _folders(self) -> list[Path]:
         if not self.root.is_dir():
             return []
-        found = [p for p in self.root.iterdir() if _VERSION.fullmatch(p.name) and p.is_dir()]
+        found = [p for p in self.root.iterdir() if VERSION_NAME.fullmatch(p.name) and p.is_dir()]
         return sorted(found, key=lambda folder: int(folder.name))
 
     def _next_name(self) -> str:
@@ -305,7 +305,7 @@ class Shelf:
         try:
             values = json.loads((self.root / POINTER_FILE).read_text())
             names = [values["promoted"], *values["before"]]
-            if all(name is None or _VERSION.fullmatch(name) for name in names):
+            if all(name is None or VERSION_NAME.fullmatch(name) for name in names):
                 return _State(names[0], tuple(names[1:]), int(values.get("last", 0)))
         except FileNotFoundError:
             return _State()
@@ -353,41 +353,3 @@ class _State:
 
     def with_promoted(self, name: str) -> _State:
         return _State(name, (*self.before, self.promoted), self.last)
-
-
-def base_beside(path: str | Path) -> Path | None:
-    """The base that lies on the shelf with an adapter, where the adapter was trained on that one: fine-tuning
-    with a backbone of its own leaves it there. None where the adapter goes on another base."""
-    folder = adapter_folder(path)
-    if folder is None:
-        return None
-    for shelf in (Path(path), folder.parent):
-        made = shelf / "base" / "model"
-        if made.is_dir() and read_json(folder / BASE_FILE)["base"] == folder_digest(made, "model"):
-            return made
-    return None
-
-
-def adapter_folder(path: str | Path) -> Path | None:
-    """The adapter that a folder stands for: itself, or the promoted one of a shelf, None where there is none.
-
-    Raises
-    ------
-    FileNotFoundError
-        There is no such folder, or it is neither an adapter nor a shelf.
-    AdapterError
-        The promoted adapter is broken.
-    """
-    folder = Path(path)
-    if (folder / CONFIG_FILE).exists():
-        return folder
-    shelf = Shelf(folder)
-    if folder.is_dir():
-        names = {entry.name for entry in folder.iterdir() if not entry.name.startswith(".")}
-        if not names or names & {POINTER_FILE, "work", "base"} or any(map(_VERSION.fullmatch, names)):
-            promoted = shelf.promoted
-            return None if promoted is None else promoted.folder
-    raise FileNotFoundError(
-        f"No adapter in '{folder}'. Give the folder that `pricing-assistant fine-tune` wrote, "
-        "or one version of it."
-    )
