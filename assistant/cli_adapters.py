@@ -72,6 +72,7 @@ def _list(shelf: Shelf, arguments: argparse.Namespace) -> None:
         _print_json(
             folder=str(shelf.root),
             promoted=promoted,
+            unfinished=shelf.unfinished,
             versions=[version.to_dict() for version in versions],
             broken=[{"name": it.name, "code": it.code, "file": it.file} for it in broken],
         )
@@ -80,6 +81,8 @@ def _list(shelf: Shelf, arguments: argparse.Namespace) -> None:
     said = words["list"]
     if not versions and not broken:
         print(substitute(said["empty"], folder=str(shelf.root), where=where(arguments)))
+        if shelf.unfinished:
+            print(said["running"])
         return
     print(substitute(said["folder"], folder=str(shelf.root)) + "\n")
     if versions:
@@ -90,6 +93,8 @@ def _list(shelf: Shelf, arguments: argparse.Namespace) -> None:
         print(adapter_error_text(unusable, arguments.language, where=where(arguments)))
     else:
         print(said["base"] if promoted is None else substitute(said["promoted"], version=promoted))
+    if shelf.unfinished:
+        print(said["running"])
 
 
 def _versions(versions: list[Version], words: dict[str, Any], language: Language) -> Table:

@@ -34,8 +34,6 @@ PROGRAM = "pricing-assistant: "
 """What an error on stderr begins with."""
 PATIENCE = 5.0
 """Seconds in which a process may write its checkpoint when the app ends."""
-CHECKPOINT = Path("work", "checkpoint.pt")
-"""In a shelf: what a stopped run goes on from."""
 
 Status = Literal["running", "stopping", "stopped", "done", "failed"]
 
@@ -82,7 +80,7 @@ class Tuning:
     @property
     def unfinished(self) -> bool:
         """Whether a stopped run can be taken up again."""
-        return (self.shelf.root / CHECKPOINT).exists()
+        return self.shelf.unfinished
 
     @property
     def versions(self) -> list[Version]:

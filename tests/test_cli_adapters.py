@@ -85,6 +85,20 @@ def test_the_list_as_json(shelf: Shelf, capsys: pytest.CaptureFixture[str]) -> N
     assert listed["broken"] == [{"name": "0001", "code": "damaged", "file": "report.json"}]
 
 
+@pytest.mark.parametrize(("language", "words"), [("en", "goes on"), ("zh", "接着训练")])
+def test_a_run_that_has_not_ended_is_listed(
+    language: str, words: str, shelf: Shelf, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for root in (shelf.root, tmp_path / "no version yet"):
+        place = ["--out", str(root), "--language", language]
+        assert words not in run(capsys, "list", *place)
+        assert json.loads(run(capsys, "list", "--json", *place))["unfinished"] is False
+        (root / "work").mkdir(parents=True)
+        (root / "work" / "checkpoint.pt").touch()
+        assert words in run(capsys, "list", *place)
+        assert json.loads(run(capsys, "list", "--json", *place))["unfinished"] is True
+
+
 def test_a_broken_promoted_adapter_is_listed_with_the_way_out(
     shelf: Shelf, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -113,15 +127,15 @@ def test_rollback_promotion_and_deletion_are_on_the_audit_log(
 ) -> None:
     store = Store.open(home=home)
     run(capsys, "rollback")
-    run(capsys, "promote", "3")
-    run(capsys, "delete", "2")
+    run(capsys, "promote", "2")
+    run(capsys, "delete", "1")
     entries = store.audit()
     assert [(it.action, it.detail["version"]) for it in entries] == [
-        ("adapter_deleted", "0002"),
-        ("adapter_promoted", "0003"),
+        ("adapter_deleted", "0001"),
+        ("adapter_promoted", "0002"),
         ("adapter_rolled_back", "0001"),
     ]
-    assert entries[1].detail["adapter"] == shelf.version("3").digest
+    assert entries[1].detail["adapter"] == shelf.version("2").digest
     store.close()
 
 

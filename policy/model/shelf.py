@@ -24,6 +24,7 @@ from uuid import uuid4
 
 from policy.model.adapter_files import (
     BASE_FILE,
+    CHECKPOINT,
     REPORT_FILE,
     AdapterError,
     fault,
@@ -122,6 +123,11 @@ class Shelf:
         except AdapterError:
             found.append(Broken(POINTER_FILE, "damaged", POINTER_FILE))
         return found
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether a training run was begun that has not ended: it goes on, or waits to be taken up again."""
+        return (self.root / CHECKPOINT).exists()
 
     @property
     def promoted(self) -> Version | None:
