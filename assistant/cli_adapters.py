@@ -20,6 +20,7 @@ from assistant.cli_commands import InputError
 from assistant.cli_report import UNLIMITED, report_text, screen_width
 from assistant.facts import count
 from assistant.store import Store, StoreError, data_home
+from assistant.tuning_report import reasons
 from assistant.wording import Language
 from policy.model.adapter_files import AdapterError
 from policy.model.shelf import Shelf, Version
@@ -106,6 +107,7 @@ def _versions(versions: list[Version], words: dict[str, Any], language: Language
         table.add_row(
             version.name,
             cells["promoted" if version.promoted else "unused"],
+            cells["passed" if version.passed else "failed"],
             _time(version),
             version.digest[:16],
             version.base[:16],
@@ -142,6 +144,11 @@ def _show(shelf: Shelf, arguments: argparse.Namespace) -> None:
 def _promote(shelf: Shelf, arguments: argparse.Namespace) -> None:
     version = shelf.promote(arguments.version)
     _done(arguments, "promoted", version=version.name, adapter=version.digest)
+    if not version.passed:
+        said = adapter_words(arguments.language)["done"]
+        print(substitute(said["warning"], version=version.name), file=sys.stderr)
+        print(*reasons(version.report, arguments.language), sep="\n", file=sys.stderr)
+        print(substitute(said["undo"], where=where(arguments)), file=sys.stderr)
 
 
 def _rollback(shelf: Shelf, arguments: argparse.Namespace) -> None:

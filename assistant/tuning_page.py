@@ -93,7 +93,14 @@ def choose(visit: Visit, language: Language, chosen: str) -> Changes:
 
 def use(visit: Visit, language: Language, chosen: str) -> Changes:
     """Answers come from the chosen version from now on."""
-    return _changed(visit, language, chosen, lambda: visit.tuning.promote(chosen))
+    changes = _changed(visit, language, chosen, lambda: visit.tuning.promote(chosen))
+    used = next((it for it in visit.tuning.versions if it.promoted and it.name == chosen), None)
+    if used is None or used.passed:
+        return changes
+    words = wording(language, WORDS)
+    why = "\n".join([*reasons(used.report, language), words("tab.undo_at_once")])
+    notice = panels.notice(words("tab.not_passed", version=used.name), why, kind="warning")
+    return changes | {"ended": shown(notice)}
 
 
 def undo(visit: Visit, language: Language, chosen: str | None) -> Changes:

@@ -17,7 +17,8 @@ from small_networks import tiny_network
 from assistant import cli
 from assistant.cli_report import report_text
 from assistant.store import Store
-from assistant.wording import Language
+from assistant.tuning_report import WORDS, reasons
+from assistant.wording import Language, wording
 from policy.model.shelf import Shelf
 from prompts import load
 
@@ -70,7 +71,8 @@ def test_the_list_marks_what_prices_and_names_what_is_broken(
     (shelf.root / ".draft-1").mkdir()
     listed = run(capsys, "list")
     lines = [line.split() for line in listed.splitlines()]
-    assert [line[1] for line in lines if line and line[0] in ("0001", "0002")] == ["–", "prices"]
+    marks = {line[0]: line[1:3] for line in lines if line and line[0] in ("0001", "0002")}
+    assert marks == {"0001": ["–", "passed"], "0002": ["prices", "passed"]}
     assert "0003, its file adapter_config.json is missing" in listed
     assert "adapters delete .draft-1" in listed
     assert "由适配器 0002 定价" in run(capsys, "list", "--language", "zh")
@@ -80,7 +82,7 @@ def test_the_list_as_json(shelf: Shelf, capsys: pytest.CaptureFixture[str]) -> N
     (shelf.root / "0001" / "report.json").write_text("{")
     listed = json.loads(run(capsys, "list", "--json"))
     assert listed["promoted"] == "0002"
-    assert [it["name"] for it in listed["versions"]] == ["0002", "0003"]
+    assert [(it["name"], it["passed"]) for it in listed["versions"]] == [("0002", True), ("0003", False)]
     assert listed["versions"][0]["digest"] == shelf.version("2").digest
     assert listed["broken"] == [{"name": "0001", "code": "damaged", "file": "report.json"}]
 
@@ -137,6 +139,22 @@ def test_rollback_promotion_and_deletion_are_on_the_audit_log(
     ]
     assert entries[1].detail["adapter"] == shelf.version("2").digest
     store.close()
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_what_did_not_pass_its_test_is_promoted_with_a_warning(
+    language: Language, home: Path, shelf: Shelf, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = ["--language", language, "--data-dir", str(home)]
+    assert run(capsys, "promote", "1", *place)  # this one did, and nothing is said on stderr
+    assert cli.main(["adapters", "promote", "3", "--json", *place]) == 0
+    captured = capsys.readouterr()
+    assert json.loads(captured.out)["version"] == "0003"
+    assert shelf.promoted is not None and shelf.promoted.name == "0003"
+    _, *why, undo = captured.err.splitlines()
+    assert why == reasons(shelf.version("3").report, language)
+    assert wording(language, WORDS)("measures.coverage") in why[-1]
+    assert f"`pricing-assistant adapters rollback --data-dir {home}`" in undo
 
 
 def test_without_a_store_none_is_made(home: Path, shelf: Shelf, capsys: pytest.CaptureFixture[str]) -> None:

@@ -216,11 +216,12 @@ def test_versions_can_be_looked_at_used_and_undone(visit: Visit, store: Store) -
 
     assert "Promoted: version 0001" in tuning_page.choose(visit, "en", "0001")["result"]["value"]
     assert not tuning_page.choose(visit, "en", "0001")["use"]["interactive"]
-    tuning_page.use(visit, "en", "0002")
+    warned = tuning_page.use(visit, "en", "0002")["ended"]["value"]
     assert Shelf(root).version("0002").promoted
+    assert "0002 did not stand its test" in warned and "worse than before" in warned
     used = tuning_page.choose(visit, "en", "0002")["result"]["value"]
     assert "Not promoted" in used and "The answers come from it now" in used
-    tuning_page.undo(visit, "en", "0002")
+    assert not tuning_page.undo(visit, "en", "0002")["ended"]["visible"]
     assert Shelf(root).version("0001").promoted
     assert not tuning_page.undo(visit, "en", "0002")["undo"]["interactive"]
     done = [(entry.action, entry.detail["version"]) for entry in store.audit() if "adapter" in entry.action]

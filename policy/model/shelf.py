@@ -75,13 +75,18 @@ class Version:
         return read_json(self.folder / REPORT_FILE)
 
     @property
+    def passed(self) -> bool:
+        """Whether it stood its test; one that did not can be promoted all the same."""
+        return bool(self.report.get("promoted"))
+
+    @property
     def created_at(self) -> str:
         """When it was made, ISO 8601 in UTC."""
         return str(self.report["created_at"])
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types, without the report."""
-        names = ("name", "promoted", "created_at", "digest", "base", "bytes")
+        names = ("name", "promoted", "passed", "created_at", "digest", "base", "bytes")
         return {name: getattr(self, name) for name in names}
 
 
