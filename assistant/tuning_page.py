@@ -125,11 +125,17 @@ def controls(tuning: Tuning, language: Language, *, chosen: str | None) -> Chang
     """Buttons, progress and versions, as they stand."""
     words, run, versions = wording(language, WORDS), tuning.run, tuning.versions
     going = run is not None and run.going
-    promoted = next((version.name for version in versions if version.promoted), None)
-    if promoted is not None:
-        in_use = ""
-    else:
-        in_use = panels.pending(words("tab.base_in_use" if versions else "tab.none_yet"))
+    promoted: str | None = None
+    in_use, undoable = "", True
+    try:
+        if (version := tuning.shelf.promoted) is not None:
+            promoted = version.name
+        else:
+            in_use = panels.pending(words("tab.base_in_use" if versions else "tab.none_yet"))
+            undoable = False
+    except AdapterError as error:
+        in_use = panels.notice(words("tab.broken"), adapter_error_text(error, language), kind="error")
+        undoable = error.code == "promoted_broken"
     return {
         "start": {
             "value": words("tab.go_on" if tuning.unfinished else "tab.start"),
@@ -153,7 +159,11 @@ def controls(tuning: Tuning, language: Language, *, chosen: str | None) -> Chang
             "visible": bool(versions),
             "interactive": chosen not in (None, promoted),
         },
-        "undo": {"value": words("tab.undo"), "visible": bool(versions), "interactive": promoted is not None},
+        "undo": {
+            "value": words("tab.undo"),
+            "visible": bool(versions) or undoable,
+            "interactive": undoable,
+        },
         "tick": {"active": going},
     }
 

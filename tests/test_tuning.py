@@ -6,6 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator
+from html import escape
 from pathlib import Path
 
 import pytest
@@ -13,12 +14,14 @@ from fake_fine_tune import a_report, add_version
 from small_shop import open_shop
 
 from assistant import tuning_page
+from assistant.adapters import adapter_error_text
 from assistant.page import Changes
 from assistant.session import Visit
 from assistant.store import Store
 from assistant.tuning import Run, Tuning
 from assistant.tuning_figures import curve_figure, measures_figure
 from assistant.wording import LANGUAGES, Language
+from policy.model.adapter_files import AdapterError
 from policy.model.shelf import Shelf
 
 
@@ -230,6 +233,36 @@ def test_versions_can_be_looked_at_used_and_undone(visit: Visit, store: Store) -
         ("adapter_rolled_back", "0001"),
         ("adapter_promoted", "0002"),
     ]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("before", [0, 1])
+def test_a_broken_adapter_in_use_is_said_and_can_be_undone(
+    before: int, language: Language, visit: Visit
+) -> None:
+    root = visit.tuning.shelf.root
+    for _ in range(before + 1):
+        add_version(root, promoted=True)
+    (root / f"{before + 1:04d}" / "adapter_model.safetensors").unlink()
+    changes = tuning_page.tuning_tab(visit, language)
+    with pytest.raises(AdapterError) as broken:
+        _ = visit.tuning.shelf.promoted
+    assert escape(adapter_error_text(broken.value, language)) in changes["in_use"]["value"]
+    assert {"in_use", "undo"} <= visible(changes) and changes["undo"]["interactive"]
+    undone = tuning_page.undo(visit, language, None)
+    assert 'role="alert"' not in undone["in_use"]["value"]
+    promoted = visit.tuning.shelf.promoted
+    assert (promoted and promoted.name) == (None if before == 0 else "0001")
+
+
+def test_a_damaged_pointer_is_mended_by_use_and_not_by_undo(visit: Visit) -> None:
+    root = visit.tuning.shelf.root
+    add_version(root, promoted=True)
+    (root / "promoted.json").write_text("{")
+    changes = tuning_page.tuning_tab(visit, "en")
+    assert "cannot be read" in changes["in_use"]["value"]
+    assert changes["use"]["interactive"] and not changes["undo"]["interactive"]
+    assert not tuning_page.use(visit, "en", "0001")["in_use"]["visible"]
 
 
 def test_a_version_that_was_deleted_meanwhile_is_an_error_in_words(visit: Visit) -> None:
