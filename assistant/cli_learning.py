@@ -15,6 +15,7 @@ from assistant.adapters import adapter_error_text
 from assistant.cli_adapters import audit, shelf_of, where
 from assistant.cli_commands import InputError, read_file, selection
 from assistant.cli_report import report_text, screen_width
+from assistant.facts import percent
 from assistant.store.importing import error_text
 from assistant.tuning_report import WORDS, Report, stage_text, time_left
 from assistant.wording import Language, Wording, wording
@@ -47,7 +48,12 @@ def fine_tune(arguments: argparse.Namespace) -> int:
     with _stopping(arguments.language) as stop, _shown(arguments) as notify:
         try:
             PricingPipeline.from_pretrained().fine_tune(
-                history, output=str(shelf.root), seed=arguments.seed, progress=notify, stop=stop, **options
+                history,
+                output=str(shelf.root),
+                seed=arguments.seed,
+                progress=_saying_where_it_goes_on(notify, arguments.language),
+                stop=stop,
+                **options,
             )
         except FineTuningStopped:
             stopped = True
@@ -153,6 +159,21 @@ def _told_once_a_stage(words: Wording) -> Notify:
             print(f"{progress.done:4.0%}  {stage_text(progress.stage, words)}", file=sys.stderr, flush=True)
 
     return notify
+
+
+def _saying_where_it_goes_on(notify: Notify, language: Language) -> Notify:
+    """Tell people, once, of a checkpoint that the run goes on from; else as `notify`."""
+    said = False
+
+    def saying(progress: Progress) -> None:
+        nonlocal said
+        if progress.resumed and not said:
+            said = True
+            line = wording(language, WORDS)("progress.resumed", percent=percent(progress.done, language))
+            print(line, file=sys.stderr, flush=True)
+        notify(progress)
+
+    return saying
 
 
 def _print_event(name: str, values: Report) -> None:

@@ -93,6 +93,7 @@ def test_the_largest_candidate_fits_two_megabytes(tmp_path: Path) -> None:
 def test_progress_goes_on_to_the_end(whole: tuple[Version, list[Progress]]) -> None:
     _, told = whole
     done = [it.done for it in told]
+    assert not any(it.resumed for it in told)
     assert done == sorted(done) and done[0] == 0.0 and done[-1] == 1.0
     stages = list(dict.fromkeys(it.stage for it in told))
     assert stages == ["read", "search", "fit", "reinforce", "test"]
@@ -117,6 +118,7 @@ def test_a_stopped_run_ends_where_an_uninterrupted_one_does(
     told: list[Progress] = []
     version = tuned(tmp_path, stop=stop, told=told)
     done = [it.done for it in told]
+    assert all(it.resumed for it in told)
     assert done == sorted(done) and done[-1] == 1.0
     assert not (tmp_path / "work").exists()
     ours, theirs = (load_file(v.folder / "adapter_model.safetensors") for v in (version, whole[0]))
@@ -137,7 +139,7 @@ def test_another_stores_checkpoint_is_not_gone_on_from(tmp_path: Path) -> None:
     other = sales(products=7, weeks=44, seed=9)
     told: list[Progress] = []
     fine_tune(load_model(), other, tmp_path, settings=SHORT, progress=told.append)
-    assert told[0].done == 0.0
+    assert told[0].done == 0.0 and not told[0].resumed
     assert Shelf(tmp_path).versions()[0].report["products"] == 7
 
 

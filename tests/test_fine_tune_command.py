@@ -31,13 +31,15 @@ class Learner:
         self.asked: dict[str, Any] = {}
         self.between: Callable[[], None] = lambda: None
         """What happens between two steps."""
+        self.resumed = False
 
     def fine_tune(
         self, history: Any, *, output: str, progress: Any = None, stop: Any = None, **options: Any
     ) -> None:
         self.asked = {"history": history, "output": output, **options}
         for done, stage in enumerate(["read", "fit", "test"]):
-            progress(Progress(stage=stage, done=done / 3, seconds_left=None if done == 0 else 90.0 / done))
+            left = None if done == 0 else 90.0 / done
+            progress(Progress(stage=stage, done=done / 3, seconds_left=left, resumed=self.resumed))
             self.between()
             if stop():
                 raise FineTuningStopped
@@ -124,6 +126,24 @@ def test_the_shops_own_shelf_is_for_all_of_it_on_the_embedded_base(
     assert run(sales, *option) == 1
     assert "--out" in capsys.readouterr().err
     assert not learner.asked
+
+
+@pytest.mark.parametrize(
+    ("language", "line"),
+    [("en", "Going on at 0%, where this run was stopped."), ("zh", "从上次停下的 0% 处继续。")],
+)
+def test_a_run_that_goes_on_says_so_once_and_first(
+    language: str, line: str, sales: Path, learner: Learner, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(sales, "--language", language) == 0
+    assert line not in capsys.readouterr().err
+    learner.resumed = True
+    assert run(sales, "--language", language) == 0
+    told = capsys.readouterr().err.splitlines()
+    assert told.count(line) == 1
+    assert told.index(line) < next(place for place, it in enumerate(told) if it.startswith("  0%"))
+    assert run(sales, "--language", language, "--json") == 0
+    assert capsys.readouterr().err.splitlines().count(line) == 1
 
 
 def test_ctrl_c_lets_the_step_finish(

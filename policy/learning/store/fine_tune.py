@@ -145,21 +145,16 @@ class _Run:
 
     def finish(self, frame: pd.DataFrame) -> Version:
         """Go through all that is left."""
-        self._checkpoint.parent.mkdir(
-            parents=True, exist_ok=True
-        )  # what cannot be written to is to be known at once
+        # What cannot be written to is to be known at once.
+        self._checkpoint.parent.mkdir(parents=True, exist_ok=True)
+        key = self._key(frame)
+        state = self._load(key)
+        if state is None:
+            state = {"key": key, "seconds": 0.0, "work": 0.0, "next": 0, "best": asdict(_Best())}
+        else:
+            self._clock.resume(state["seconds"], state["work"])
         self._clock.enter("read")
         base = self._validated(self._model.network)
-        key = self._key(frame)
-        fresh: dict[str, Any] = {
-            "key": key,
-            "seconds": 0.0,
-            "work": 0.0,
-            "next": 0,
-            "best": asdict(_Best()),
-        }
-        state = self._load(key) or fresh
-        self._clock.resume(state["seconds"], state["work"])
         best = self._search(state, base)
         fit = self._refit(state, best)
         reinforced = self._reinforce(state, fit)

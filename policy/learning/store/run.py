@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -39,16 +40,20 @@ def fine_tuned(
         frame, report = canonical_history(history)
         split(frame, report.period, seed=seed)  # refuse what cannot be learned from before hours are spent
 
+        first: int | None = None
+
         def watch(step: int) -> None:
-            notify(Progress(stage="teach", done=TEACHING * step / STEPS, seconds_left=None))
+            nonlocal first
+            first = first or step
+            done = TEACHING * step / STEPS
+            notify(Progress(stage="teach", done=done, seconds_left=None, resumed=first > 1))
             if stopping():
                 raise FineTuningStopped
 
         model, begun = base_on(backbone, output, steps=STEPS, seed=seed, watch=watch), TEACHING
 
     def told(of: Progress) -> None:
-        done = begun + (1 - begun) * of.done
-        notify(Progress(stage=of.stage, done=done, seconds_left=of.seconds_left))
+        notify(replace(of, done=begun + (1 - begun) * of.done))
 
     fine_tune(model, history, output, settings=settings, progress=told, stop=stopping)
     return model
