@@ -121,19 +121,15 @@ class PricingPipeline:
         ------
         HistoryError
             There is too little to learn from, or prices jump as where a currency changes.
+        AdapterError
+            Another run goes on in the folder, or it holds a base on another backbone.
         OSError
             The folder cannot be written to. What was promoted before still is.
         """
         from policy.learning.store.run import fine_tuned  # training, and so slow to load
 
         base = fine_tuned(
-            self._model,
-            history,
-            Path(output),
-            seed=seed,
-            backbone=backbone,
-            progress=progress,
-            stop=stop,
+            self._model, history, Path(output), seed=seed, backbone=backbone, progress=progress, stop=stop
         )
         return PricingPipeline(base).with_adapter(output)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import multiprocessing
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,8 @@ from policy.learning.store.fine_tune import FineTuneSettings, fine_tune
 from policy.learning.store.fit import Candidate, FitSettings
 from policy.learning.store.progress import FineTuningStopped, Progress
 from policy.learning.store.reinforce import ReinforceSettings
+from policy.model.adapter_files import AdapterError
+from policy.model.adapter_folders import adapter_folder
 from policy.model.loading import load_model
 from policy.model.shelf import Shelf, Version
 from policy.pipeline import PricingPipeline
@@ -168,6 +172,37 @@ def test_what_cannot_be_learned_from_writes_nothing(tmp_path: Path) -> None:
     with pytest.raises(HistoryError):
         pipeline.fine_tune(sales(products=1), output=output)
     assert not output.exists()
+
+
+def run_for_ever(output: Path, begun: Any) -> None:
+    """In another process: a run that has begun and never ends."""
+
+    def wait(_: Progress) -> None:
+        begun.set()
+        time.sleep(600)
+
+    PricingPipeline(load_model()).fine_tune(sales(products=6, weeks=44), output=output, progress=wait)
+
+
+def test_a_shelf_has_one_run_at_a_time(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("spawn")
+    begun = context.Event()
+    other = context.Process(target=run_for_ever, args=(tmp_path, begun))
+    other.start()
+    assert begun.wait(120)
+    pipeline, told = PricingPipeline(load_model()), []
+    try:
+        with pytest.raises(AdapterError, match="is running in") as refused:
+            pipeline.fine_tune(sales(products=6, weeks=44), output=tmp_path, progress=told.append)
+        assert refused.value.code == "busy" and told == []
+        assert Shelf(tmp_path).broken() == [] and adapter_folder(tmp_path) is None
+        with pytest.raises(FineTuningStopped):  # another shelf is none of its business
+            pipeline.fine_tune(sales(products=6, weeks=44), output=tmp_path / "other", stop=lambda: True)
+    finally:
+        other.kill()
+        other.join()
+    with pytest.raises(FineTuningStopped):  # who was killed holds nothing
+        pipeline.fine_tune(sales(products=6, weeks=44), output=tmp_path, stop=lambda: True)
 
 
 @pytest.mark.slow

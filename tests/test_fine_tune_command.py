@@ -21,6 +21,7 @@ from assistant.wording import LANGUAGES, Language, wording
 from policy.forecast.baselines import LIGHTGBM, baselines
 from policy.history import HistoryError
 from policy.learning.store.progress import FineTuningStopped, Progress, Stage
+from policy.model.adapter_files import AdapterError
 from policy.model.shelf import Shelf
 
 
@@ -183,6 +184,19 @@ def test_what_cannot_be_learned_from_is_one_clear_line(
     captured = capsys.readouterr()
     assert captured.out == ""
     assert captured.err.splitlines()[-1] == "pricing-assistant: No price ever changed in 2 products."
+
+
+@pytest.mark.parametrize(("language", "words"), [("en", "running in shelf already"), ("zh", "shelf 中已有")])
+def test_a_shelf_that_another_run_holds_is_one_clear_line(
+    language: str, words: str, sales: Path, learner: Learner, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse() -> None:
+        raise AdapterError("busy", "", folder="shelf")
+
+    learner.between = refuse
+    assert run(sales, "--language", language) == 1
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last.startswith("pricing-assistant: ") and words in last
 
 
 # Words

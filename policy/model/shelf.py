@@ -3,6 +3,7 @@
     DIR/promoted.json    which version prices, and what did before it
     DIR/0001/            adapter_config.json, adapter_model.safetensors, base.json, report.json
     DIR/work/            a training run in progress, none of the shelf's business
+    DIR/.lock            held while one is running
 
 A version is written in a hidden folder and renamed when whole, and `promoted.json` is replaced in one step: a
 run that is killed and a disk that is full leave what was there before.
