@@ -17,8 +17,11 @@ def adapter_words(language: Language) -> dict[str, Any]:
     return tomllib.loads(load(language, "adapters.toml"))
 
 
-def adapter_error_text(error: AdapterError, language: Language) -> str:
-    """Why an adapter cannot be used or changed, and what to do."""
+def adapter_error_text(error: AdapterError, language: Language, *, where: str = "") -> str:
+    """Why an adapter cannot be used or changed, and what to do.
+
+    `where` goes after the commands that it names: the options with which the shelf was asked for.
+    """
     words = adapter_words(language)
     values = {k: words["faults"][v] if k == "fault" else str(v) for k, v in error.values.items()}
-    return substitute(words["errors"][error.code], **values)
+    return substitute(words["errors"][error.code], where=where, **values)

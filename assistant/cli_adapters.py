@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 import json
-import shutil
+import shlex
 import sys
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
@@ -16,16 +17,16 @@ from rich.text import Text
 
 from assistant.adapters import adapter_error_text, adapter_words
 from assistant.cli_commands import InputError
+from assistant.cli_report import UNLIMITED, report_text, screen_width
 from assistant.facts import count
 from assistant.store import Store, StoreError, data_home
+from assistant.tuning_report import reasons
 from assistant.wording import Language
 from policy.model.adapter_files import AdapterError
 from policy.model.shelf import Shelf, Version
 from prompts import substitute
 
 ACTOR = "merchant"
-UNLIMITED = 1_000
-"""Columns where the reader is a file or another program, for whom nothing may be cut."""
 
 
 def adapters(arguments: argparse.Namespace) -> int:
@@ -37,12 +38,27 @@ def adapters(arguments: argparse.Namespace) -> int:
         "rollback": _rollback,
         "delete": _delete,
     }
-    shelf = Shelf(arguments.out or data_home(arguments.data_dir) / "adapters")
+    shelf = shelf_of(arguments)
     try:
         actions[arguments.action](shelf, arguments)
     except AdapterError as error:
-        raise InputError(adapter_error_text(error, arguments.language)) from error
+        raise InputError(adapter_error_text(error, arguments.language, where=where(arguments))) from error
     return 0
+
+
+def shelf_of(arguments: argparse.Namespace) -> Shelf:
+    """The shelf that the options name, else the shop's. Raises `InputError` where it is a file."""
+    root = Path(arguments.out or data_home(arguments.data_dir) / "adapters")
+    if root.exists() and not root.is_dir():
+        said = adapter_words(arguments.language)["errors"]["not_a_folder"]
+        raise InputError(substitute(said, folder=str(root)))
+    return Shelf(root)
+
+
+def where(arguments: argparse.Namespace) -> str:
+    """The options that named the shelf, to go after another command on it."""
+    given = {"--out": arguments.out, "--data-dir": arguments.data_dir}
+    return "".join(f" {option} {shlex.quote(folder)}" for option, folder in given.items() if folder)
 
 
 def _list(shelf: Shelf, arguments: argparse.Namespace) -> None:
@@ -57,6 +73,7 @@ def _list(shelf: Shelf, arguments: argparse.Namespace) -> None:
         _print_json(
             folder=str(shelf.root),
             promoted=promoted,
+            unfinished=shelf.unfinished,
             versions=[version.to_dict() for version in versions],
             broken=[{"name": it.name, "code": it.code, "file": it.file} for it in broken],
         )
@@ -64,17 +81,21 @@ def _list(shelf: Shelf, arguments: argparse.Namespace) -> None:
     words = adapter_words(arguments.language)
     said = words["list"]
     if not versions and not broken:
-        print(substitute(said["empty"], folder=str(shelf.root)))
+        print(substitute(said["empty"], folder=str(shelf.root), where=where(arguments)))
+        if shelf.unfinished:
+            print(said["running"])
         return
     print(substitute(said["folder"], folder=str(shelf.root)) + "\n")
     if versions:
         _print_table(_versions(versions, words, arguments.language))
     for it in broken:
-        print(substitute(said[it.code], version=it.name, file=it.file))
+        print(substitute(said[it.code], version=it.name, file=it.file, where=where(arguments)))
     if unusable is not None:
-        print(adapter_error_text(unusable, arguments.language))
+        print(adapter_error_text(unusable, arguments.language, where=where(arguments)))
     else:
         print(said["base"] if promoted is None else substitute(said["promoted"], version=promoted))
+    if shelf.unfinished:
+        print(said["running"])
 
 
 def _versions(versions: list[Version], words: dict[str, Any], language: Language) -> Table:
@@ -86,6 +107,7 @@ def _versions(versions: list[Version], words: dict[str, Any], language: Language
         table.add_row(
             version.name,
             cells["promoted" if version.promoted else "unused"],
+            cells["passed" if version.passed else "failed"],
             _time(version),
             version.digest[:16],
             version.base[:16],
@@ -96,15 +118,14 @@ def _versions(versions: list[Version], words: dict[str, Any], language: Language
 
 def _show(shelf: Shelf, arguments: argparse.Namespace) -> None:
     if not arguments.version and not shelf.versions():
-        raise InputError(
-            adapter_words(arguments.language)["list"]["empty"].format_map({"folder": shelf.root})
-        )
+        said = adapter_words(arguments.language)["list"]["empty"]
+        raise InputError(substitute(said, folder=str(shelf.root), where=where(arguments)))
     version = shelf.version(arguments.version or (shelf.promoted or shelf.versions()[-1]).name)
     if arguments.json:
         _print_json(**version.to_dict(), report=version.report)
         return
     words, language = adapter_words(arguments.language), arguments.language
-    columns, said, report = words["columns"], words["show"], version.report
+    columns = words["columns"]
     lines = {
         columns["version"]: version.name,
         columns["use"]: words["cells"]["promoted" if version.promoted else "unused"],
@@ -113,53 +134,21 @@ def _show(shelf: Shelf, arguments: argparse.Namespace) -> None:
         columns["base"]: version.base[:16],
         columns["size"]: _size(version, words, language),
     }
-    if "products" in report:
-        lines[said["products"]] = substitute(
-            said["products_value"],
-            products=count(report["products"], language),
-            rows=count(report["rows"], language),
-            period=words["period"][report["period"]],
-        )
-    for part, (first, last) in report.get("dates", {}).items():
-        lines[said[part]] = substitute(said["span"], first=first, last=last)
-    if "chosen" in report:
-        chosen = {name: f"{value:g}" for name, value in report["chosen"].items()}
-        lines[said["chosen"]] = substitute(said["chosen_value"], **chosen)
-    if report.get("reasons"):
-        lines[said["reasons"]] = ", ".join(_reason(it) for it in report["reasons"])
     table = Table(box=None, show_header=False, pad_edge=False)
     for title, value in lines.items():
         table.add_row(Text(title), Text(value))
     _print_table(table)
-    if report.get("measures"):
-        print("\n" + said["measures"] + "\n")
-        _print_table(_measures(report["measures"], words))
-
-
-def _reason(reason: dict[str, Any]) -> str:
-    values = ", ".join(f"{name} {value}" for name, value in reason.get("values", {}).items())
-    return f"{reason['code']} ({values})" if values else str(reason["code"])
-
-
-def _measures(measures: list[dict[str, Any]], words: dict[str, Any]) -> Table:
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for name, title in words["measures"].items():
-        table.add_column(title, justify="left" if name in ("measure", "verdict") else "right")
-    for it in measures:
-        table.add_row(
-            words["measure"][it["measure"]],
-            f"{it['base']:.3f}",
-            f"{it['adapted']:.3f}",
-            f"{it['difference']:+.4f}",
-            f"{it['low']:+.4f} … {it['high']:+.4f}",
-            words["verdict"][it["verdict"]],
-        )
-    return table
+    print("\n" + report_text(version.report, language, width=screen_width()))
 
 
 def _promote(shelf: Shelf, arguments: argparse.Namespace) -> None:
     version = shelf.promote(arguments.version)
     _done(arguments, "promoted", version=version.name, adapter=version.digest)
+    if not version.passed:
+        said = adapter_words(arguments.language)["done"]
+        print(substitute(said["warning"], version=version.name), file=sys.stderr)
+        print(*reasons(version.report, arguments.language), sep="\n", file=sys.stderr)
+        print(substitute(said["undo"], where=where(arguments)), file=sys.stderr)
 
 
 def _rollback(shelf: Shelf, arguments: argparse.Namespace) -> None:
@@ -206,8 +195,7 @@ def _size(version: Version, words: dict[str, Any], language: Language) -> str:
 
 
 def _print_table(table: Table) -> None:
-    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else UNLIMITED
-    console = Console(width=width, highlight=False)
+    console = Console(width=screen_width() or UNLIMITED, highlight=False)
     with console.capture() as captured:
         console.print(table)
     print("\n".join(line.rstrip() for line in captured.get().splitlines()).strip("\n"))

@@ -5,42 +5,29 @@ from __future__ import annotations
 import argparse
 import json
 import shlex
-import shutil
 import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from assistant.cli_adapters import audit
+from assistant.adapters import adapter_error_text
+from assistant.cli_adapters import audit, shelf_of, where
 from assistant.cli_commands import InputError, read_file, selection
-from assistant.store.database import data_home
+from assistant.cli_report import report_text, screen_width
+from assistant.facts import percent
 from assistant.store.importing import error_text
-from assistant.tuning_report import (
-    WORDS,
-    Comparison,
-    Report,
-    cells,
-    comparison,
-    learned,
-    outcome,
-    reasons,
-    stage_text,
-    time_left,
-)
+from assistant.tuning_report import WORDS, Report, stage_text, time_left
 from assistant.wording import Language, Wording, wording
 from policy.history import HistoryError
+from policy.model.adapter_files import AdapterError
+from policy.model.shelf import Shelf
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from policy.learning.store.progress import Progress
 
 INTERRUPTED = 130
 """Exit status after Ctrl+C, as shells count it."""
-UNLIMITED = 1_000
-"""Columns where the reader is a file or another program."""
 
 Notify = Callable[["Progress"], None]
 
@@ -52,10 +39,7 @@ def fine_tune(arguments: argparse.Namespace) -> int:
     history = selection(imported.frame, skus=None, store=arguments.store)
     if not arguments.out and (arguments.backbone or arguments.store):
         raise InputError(wording(arguments.language, WORDS)("ended.needs_out"))
-    shelf = Path(arguments.out or data_home(arguments.data_dir) / "adapters")
-
-    if shelf.exists() and not shelf.is_dir():
-        raise InputError(wording(arguments.language, WORDS)("ended.not_a_folder", folder=str(shelf)))
+    shelf = shelf_of(arguments)
 
     from policy import PricingPipeline
     from policy.learning.store.progress import FineTuningStopped
@@ -64,13 +48,20 @@ def fine_tune(arguments: argparse.Namespace) -> int:
     with _stopping(arguments.language) as stop, _shown(arguments) as notify:
         try:
             PricingPipeline.from_pretrained().fine_tune(
-                history, output=str(shelf), seed=arguments.seed, progress=notify, stop=stop, **options
+                history,
+                output=str(shelf.root),
+                seed=arguments.seed,
+                progress=_saying_where_it_goes_on(notify, arguments.language),
+                stop=stop,
+                **options,
             )
         except FineTuningStopped:
             stopped = True
         except HistoryError as error:
             raise InputError(error_text(error, arguments.language)) from error
-        except ValueError as error:  # of the backbone: no decoder, or not the one that the folder is on
+        except AdapterError as error:
+            raise InputError(adapter_error_text(error, arguments.language, where=where(arguments))) from error
+        except ValueError as error:  # of the backbone: it is no decoder
             raise InputError(str(error)) from error
         else:
             stopped = False
@@ -78,29 +69,28 @@ def fine_tune(arguments: argparse.Namespace) -> int:
         print(wording(arguments.language, WORDS)("ended.stopped_command"), file=sys.stderr)
         return INTERRUPTED
 
-    from policy.model.shelf import Shelf
-
-    report: Report = Shelf(shelf).versions()[-1].report
+    report: Report = shelf.versions()[-1].report
     if report["promoted"] and not arguments.out:
         audit(arguments, "promoted", {"version": report["version"], "adapter": report["adapter"]})
     if arguments.json:
         _print_event("report", report)
     else:
-        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-        print(report_text(report, arguments.language, width=width))
+        print(report_text(report, arguments.language, width=screen_width()))
         print(_next(arguments, shelf, promoted=report["promoted"]))
     return 0
 
 
-def _next(arguments: argparse.Namespace, shelf: Path, *, promoted: bool) -> str:
+def _next(arguments: argparse.Namespace, shelf: Shelf, *, promoted: bool) -> str:
     """What to do now."""
     words = wording(arguments.language, WORDS)
     if not promoted:
         return words("report.next_kept")
-    place = {"--out": arguments.out, "--data-dir": arguments.data_dir}
-    where = "".join(f" {option} {shlex.quote(folder)}" for option, folder in place.items() if folder)
-    file = shlex.quote(arguments.file)
-    return words("report.next_promoted_command", file=file, shelf=shlex.quote(str(shelf)), where=where)
+    return words(
+        "report.next_promoted_command",
+        file=shlex.quote(arguments.file),
+        shelf=shlex.quote(str(shelf.root)),
+        where=where(arguments),
+    )
 
 
 @contextmanager
@@ -171,48 +161,20 @@ def _told_once_a_stage(words: Wording) -> Notify:
     return notify
 
 
+def _saying_where_it_goes_on(notify: Notify, language: Language) -> Notify:
+    """Tell people, once, of a checkpoint that the run goes on from; else as `notify`."""
+    said = False
+
+    def saying(progress: Progress) -> None:
+        nonlocal said
+        if progress.resumed and not said:
+            said = True
+            line = wording(language, WORDS)("progress.resumed", percent=percent(progress.done, language))
+            print(line, file=sys.stderr, flush=True)
+        notify(progress)
+
+    return saying
+
+
 def _print_event(name: str, values: Report) -> None:
     print(json.dumps({"event": name, **values}, ensure_ascii=False), flush=True)
-
-
-def report_text(report: Report, language: Language, *, width: int | None) -> str:
-    """What people read: what was learned, the comparison, whether it is used and why.
-
-    `width` is of the screen in columns, None where there is none. Where it does not hold the whole
-    comparison, an interval stands under its difference.
-    """
-    from rich.console import Console
-    from rich.measure import Measurement
-
-    words, compared = wording(language, WORDS), comparison(report, language)
-    console = Console(width=width or UNLIMITED, highlight=False, markup=False)
-    table = _table(compared.headings, [cells(row) for row in compared.rows])
-    if Measurement.get(console, console.options.update(max_width=UNLIMITED), table).maximum > console.width:
-        table = _table(*_under_each_other(compared))
-    with console.capture() as captured:
-        console.print("\n".join(learned(report, language)))
-        console.print(table)
-        console.print(words("report.note") + "\n")
-        console.print(outcome(report, language), *reasons(report, language), sep="\n")
-    return "\n".join(line.rstrip() for line in captured.get().splitlines()).strip("\n")
-
-
-def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for place, heading in enumerate(headings):
-        number = 0 < place < len(headings) - 1
-        table.add_column(heading, justify="right" if number else "left", no_wrap=number, overflow="fold")
-    for row in rows:
-        table.add_row(*map(Text, row))
-    return table
-
-
-def _under_each_other(compared: Comparison) -> tuple[list[str], list[list[str]]]:
-    """Headings and rows with each interval under its difference."""
-    lines = [list(compared.headings), *(list(cells(row)) for row in compared.rows)]
-    headings, *rows = [[*line[:-3], f"{line[-3]}\n{line[-2]}", line[-1]] for line in lines]
-    return headings, rows

@@ -106,9 +106,9 @@ def facts_table(facts: Iterable[Fact], words: Wording) -> str:
 
 
 def notice(title: str, text: str, *, kind: str) -> str:
-    """A titled message of several lines, `kind` being `error` or `done`; read out by screen readers."""
+    """A titled message of several lines for screen readers too; `kind` is `error`, `warning` or `done`."""
     text = FOR_COMMAND_LINE.sub("", text)
-    role = "alert" if kind == "error" else "status"
+    role = "status" if kind == "done" else "alert"
     lines = "<br>".join(escape(line) for line in text.strip().splitlines())
     return f'<div class="notice {kind}" role="{role}"><strong>{escape(title)}</strong><p>{lines}</p></div>'
 

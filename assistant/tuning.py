@@ -34,8 +34,6 @@ PROGRAM = "pricing-assistant: "
 """What an error on stderr begins with."""
 PATIENCE = 5.0
 """Seconds in which a process may write its checkpoint when the app ends."""
-CHECKPOINT = Path("work", "checkpoint.pt")
-"""In a shelf: what a stopped run goes on from."""
 
 Status = Literal["running", "stopping", "stopped", "done", "failed"]
 
@@ -82,7 +80,7 @@ class Tuning:
     @property
     def unfinished(self) -> bool:
         """Whether a stopped run can be taken up again."""
-        return (self.shelf.root / CHECKPOINT).exists()
+        return self.shelf.unfinished
 
     @property
     def versions(self) -> list[Version]:
@@ -139,6 +137,7 @@ class Tuning:
                 stderr=errors,
                 text=True,
                 encoding="utf-8",
+                errors="replace",  # a library may print anything
                 start_new_session=True,  # Ctrl+C in the app's terminal reaches it once, through `close`
             )
             self._reader = threading.Thread(
@@ -175,12 +174,12 @@ class Tuning:
         assert lines is not None
         try:
             for line in lines:
-                event: dict[str, Any] = json.loads(line)
-                if event["event"] == "report":
+                event = _event(line)
+                if event.get("event") == "report":
                     reported = True
                     if event["promoted"]:
                         self._note("promoted", self.shelf.version(event["version"]))
-                if event["event"] == "progress":
+                if event.get("event") == "progress":
                     with self._lock:
                         assert self._run is not None
                         self._run = replace(
@@ -204,6 +203,15 @@ class Tuning:
                     self._run = replace(self._run, status="stopped", seconds_left=None)
                 else:
                     self._run = replace(self._run, status="failed", error=_complaint(said, code))
+
+
+def _event(line: str) -> dict[str, Any]:
+    """What a line of the process tells; nothing where a library printed it."""
+    try:
+        event = json.loads(line)
+    except ValueError:
+        return {}
+    return event if isinstance(event, dict) else {}
 
 
 def _complaint(said: str, code: int) -> str:

@@ -93,7 +93,14 @@ def choose(visit: Visit, language: Language, chosen: str) -> Changes:
 
 def use(visit: Visit, language: Language, chosen: str) -> Changes:
     """Answers come from the chosen version from now on."""
-    return _changed(visit, language, chosen, lambda: visit.tuning.promote(chosen))
+    changes = _changed(visit, language, chosen, lambda: visit.tuning.promote(chosen))
+    used = next((it for it in visit.tuning.versions if it.promoted and it.name == chosen), None)
+    if used is None or used.passed:
+        return changes
+    words = wording(language, WORDS)
+    why = "\n".join([*reasons(used.report, language), words("tab.undo_at_once")])
+    notice = panels.notice(words("tab.not_passed", version=used.name), why, kind="warning")
+    return changes | {"ended": shown(notice)}
 
 
 def undo(visit: Visit, language: Language, chosen: str | None) -> Changes:
@@ -118,11 +125,17 @@ def controls(tuning: Tuning, language: Language, *, chosen: str | None) -> Chang
     """Buttons, progress and versions, as they stand."""
     words, run, versions = wording(language, WORDS), tuning.run, tuning.versions
     going = run is not None and run.going
-    promoted = next((version.name for version in versions if version.promoted), None)
-    if promoted is not None:
-        in_use = ""
-    else:
-        in_use = panels.pending(words("tab.base_in_use" if versions else "tab.none_yet"))
+    promoted: str | None = None
+    in_use, undoable = "", True
+    try:
+        if (version := tuning.shelf.promoted) is not None:
+            promoted = version.name
+        else:
+            in_use = panels.pending(words("tab.base_in_use" if versions else "tab.none_yet"))
+            undoable = False
+    except AdapterError as error:
+        in_use = panels.notice(words("tab.broken"), adapter_error_text(error, language), kind="error")
+        undoable = error.code == "promoted_broken"
     return {
         "start": {
             "value": words("tab.go_on" if tuning.unfinished else "tab.start"),
@@ -146,7 +159,11 @@ def controls(tuning: Tuning, language: Language, *, chosen: str | None) -> Chang
             "visible": bool(versions),
             "interactive": chosen not in (None, promoted),
         },
-        "undo": {"value": words("tab.undo"), "visible": bool(versions), "interactive": promoted is not None},
+        "undo": {
+            "value": words("tab.undo"),
+            "visible": bool(versions) or undoable,
+            "interactive": undoable,
+        },
         "tick": {"active": going},
     }
 

@@ -18,12 +18,12 @@ from policy.decision.rules import Rules
 from policy.decision.situation import posterior_of, situation_of
 from policy.history import HistoryError, canonical_history
 from policy.learning.store.progress import Progress
+from policy.model.adapter_folders import base_beside
 from policy.model.future import MOST_AHEAD, future_periods
 from policy.model.inference import infer
 from policy.model.loading import LoadedModel, load_model
 from policy.model.panel import Panel, make_panel
 from policy.model.pool import AdapterPool, FittedRows
-from policy.model.shelf import base_beside
 
 
 class PricingPipeline:
@@ -121,19 +121,15 @@ class PricingPipeline:
         ------
         HistoryError
             There is too little to learn from, or prices jump as where a currency changes.
+        AdapterError
+            Another run goes on in the folder, or it holds a base on another backbone.
         OSError
             The folder cannot be written to. What was promoted before still is.
         """
         from policy.learning.store.run import fine_tuned  # training, and so slow to load
 
         base = fine_tuned(
-            self._model,
-            history,
-            Path(output),
-            seed=seed,
-            backbone=backbone,
-            progress=progress,
-            stop=stop,
+            self._model, history, Path(output), seed=seed, backbone=backbone, progress=progress, stop=stop
         )
         return PricingPipeline(base).with_adapter(output)
 

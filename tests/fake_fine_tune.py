@@ -2,7 +2,8 @@
 
 Steps take FAKE_STEP seconds (default 0.02). On SIGINT it writes a checkpoint and exits 130; with a checkpoint
 it goes on from there. With FAKE_ADAPTER=random the adapter answers unlike the base, else it is only files of
-the right kinds. FAKE_OUTCOME is `promoted` (default), `kept`, `refused` or `crash`.
+the right kinds. FAKE_OUTCOME is `promoted` (default), `kept`, `refused` or `crash`. First of all it prints
+FAKE_CHATTER, as a library might.
 """
 
 from __future__ import annotations
@@ -22,9 +23,14 @@ from policy.model.shelf import Shelf
 
 STEPS = [("read", 5), ("search", 25), ("fit", 45), ("reinforce", 75), ("test", 95)]
 
+CANDIDATES: list[dict[str, Any]] = [
+    {"learning_rate": rate, "rank": rank, "likelihood": 0.2, "rehearsal": 0.2}
+    for rate, rank in ((3e-4, 4), (6e-4, 4), (6e-4, 8))
+]
+
 
 def a_report(*, promoted: bool) -> dict[str, Any]:
-    """A report as fine-tuning writes it."""
+    """A report as fine-tuning writes it, without what the shelf adds."""
     sign = -1 if promoted else 1
     return {
         "created_at": "2026-11-24T10:15:00+00:00",
@@ -42,11 +48,24 @@ def a_report(*, promoted: bool) -> dict[str, Any]:
             "validation": ["2026-03-02", "2026-05-25"],
             "test": ["2026-06-01", "2026-11-16"],
         },
-        "chosen": {"learning_rate": 0.001, "rank": 8, "steps": 120},
+        "chosen": CANDIDATES[2] | {"steps": 60, "share": 0.5},
         "curve": [
-            {"step": step, "train": 1.3 - 0.2 * step / 200, "validation": 1.35 + ((step - 120) / 400) ** 2}
-            for step in range(0, 201, 20)
+            {"step": step, "train": 1.3 - 0.2 * step / 60, "validation": 1.0 - 0.04 * (step / 60) ** 0.5}
+            for step in range(0, 61, 15)
         ],
+        "reinforced": {"kept": True, "before": 0.412, "after": 0.437, "iterations": 16},
+        "settings": {
+            "seed": 1,
+            "candidates": CANDIDATES,
+            "fit": {
+                "steps": 60, "look_every": 15, "patience": 2, "batch_size": 32, "warmup": 10,
+                "decay_from": 0.5, "weight_decay": 0.01,
+            },
+            "reinforce": {
+                "iterations": 16, "trials": 64, "horizons": [12, 26], "longest_past": 40,
+                "learning_rate": 0.002, "critic_learning_rate": 0.001,
+            },
+        },
         "measures": [
             measure("wql_moves", 0.389, 0.389 + sign * 0.018, "better" if promoted else "level"),
             measure("wql", 0.344, 0.341, "level"),
@@ -58,8 +77,13 @@ def a_report(*, promoted: bool) -> dict[str, Any]:
             "per-series ridge GLM": {"wql": 0.382, "wql_moves": 0.466, "cover80": 0.87},
             "LightGBM trained on the set": {"wql": 0.361, "wql_moves": 0.430, "cover80": 0.57},
         },
-        "settings": {"seed": 1},
-    }
+        "forecasts": {
+            "base": {"wql": 0.344, "wql_moves": 0.389, "cover80": 0.841},
+            "adapted": {
+                "wql": 0.341, "wql_moves": 0.389 + sign * 0.018, "cover80": 0.832 if promoted else 0.868,
+            },
+        },
+    }  # fmt: skip
 
 
 def measure(name: str, base: float, adapted: float, verdict: str) -> dict[str, Any]:
@@ -99,6 +123,7 @@ def main(arguments: list[str]) -> int:
         pressed = True
 
     signal.signal(signal.SIGINT, press)
+    sys.stdout.buffer.write(os.environb.get(b"FAKE_CHATTER", b""))
     checkpoint = out / "work" / "checkpoint.pt"
     done = int(checkpoint.read_text()) if checkpoint.exists() else 0
     while done < 100:

@@ -269,7 +269,7 @@ def test_fine_tuning_goes_on_while_questions_are_answered(page: Page) -> None:
     expect(page.locator("#result")).to_contain_text("Promoted: version 0001 stood the test.")
     expect(page.get_by_role("row", name="Forecast error where prices moved")).to_contain_text("37.1%")
     expect(page.locator("#outcome .js-plotly-plot").first).to_contain_text("38.9%")
-    expect(page.locator("#outcome .js-plotly-plot").last).to_contain_text("Chosen: 120 steps")
+    expect(page.locator("#outcome .js-plotly-plot").last).to_contain_text("Chosen: 60 steps")
     expect(page.locator("#choice")).to_contain_text("in use")
     page.get_by_role("tab", name="Prices").click()
     assert ask(page, candle) != before

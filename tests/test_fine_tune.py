@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import errno
+import multiprocessing
+import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from fake_fine_tune import a_report
 from safetensors.torch import load_file
 from short_runs import SHORT
 from stores import sales
@@ -17,6 +21,8 @@ from policy.learning.store.fine_tune import FineTuneSettings, fine_tune
 from policy.learning.store.fit import Candidate, FitSettings
 from policy.learning.store.progress import FineTuningStopped, Progress
 from policy.learning.store.reinforce import ReinforceSettings
+from policy.model.adapter_files import AdapterError
+from policy.model.adapter_folders import adapter_folder
 from policy.model.loading import load_model
 from policy.model.shelf import Shelf, Version
 from policy.pipeline import PricingPipeline
@@ -50,6 +56,25 @@ def test_the_report_says_what_was_done(whole: tuple[Version, list[Progress]]) ->
     assert report["promoted"] == version.promoted
 
 
+@pytest.mark.parametrize("promoted", [True, False])
+def test_what_stands_in_for_a_report_is_made_like_one(
+    promoted: bool, whole: tuple[Version, list[Progress]]
+) -> None:
+    def made(values: Any) -> Any:
+        """Names and kinds; of a list, its first."""
+        if isinstance(values, dict):
+            return {name: made(value) for name, value in values.items()}
+        if isinstance(values, list):
+            return [made(value) for value in values[:1]]
+        return "number" if isinstance(values, int | float) and not isinstance(values, bool) else type(values)
+
+    added = {"version": "0001", "adapter": "a" * 64}
+    real, ours = dict(whole[0].report), a_report(promoted=promoted) | added
+    assert made(real.pop("reasons")[0]).keys() == made(ours.pop("reasons")[0]).keys()
+    assert made(ours) == made(real)
+    assert [it["measure"] for it in ours["measures"]] == [it["measure"] for it in real["measures"]]
+
+
 def test_an_adapter_is_small_and_goes_on_its_base(whole: tuple[Version, list[Progress]]) -> None:
     version, _ = whole
     assert version.bytes < 2 * 2**20
@@ -72,6 +97,7 @@ def test_the_largest_candidate_fits_two_megabytes(tmp_path: Path) -> None:
 def test_progress_goes_on_to_the_end(whole: tuple[Version, list[Progress]]) -> None:
     _, told = whole
     done = [it.done for it in told]
+    assert not any(it.resumed for it in told)
     assert done == sorted(done) and done[0] == 0.0 and done[-1] == 1.0
     stages = list(dict.fromkeys(it.stage for it in told))
     assert stages == ["read", "search", "fit", "reinforce", "test"]
@@ -96,6 +122,7 @@ def test_a_stopped_run_ends_where_an_uninterrupted_one_does(
     told: list[Progress] = []
     version = tuned(tmp_path, stop=stop, told=told)
     done = [it.done for it in told]
+    assert all(it.resumed for it in told)
     assert done == sorted(done) and done[-1] == 1.0
     assert not (tmp_path / "work").exists()
     ours, theirs = (load_file(v.folder / "adapter_model.safetensors") for v in (version, whole[0]))
@@ -116,7 +143,7 @@ def test_another_stores_checkpoint_is_not_gone_on_from(tmp_path: Path) -> None:
     other = sales(products=7, weeks=44, seed=9)
     told: list[Progress] = []
     fine_tune(load_model(), other, tmp_path, settings=SHORT, progress=told.append)
-    assert told[0].done == 0.0
+    assert told[0].done == 0.0 and not told[0].resumed
     assert Shelf(tmp_path).versions()[0].report["products"] == 7
 
 
@@ -145,6 +172,37 @@ def test_what_cannot_be_learned_from_writes_nothing(tmp_path: Path) -> None:
     with pytest.raises(HistoryError):
         pipeline.fine_tune(sales(products=1), output=output)
     assert not output.exists()
+
+
+def run_for_ever(output: Path, begun: Any) -> None:
+    """In another process: a run that has begun and never ends."""
+
+    def wait(_: Progress) -> None:
+        begun.set()
+        time.sleep(600)
+
+    PricingPipeline(load_model()).fine_tune(sales(products=6, weeks=44), output=output, progress=wait)
+
+
+def test_a_shelf_has_one_run_at_a_time(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("spawn")
+    begun = context.Event()
+    other = context.Process(target=run_for_ever, args=(tmp_path, begun))
+    other.start()
+    assert begun.wait(120)
+    pipeline, told = PricingPipeline(load_model()), []
+    try:
+        with pytest.raises(AdapterError, match="is running in") as refused:
+            pipeline.fine_tune(sales(products=6, weeks=44), output=tmp_path, progress=told.append)
+        assert refused.value.code == "busy" and told == []
+        assert Shelf(tmp_path).broken() == [] and adapter_folder(tmp_path) is None
+        with pytest.raises(FineTuningStopped):  # another shelf is none of its business
+            pipeline.fine_tune(sales(products=6, weeks=44), output=tmp_path / "other", stop=lambda: True)
+    finally:
+        other.kill()
+        other.join()
+    with pytest.raises(FineTuningStopped):  # who was killed holds nothing
+        pipeline.fine_tune(sales(products=6, weeks=44), output=tmp_path, stop=lambda: True)
 
 
 @pytest.mark.slow

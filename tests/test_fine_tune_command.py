@@ -15,12 +15,13 @@ from fake_fine_tune import a_report, add_version
 
 import prompts
 from assistant import cli
-from assistant.cli_learning import report_text
+from assistant.cli_report import report_text
 from assistant.tuning_report import WORDS, time_left
 from assistant.wording import LANGUAGES, Language, wording
 from policy.forecast.baselines import LIGHTGBM, baselines
 from policy.history import HistoryError
 from policy.learning.store.progress import FineTuningStopped, Progress, Stage
+from policy.model.adapter_files import AdapterError
 from policy.model.shelf import Shelf
 
 
@@ -31,13 +32,15 @@ class Learner:
         self.asked: dict[str, Any] = {}
         self.between: Callable[[], None] = lambda: None
         """What happens between two steps."""
+        self.resumed = False
 
     def fine_tune(
         self, history: Any, *, output: str, progress: Any = None, stop: Any = None, **options: Any
     ) -> None:
         self.asked = {"history": history, "output": output, **options}
         for done, stage in enumerate(["read", "fit", "test"]):
-            progress(Progress(stage=stage, done=done / 3, seconds_left=None if done == 0 else 90.0 / done))
+            left = None if done == 0 else 90.0 / done
+            progress(Progress(stage=stage, done=done / 3, seconds_left=left, resumed=self.resumed))
             self.between()
             if stop():
                 raise FineTuningStopped
@@ -126,6 +129,24 @@ def test_the_shops_own_shelf_is_for_all_of_it_on_the_embedded_base(
     assert not learner.asked
 
 
+@pytest.mark.parametrize(
+    ("language", "line"),
+    [("en", "Going on at 0%, where this run was stopped."), ("zh", "从上次停下的 0% 处继续。")],
+)
+def test_a_run_that_goes_on_says_so_once_and_first(
+    language: str, line: str, sales: Path, learner: Learner, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(sales, "--language", language) == 0
+    assert line not in capsys.readouterr().err
+    learner.resumed = True
+    assert run(sales, "--language", language) == 0
+    told = capsys.readouterr().err.splitlines()
+    assert told.count(line) == 1
+    assert told.index(line) < next(place for place, it in enumerate(told) if it.startswith("  0%"))
+    assert run(sales, "--language", language, "--json") == 0
+    assert capsys.readouterr().err.splitlines().count(line) == 1
+
+
 def test_ctrl_c_lets_the_step_finish(
     sales: Path, tmp_path: Path, learner: Learner, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -163,6 +184,19 @@ def test_what_cannot_be_learned_from_is_one_clear_line(
     captured = capsys.readouterr()
     assert captured.out == ""
     assert captured.err.splitlines()[-1] == "pricing-assistant: No price ever changed in 2 products."
+
+
+@pytest.mark.parametrize(("language", "words"), [("en", "running in shelf already"), ("zh", "shelf 中已有")])
+def test_a_shelf_that_another_run_holds_is_one_clear_line(
+    language: str, words: str, sales: Path, learner: Learner, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse() -> None:
+        raise AdapterError("busy", "", folder="shelf")
+
+    learner.between = refuse
+    assert run(sales, "--language", language) == 1
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last.startswith("pricing-assistant: ") and words in last
 
 
 # Words

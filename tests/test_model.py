@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -185,6 +186,14 @@ def test_loss_falls_on_one_batch() -> None:
         optimiser.step()
         history.append((demand + price).item())
     assert history[-1] < 0.8 * history[0]
+
+
+def test_an_adapter_is_put_on_and_read_without_a_warning(tmp_path: Path) -> None:
+    # What libraries say of their next releases would stand between the progress lines of every run.
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        add_lora(PolicyModel(PolicyConfig(backbone=TINY)), rank=4, alpha=8).save_pretrained(tmp_path)
+        load_adapter(PolicyModel(PolicyConfig(backbone=TINY)), str(tmp_path))
 
 
 def test_lora_trains_only_the_adapter_and_reloads_to_the_same_answers(tmp_path: Path) -> None:

@@ -14,8 +14,9 @@ from small_adapters import write_adapter
 from small_networks import tiny_network
 
 from policy.model.adapter_files import AdapterError, folder_digest, store_folder
+from policy.model.adapter_folders import adapter_folder
 from policy.model.loading import load_model
-from policy.model.shelf import Broken, Shelf, adapter_folder
+from policy.model.shelf import Broken, Shelf
 
 Write = Callable[[Path], None]
 

@@ -72,6 +72,7 @@ def test_teaching_a_backbone_stops_and_goes_on(tmp_path: Path) -> None:
     told: list[Progress] = []
     pipeline.fine_tune(history, output=shelf, backbone=backbone, progress=told.append)
     assert sum(it.stage == "teach" for it in told) == 1, "one of two steps was left"
+    assert told[0].resumed
     other = saved("qwen3", tmp_path)
     with pytest.raises(AdapterError, match="holds a base on"):
         pipeline.fine_tune(history, output=shelf, backbone=other)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
+from html import escape
 from pathlib import Path
 
 import pytest
@@ -12,12 +14,14 @@ from fake_fine_tune import a_report, add_version
 from small_shop import open_shop
 
 from assistant import tuning_page
+from assistant.adapters import adapter_error_text
 from assistant.page import Changes
 from assistant.session import Visit
 from assistant.store import Store
 from assistant.tuning import Run, Tuning
 from assistant.tuning_figures import curve_figure, measures_figure
 from assistant.wording import LANGUAGES, Language
+from policy.model.adapter_files import AdapterError
 from policy.model.shelf import Shelf
 
 
@@ -72,6 +76,14 @@ def test_a_run_reports_and_leaves_a_version(tuning: Tuning, store: Store) -> Non
     assert version.promoted
     (noted,) = [entry for entry in store.audit() if entry.action == "adapter_promoted"]
     assert noted.detail == {"version": "0001", "adapter": version.digest}
+
+
+def test_what_a_library_prints_is_passed_over(tuning: Tuning, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(os.environb, b"FAKE_CHATTER", b"[LightGBM] {\n\n\xff\n3\n[]\n")
+    tuning.start("en")
+    assert wait(tuning, lambda run: run.stage is not None).status == "running"
+    assert wait(tuning, ended).status == "done"
+    assert [version.promoted for version in tuning.versions] == [True]
 
 
 def test_only_one_run_goes_on_at_a_time(tuning: Tuning) -> None:
@@ -207,11 +219,12 @@ def test_versions_can_be_looked_at_used_and_undone(visit: Visit, store: Store) -
 
     assert "Promoted: version 0001" in tuning_page.choose(visit, "en", "0001")["result"]["value"]
     assert not tuning_page.choose(visit, "en", "0001")["use"]["interactive"]
-    tuning_page.use(visit, "en", "0002")
+    warned = tuning_page.use(visit, "en", "0002")["ended"]["value"]
     assert Shelf(root).version("0002").promoted
+    assert "0002 did not stand its test" in warned and "worse than before" in warned
     used = tuning_page.choose(visit, "en", "0002")["result"]["value"]
     assert "Not promoted" in used and "The answers come from it now" in used
-    tuning_page.undo(visit, "en", "0002")
+    assert not tuning_page.undo(visit, "en", "0002")["ended"]["visible"]
     assert Shelf(root).version("0001").promoted
     assert not tuning_page.undo(visit, "en", "0002")["undo"]["interactive"]
     done = [(entry.action, entry.detail["version"]) for entry in store.audit() if "adapter" in entry.action]
@@ -220,6 +233,36 @@ def test_versions_can_be_looked_at_used_and_undone(visit: Visit, store: Store) -
         ("adapter_rolled_back", "0001"),
         ("adapter_promoted", "0002"),
     ]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("before", [0, 1])
+def test_a_broken_adapter_in_use_is_said_and_can_be_undone(
+    before: int, language: Language, visit: Visit
+) -> None:
+    root = visit.tuning.shelf.root
+    for _ in range(before + 1):
+        add_version(root, promoted=True)
+    (root / f"{before + 1:04d}" / "adapter_model.safetensors").unlink()
+    changes = tuning_page.tuning_tab(visit, language)
+    with pytest.raises(AdapterError) as broken:
+        _ = visit.tuning.shelf.promoted
+    assert escape(adapter_error_text(broken.value, language)) in changes["in_use"]["value"]
+    assert {"in_use", "undo"} <= visible(changes) and changes["undo"]["interactive"]
+    undone = tuning_page.undo(visit, language, None)
+    assert 'role="alert"' not in undone["in_use"]["value"]
+    promoted = visit.tuning.shelf.promoted
+    assert (promoted and promoted.name) == (None if before == 0 else "0001")
+
+
+def test_a_damaged_pointer_is_mended_by_use_and_not_by_undo(visit: Visit) -> None:
+    root = visit.tuning.shelf.root
+    add_version(root, promoted=True)
+    (root / "promoted.json").write_text("{")
+    changes = tuning_page.tuning_tab(visit, "en")
+    assert "cannot be read" in changes["in_use"]["value"]
+    assert changes["use"]["interactive"] and not changes["undo"]["interactive"]
+    assert not tuning_page.use(visit, "en", "0001")["in_use"]["visible"]
 
 
 def test_a_version_that_was_deleted_meanwhile_is_an_error_in_words(visit: Visit) -> None:

@@ -15,6 +15,8 @@ WEIGHTS_FILE = "adapter_model.safetensors"
 BASE_FILE = "base.json"
 """File of an adapter's folder that names its base by digest."""
 REPORT_FILE = "report.json"
+CHECKPOINT = Path("work", "checkpoint.pt")
+"""In a shelf: what a training run that was stopped goes on from."""
 _TOLD = {CONFIG_FILE: "peft_type", BASE_FILE: "base", REPORT_FILE: "created_at"}
 """What the JSON files of a version must tell."""
 _LONGEST_NAME = 200

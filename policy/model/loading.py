@@ -11,8 +11,8 @@ from torch import nn
 from transformers.utils import logging as hf_logging
 
 from policy.model.adapter_files import BASE_FILE, AdapterError, folder_digest
+from policy.model.adapter_folders import adapter_folder
 from policy.model.adapters import load_adapter
-from policy.model.shelf import adapter_folder
 from policy.model.transformer import PolicyModel
 
 EMBEDDED = Path(__file__).parent.parent / "weights" / "base"

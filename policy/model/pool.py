@@ -34,9 +34,10 @@ from policy.model.adapter_files import (
     folder_digest,
     store_folder,
 )
+from policy.model.adapter_folders import adapter_folder
 from policy.model.adapters import lora_targets
 from policy.model.loading import LoadedModel, another_base, check_base
-from policy.model.shelf import POINTER_FILE, adapter_folder
+from policy.model.shelf import POINTER_FILE
 from policy.model.transformer import PolicyModel
 
 KEEP = 64
@@ -177,8 +178,9 @@ class AdapterPool:
             raise AdapterError(
                 "unreadable",
                 "The adapter in '{folder}' cannot be read ({error}). "
-                "Roll back to the one before it: pricing-assistant adapters rollback.",
+                "Roll back to the one before it: `pricing-assistant adapters rollback --out '{shelf}'`.",
                 folder=str(folder),
+                shelf=str(folder.parent),
                 error=str(error),
             ) from error
         plain = config.get("peft_type") == "LORA" and config.get("bias") == "none"

@@ -3,6 +3,7 @@
     DIR/promoted.json    which version prices, and what did before it
     DIR/0001/            adapter_config.json, adapter_model.safetensors, base.json, report.json
     DIR/work/            a training run in progress, none of the shelf's business
+    DIR/.lock            held while one is running
 
 A version is written in a hidden folder and renamed when whole, and `promoted.json` is replaced in one step: a
 run that is killed and a disk that is full leave what was there before.
@@ -24,7 +25,7 @@ from uuid import uuid4
 
 from policy.model.adapter_files import (
     BASE_FILE,
-    CONFIG_FILE,
+    CHECKPOINT,
     REPORT_FILE,
     AdapterError,
     fault,
@@ -36,7 +37,8 @@ from policy.model.adapter_files import (
 
 POINTER_FILE = "promoted.json"
 
-_VERSION = re.compile(r"\d{4,}")
+VERSION_NAME = re.compile(r"\d{4,}")
+"""What a version's folder is called."""
 _DRAFT, _DELETED = ".draft-", ".deleted-"
 
 
@@ -74,13 +76,18 @@ class Version:
         return read_json(self.folder / REPORT_FILE)
 
     @property
+    def passed(self) -> bool:
+        """Whether it stood its test; one that did not can be promoted all the same."""
+        return bool(self.report.get("promoted"))
+
+    @property
     def created_at(self) -> str:
         """When it was made, ISO 8601 in UTC."""
         return str(self.report["created_at"])
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types, without the report."""
-        names = ("name", "promoted", "created_at", "digest", "base", "bytes")
+        names = ("name", "promoted", "passed", "created_at", "digest", "base", "bytes")
         return {name: getattr(self, name) for name in names}
 
 
@@ -124,6 +131,11 @@ class Shelf:
         return found
 
     @property
+    def unfinished(self) -> bool:
+        """Whether a training run was begun that has not ended: it goes on, or waits to be taken up again."""
+        return (self.root / CHECKPOINT).exists()
+
+    @property
     def promoted(self) -> Version | None:
         """The version that prices; None where the base does. Raises `AdapterError` where it is broken."""
         name = self._state().promoted
@@ -134,7 +146,7 @@ class Shelf:
             raise AdapterError(
                 "promoted_broken",
                 "The promoted adapter {version} in '{folder}' cannot be used: its file {file} is {fault}. "
-                "Roll back to the one before it: pricing-assistant adapters rollback.",
+                "Roll back to the one before it: `pricing-assistant adapters rollback --out '{folder}'`.",
                 version=name,
                 folder=str(self.root),
                 file=wrong[1],
@@ -249,7 +261,7 @@ class Shelf:
             gone.rename(self.root / name)
             raise
         shutil.rmtree(gone)  # first of all: where the disk is full, this is what makes room
-        if _VERSION.fullmatch(name):
+        if VERSION_NAME.fullmatch(name):
             state = self._state()
             before = tuple(it for it in state.before if it != name)
             # Its number is not given again: a record that names it must not come to mean another.
@@ -261,8 +273,9 @@ class Shelf:
             raise AdapterError(
                 "delete_promoted",
                 "Adapter {version} is promoted: it prices now. Roll back first "
-                "(pricing-assistant adapters rollback), then delete it.",
+                "(`pricing-assistant adapters rollback --out '{folder}'`), then delete it.",
                 version=name,
+                folder=str(self.root),
             )
 
     def _named(self, name: str, *, broken: bool = False) -> str:
@@ -291,7 +304,7 @@ class Shelf:
     def _folders(self) -> list[Path]:
         if not self.root.is_dir():
             return []
-        found = [p for p in self.root.iterdir() if _VERSION.fullmatch(p.name) and p.is_dir()]
+        found = [p for p in self.root.iterdir() if VERSION_NAME.fullmatch(p.name) and p.is_dir()]
         return sorted(found, key=lambda folder: int(folder.name))
 
     def _next_name(self) -> str:
@@ -304,7 +317,7 @@ class Shelf:
         try:
             values = json.loads((self.root / POINTER_FILE).read_text())
             names = [values["promoted"], *values["before"]]
-            if all(name is None or _VERSION.fullmatch(name) for name in names):
+            if all(name is None or VERSION_NAME.fullmatch(name) for name in names):
                 return _State(names[0], tuple(names[1:]), int(values.get("last", 0)))
         except FileNotFoundError:
             return _State()
@@ -314,8 +327,9 @@ class Shelf:
             raise AdapterError(
                 "pointer_damaged",
                 "The file '{file}', which names the promoted adapter, cannot be read. "
-                "Promote one anew: pricing-assistant adapters promote VERSION.",
+                "Promote one anew: `pricing-assistant adapters promote VERSION --out '{folder}'`.",
                 file=str(self.root / POINTER_FILE),
+                folder=str(self.root),
             )
         return damaged
 
@@ -351,41 +365,3 @@ class _State:
 
     def with_promoted(self, name: str) -> _State:
         return _State(name, (*self.before, self.promoted), self.last)
-
-
-def base_beside(path: str | Path) -> Path | None:
-    """The base that lies on the shelf with an adapter, where the adapter was trained on that one: fine-tuning
-    with a backbone of its own leaves it there. None where the adapter goes on another base."""
-    folder = adapter_folder(path)
-    if folder is None:
-        return None
-    for shelf in (Path(path), folder.parent):
-        made = shelf / "base" / "model"
-        if made.is_dir() and read_json(folder / BASE_FILE)["base"] == folder_digest(made, "model"):
-            return made
-    return None
-
-
-def adapter_folder(path: str | Path) -> Path | None:
-    """The adapter that a folder stands for: itself, or the promoted one of a shelf, None where there is none.
-
-    Raises
-    ------
-    FileNotFoundError
-        There is no such folder, or it is neither an adapter nor a shelf.
-    AdapterError
-        The promoted adapter is broken.
-    """
-    folder = Path(path)
-    if (folder / CONFIG_FILE).exists():
-        return folder
-    shelf = Shelf(folder)
-    if folder.is_dir():
-        names = {entry.name for entry in folder.iterdir() if not entry.name.startswith(".")}
-        if not names or names & {POINTER_FILE, "work", "base"} or any(map(_VERSION.fullmatch, names)):
-            promoted = shelf.promoted
-            return None if promoted is None else promoted.folder
-    raise FileNotFoundError(
-        f"No adapter in '{folder}'. Give the folder that `pricing-assistant fine-tune` wrote, "
-        "or one version of it."
-    )

@@ -98,6 +98,12 @@ class PolicyModel(PreTrainedModel):
         self.post_init()
         self._spread_components()
 
+    @property
+    def is_gradient_checkpointing(self) -> bool:
+        """Whether activations are computed again on the way back. peft asks for it by this name, at which
+        transformers' own property warns of its end in every run."""
+        return any(getattr(module, "gradient_checkpointing", False) for module in self.modules())
+
     @classmethod
     def on_backbone(cls, path: str, *, components: int = 6, context: int = 112) -> PolicyModel:
         """Put fresh token encoder and heads on a pretrained decoder, by folder or hub name.

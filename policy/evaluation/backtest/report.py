@@ -24,9 +24,9 @@ from policy.forecast.windows import LEVELS, Protocol, sales_of
 from policy.history import HistoryError, Period
 from policy.learning.store.split import refuse_jumps
 from policy.model.adapter_files import REPORT_FILE
+from policy.model.adapter_folders import adapter_folder
 from policy.model.loading import LoadedModel
 from policy.model.panel import Panel, make_panel, product_keys
-from policy.model.shelf import adapter_folder
 from policy.pipeline import PricingPipeline
 
 SEED = 7

@@ -35,7 +35,7 @@ from policy.learning.store.progress import ITERATION, TEST, Clock, FineTuningSto
 from policy.learning.store.reinforce import Reinforce, ReinforceSettings, head_reward
 from policy.learning.store.split import Split, split
 from policy.learning.store.windows import StoreWindows
-from policy.model.adapter_files import settle
+from policy.model.adapter_files import CHECKPOINT, settle
 from policy.model.adapters import save_adapter
 from policy.model.loading import LoadedModel
 from policy.model.shelf import Shelf, Version
@@ -133,7 +133,7 @@ class _Run:
         stop: Callable[[], bool],
     ):
         self._model, self._parts, self._settings = model, parts, settings
-        self._shelf, self._work = Shelf(output), output / "work"
+        self._shelf, self._checkpoint = Shelf(output), output / CHECKPOINT
         self._stop = stop
         self._clock = Clock(notify, total=planned(settings))
         context = model.network.config.context
@@ -145,19 +145,16 @@ class _Run:
 
     def finish(self, frame: pd.DataFrame) -> Version:
         """Go through all that is left."""
-        self._work.mkdir(parents=True, exist_ok=True)  # what cannot be written to is to be known at once
+        # What cannot be written to is to be known at once.
+        self._checkpoint.parent.mkdir(parents=True, exist_ok=True)
+        key = self._key(frame)
+        state = self._load(key)
+        if state is None:
+            state = {"key": key, "seconds": 0.0, "work": 0.0, "next": 0, "best": asdict(_Best())}
+        else:
+            self._clock.resume(state["seconds"], state["work"])
         self._clock.enter("read")
         base = self._validated(self._model.network)
-        key = self._key(frame)
-        fresh: dict[str, Any] = {
-            "key": key,
-            "seconds": 0.0,
-            "work": 0.0,
-            "next": 0,
-            "best": asdict(_Best()),
-        }
-        state = self._load(key) or fresh
-        self._clock.resume(state["seconds"], state["work"])
         best = self._search(state, base)
         fit = self._refit(state, best)
         reinforced = self._reinforce(state, fit)
@@ -190,7 +187,7 @@ class _Run:
         version = self._shelf.add(
             lambda folder: save_adapter(fit.wrapped, folder, base=self._model.digest), report, promote=promote
         )
-        shutil.rmtree(self._work, ignore_errors=True)
+        shutil.rmtree(self._checkpoint.parent, ignore_errors=True)
         return version
 
     def _search(self, state: dict[str, Any], base: SeriesSums) -> _Best:
@@ -319,9 +316,8 @@ class _Run:
 
     def _load(self, key: str) -> dict[str, Any] | None:
         """The checkpoint of this very run; one of another run is begun over."""
-        file = self._work / "checkpoint.pt"
         try:
-            state: dict[str, Any] = torch.load(file, weights_only=True)
+            state: dict[str, Any] = torch.load(self._checkpoint, weights_only=True)
         except FileNotFoundError:
             return None
         except (OSError, EOFError, RuntimeError, pickle.UnpicklingError):
@@ -330,12 +326,12 @@ class _Run:
 
     def _save(self, state: dict[str, Any]) -> None:
         """Write beside and rename, so that a killed run never leaves half a checkpoint."""
-        self._work.mkdir(parents=True, exist_ok=True)
+        self._checkpoint.parent.mkdir(parents=True, exist_ok=True)
         state |= {"seconds": self._clock.spent, "work": self._clock.work}
-        draft = self._work / "checkpoint.tmp"
+        draft = self._checkpoint.with_suffix(".tmp")
         torch.save(state, draft)
         settle(draft)
-        draft.replace(self._work / "checkpoint.pt")
+        draft.replace(self._checkpoint)
 
 
 def planned(settings: FineTuneSettings) -> float:

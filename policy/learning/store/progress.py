@@ -21,6 +21,8 @@ class Progress:
     """Share of the whole run, from 0 to 1."""
     seconds_left: float | None
     """None while there is too little to go by."""
+    resumed: bool = False
+    """Whether it went on from a checkpoint."""
 
 
 ITERATION, TEST = 3.0, 90.0
@@ -39,7 +41,9 @@ class Clock:
         self._stage: Stage = "read"
         self.work = 0.0
         """Done so far, in steps of fitting."""
-        self._resumed = 0.0
+        self._given = 0.0
+        """Work that took this process no time: a checkpoint's, and what was not needed."""
+        self._resumed = False
 
     @property
     def spent(self) -> float:
@@ -48,7 +52,8 @@ class Clock:
 
     def resume(self, seconds: float, work: float) -> None:
         """Go on from a checkpoint."""
-        self._before, self.work, self._resumed = seconds, work, work
+        self._before, self.work, self._given = seconds, work, work
+        self._resumed = True
 
     def enter(self, stage: Stage) -> None:
         """A stage begins."""
@@ -63,17 +68,18 @@ class Clock:
     def move_to(self, work: float) -> None:
         """What lay in between was not needed; a run that is further already stays where it is."""
         work = max(work, self.work)
-        self._resumed += work - self.work  # it took no time, so it says nothing of the pace
+        self._given += work - self.work  # it took no time, so it says nothing of the pace
         self.work = work
         self._tell()
 
     def _tell(self) -> None:
         done = min(self.work / self._total, 1.0)
-        here = self.work - self._resumed
+        here = self.work - self._given
         left = None
         if here > SOON * self._total:
             left = (time.monotonic() - self._began) / here * max(self._total - self.work, 0.0)
-        self._notify(Progress(stage=self._stage, done=done, seconds_left=left))
+        told = Progress(stage=self._stage, done=done, seconds_left=left, resumed=self._resumed)
+        self._notify(told)
 
 
 class FineTuningStopped(Exception):
