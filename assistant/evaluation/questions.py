@@ -23,8 +23,7 @@
 
 Files of others may name just `behavior`, and give the conversation as `multi_turn_context`, messages with
 `role` and `content`. Its user's lines are asked as above. An assistant's line cannot be put in the mouth of
-ours: where no line of the user's leads to it, it is asked as the merchant's own, so that the product is spoken
-of.
+ours: where no line of the user's leads to it, it is asked as the merchant's own, to name its product.
 """
 
 from __future__ import annotations
@@ -119,17 +118,13 @@ def digest(files: Iterable[Path] = FILES) -> str:
 
 
 def few(questions: Sequence[Question], most: int = QUICK) -> list[Question]:
-    """At most so many of each language, spread over the intents, in the set's order."""
-    chosen: set[str] = set()
+    """At most so many of each language, evenly spaced in the set, whose intents stand together."""
+    chosen: list[Question] = []
     for language in LANGUAGES:
-        by_intent: dict[str, list[str]] = {}
-        for question in questions:
-            if question.language == language:
-                by_intent.setdefault(question.intent, []).append(question.id)
-        deepest = max(map(len, by_intent.values()), default=0)
-        rounds = [ids[depth] for depth in range(deepest) for ids in by_intent.values() if depth < len(ids)]
-        chosen.update(rounds[:most])
-    return [question for question in questions if question.id in chosen]
+        spoken = [question for question in questions if question.language == language]
+        count = min(most, len(spoken))
+        chosen += [spoken[place * len(spoken) // count] for place in range(count)]
+    return chosen
 
 
 def _question(line: dict[str, Any]) -> Question:
