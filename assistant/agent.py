@@ -110,7 +110,7 @@ class Assistant:
             _system_prompt,
             ModelCallLimitMiddleware(run_limit=MODEL_CALLS, exit_behavior="end"),
             ToolCallLimitMiddleware(run_limit=TOOL_CALLS, exit_behavior="continue"),
-            NumberCheck(_name_of(model)),
+            NumberCheck(name_of(model)),
         ]
         self._graph = create_agent(
             model,
@@ -148,6 +148,10 @@ class Assistant:
         answer = _answer(turn_of(self._thread(config)), calls, spoken)
         self._keep_latest(thread)
         yield answer
+
+    def messages(self, thread: str) -> list[AnyMessage]:
+        """What was said in a conversation, calls of tools and their results included."""
+        return self._thread({"configurable": {"thread_id": thread}})
 
     def forget(self, thread: str) -> None:
         """Delete a conversation."""
@@ -214,7 +218,8 @@ def _system_prompt(request: ModelRequest[Turn]) -> str:
     return prompts.load(request.runtime.context.language, "system.txt")
 
 
-def _name_of(model: BaseChatModel) -> str:
+def name_of(model: BaseChatModel) -> str:
+    """What a chat model is called."""
     return str(getattr(model, "model_name", None) or getattr(model, "model", None) or model._llm_type)
 
 

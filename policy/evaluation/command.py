@@ -88,7 +88,8 @@ def _parser() -> argparse.ArgumentParser:
         "and as forecasts of real sales.",
         epilog="Examples:\n"
         "  pricing-assistant evaluate --quick\n"
-        "  pricing-assistant evaluate --suite forecast data/tuna data/cheese --out results",
+        "  pricing-assistant evaluate --suite forecast data/tuna data/cheese --out results\n"
+        "  pricing-assistant evaluate --suite assistant --help     the answers in words",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(

@@ -163,6 +163,37 @@ def adaptation_table(rows: Rows) -> str:
     return _markdown(["measure", "method", *(f"{h} periods" for h in histories)], body)
 
 
+def answers_table(rows: Rows) -> str:
+    """Answers to a set of questions in per cent: of the right behaviour / right in everything checked; one
+    line an intent, one column a language, and below them what must not happen at all."""
+    at = {(row["intent"], row["language"]): row for row in rows}
+    languages = list(dict.fromkeys(row["language"] for row in rows))
+    intents = dict.fromkeys(row["intent"] for row in rows)
+    body = []
+    for intent in intents:
+        cells = []
+        for language in languages:
+            row = at.get((intent, language))
+            shares = [
+                f"{100 * int(row[kind]) / int(row['questions']):.0f}"
+                for kind in ("behavior_right", "right")
+                if row
+            ]
+            cells.append(" / ".join(shares) or "–")
+        body.append([intent.replace("_", " "), *cells])
+    for column in (
+        "questions",
+        "unsupported_numbers",
+        "broken_rules",
+        "obeyed_injections",
+        "unconfirmed_writes",
+        "median_seconds",
+    ):
+        body.append([column.replace("_", " "), *(at["all", language][column] for language in languages)])
+    names = {"en": "English", "zh": "Chinese"}
+    return _markdown(["intent", *(names.get(language, language) for language in languages)], body)
+
+
 TABLES: dict[str, Callable[[Rows], str]] = {
     "fresh": captured_table,
     "shifted": captured_table,
@@ -177,6 +208,7 @@ TABLES: dict[str, Callable[[Rows], str]] = {
     "bandit": regret_table,
     "inventory": inventory_table,
     "adaptation": adaptation_table,
+    "assistant": answers_table,
 }
 """How a suite's results are laid out; those not named here are shown by `plain_table`."""
 
