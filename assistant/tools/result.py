@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from typing import Annotated, Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Protocol, runtime_checkable
 
 from langchain.tools import ToolRuntime
 from pydantic import Field
@@ -14,17 +14,40 @@ from pydantic import Field
 from assistant.adapters import adapter_error_text
 from assistant.desk import Desk, DeskError
 from assistant.facts import Fact, labels
+from assistant.store.database import StoreError
+from assistant.tools.staged import Staged
 from assistant.wording import Language
 
 _LOG = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
+@runtime_checkable
+class Learner(Protocol):
+    """Fine-tuning on the shop's sales, where this program can run it (`assistant.tuning.Tuning`)."""
+
+    def start(self, language: Language) -> bool:
+        """Start, or go on; False where it goes on already."""
+        ...
+
+    def stop(self) -> None:
+        """End what goes on."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
 class Turn:
-    """What the tools know of the turn besides their arguments: the shop, and the language of the facts."""
+    """What the tools know of the turn besides their arguments."""
 
     desk: Desk
     language: Language
+    """Of the facts."""
+    user: str = "merchant"
+    """Who asks, in the store's records."""
+    tuning: Learner | None = None
+    confirmed: Mapping[str, str] = field(default_factory=dict)
+    """What the merchant agreed to: digests of staged writes by the ids of their tool calls."""
+    staged: dict[str, Staged] = field(default_factory=dict)
+    """Writes worked out in this run of the graph, by the ids of their tool calls."""
 
 
 Runtime = ToolRuntime[Turn, Any]
@@ -61,6 +84,8 @@ def run(runtime: Runtime, report: Callable[[Desk, Language], Report]) -> Result:
             quotable = DeskError(error.code, sku="").message(language)
     except HistoryError as error:
         result = Report({"status": "error", "code": "history", "message": str(error)})
+    except StoreError as error:
+        result = Report({"status": "error", "code": "store", "message": str(error)})
     except AdapterError as error:
         message = adapter_error_text(error, language)
         result = Report({"status": "error", "code": "adapter", "message": message})
