@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from assistant import search
 from assistant.facts import labels
+from assistant.store.database import StoreError
 from assistant.wording import Language
 
 if TYPE_CHECKING:
@@ -69,6 +70,8 @@ class Desk:
         if pipeline is not None and self._pipeline is None:
             self._pipeline = Future()
             self._pipeline.set_result(cast("PricingPipeline", pipeline))
+        self.writing = threading.Lock()
+        """Held while the merchant's decisions are written, so that each is what it was shown to be."""
         self._starting = threading.Lock()
         self._computing = threading.RLock()
         self._memory: dict[tuple[str, str | None, Objective], _Remembered] = {}
@@ -141,6 +144,23 @@ class Desk:
         with self._computing:
             decisions = self._saved(self._recommendations(None, objective), objective)
         return sorted(decisions, key=_by_gain)
+
+    def current(self, decision_id: str) -> Decision:
+        """A decision that would be given again as things stand now.
+
+        Raises `DeskError` for an id that the store does not know, and where sales, rules or the policy
+        changed since, so that the suggestion would be another.
+        """
+        try:
+            kept = self.store.decision(decision_id).record
+        except StoreError:
+            raise DeskError("unknown_decision", id=decision_id) from None
+        # Where the cost is unknown the record says revenue though profit was asked for.
+        for objective in dict.fromkeys(("profit", cast("Objective", kept["objective"]))):
+            for it in self.recommend([kept["sku"]], objective=objective):
+                if it.id == decision_id or it.recommendation.to_dict() == kept:
+                    return Decision(it.recommendation, decision_id)
+        raise DeskError("stale_decision", id=decision_id)
 
     def recommendation(self, decision_id: str) -> Recommendation:
         """What a decision of this desk was saved from. Raises `KeyError` for an id it did not give."""

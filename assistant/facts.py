@@ -133,7 +133,8 @@ class Sheet:
         section: str = "",
     ) -> None:
         self.facts: list[Fact] = []
-        self._subject, self._language, self._currency = subject, language, currency
+        self.language = language
+        self._subject, self._currency = subject, currency
         tables = labels(language)
         self._labels = {**tables["facts"], **tables.get(section, {})}
         self._period = tables["period"].get(period, "")
@@ -145,12 +146,12 @@ class Sheet:
 
     def price(self, key: str, value: float | None, *, label: str | None = None, sign: bool = False) -> None:
         if value is not None and math.isfinite(value):
-            text = money(value, self._currency, self._language)
+            text = money(value, self._currency, self.language)
             self.add(key, signed(text) if sign else text, value, self._currency or "money", label)
 
-    def percent(self, key: str, value: float | None, *, sign: bool = False) -> None:
+    def percent(self, key: str, value: float | None, *, label: str | None = None, sign: bool = False) -> None:
         if value is not None and math.isfinite(value):
-            self.add(key, percent(value, self._language, sign=sign), value, "percent")
+            self.add(key, percent(value, self.language, sign=sign), value, "percent", label)
 
     def total(self, key: str, value: Interval, *, decimals: int, sign: bool = False) -> None:
         """Money a period as `key`, its 80 % interval as `key_range`."""
@@ -159,7 +160,7 @@ class Sheet:
         mean, low, high = (
             signed(text) if sign else text
             for text in (
-                money(x, self._currency, self._language, decimals=decimals)
+                money(x, self._currency, self.language, decimals=decimals)
                 for x in (value.mean, value.low, value.high)
             )
         )
@@ -168,7 +169,7 @@ class Sheet:
 
     def units(self, key: str, value: Interval) -> None:
         if all(map(math.isfinite, (value.mean, value.low, value.high))):
-            mean, low, high = (quantity(x, self._language) for x in (value.mean, value.low, value.high))
+            mean, low, high = (quantity(x, self.language) for x in (value.mean, value.low, value.high))
             self.add(key, mean, value.mean, "units")
             self._range(key, low, high, "units")
 
@@ -177,6 +178,9 @@ class Sheet:
             mean, low, high = (f"{round(x, 1) + 0.0:.1f}" for x in (value.mean, value.low, value.high))
             self.add("elasticity", mean, value.mean, "elasticity")
             self._range("elasticity", low, high, "elasticity")
+
+    def day(self, key: str, iso: str, *, label: str | None = None) -> None:
+        self.add(key, _day(iso, self.language), None, "date", label)
 
     def outcomes(self, take: Outcome | None, keep: Outcome | None, unit_cost: float | None) -> None:
         """What is expected at one price and at the current one, the money of both to the same decimals."""
@@ -200,7 +204,7 @@ class Sheet:
             self.total("gain", value, decimals=decimals, sign=True)
 
     def _range(self, key: str, low: str, high: str, unit: str) -> None:
-        pattern = labels(self._language)["range"]["units" if unit == "units" else "money"]
+        pattern = labels(self.language)["range"]["units" if unit == "units" else "money"]
         self.add(f"{key}_range", pattern.format(low=low, high=high), None, unit)
 
 
@@ -238,7 +242,7 @@ def facts_for(recommendation: Recommendation, language: Language) -> list[Fact]:
     periods = singular if it.periods_of_history == 1 else plural
     history = periods.format(count=count(it.periods_of_history, language))
     sheet.add("history", history, it.periods_of_history, it.period)
-    sheet.add("date", _day(it.date, language), None, "date")
+    sheet.day("date", it.date)
     if any(fact.key.endswith("_range") for fact in sheet.facts):
         sheet.percent("interval", INTERVAL_LEVEL)
     sheet.add("objective", words["objective"][it.objective], None, "text")

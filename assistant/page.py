@@ -10,12 +10,14 @@ from assistant import panels
 from assistant.agent import Answer
 from assistant.session import UPLOAD_LIMIT_MB, UploadTooLarge, Visit
 from assistant.store.importing import error_text
+from assistant.tools import TOOLS
 from assistant.wording import Language, Wording, wording
 from policy.history import HistoryError
 
 Changes = dict[str, dict[str, Any]]
 """New properties of parts of the page; parts that are not named stay as they are."""
 
+TOOL_NAMES = frozenset(tool.name for tool in TOOLS)
 CHIPS = tuple(f"chip_{number}" for number in range(4))
 """Buttons with example questions."""
 EVIDENCE = ("product", "headline", "figure", "facts")
@@ -66,7 +68,9 @@ def answering(visit: Visit, question: str, history: list[Any], language: Languag
             if isinstance(step, Answer):
                 yield {"chat": {"value": [*history, said("assistant", step.text)]}}
             elif visit.ready:
-                yield {"chat": {"value": [*history, doing(words(f"progress.{step.name}"))]}}
+                # A language model may call a tool that there is not.
+                key = step.name if step.name in TOOL_NAMES else "other"
+                yield {"chat": {"value": [*history, doing(words(f"progress.{key}"))]}}
     finally:
         visit.end_turn()
     yield evidence(visit, 0) if visit.evidence else no_evidence(words)

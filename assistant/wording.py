@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
 from functools import cache
@@ -28,6 +29,10 @@ class Wording:
         if not isinstance(sentence, str):
             raise KeyError(f"{key!r} is not a sentence of prompts/{self.language}/{self._file}")
         return prompts.substitute(sentence, **{name: str(value) for name, value in values.items()})
+
+    def several(self, key: str) -> list[str]:
+        """The list at a dotted key, such as a table's headings."""
+        return [str(text) for text in self._at(key)]
 
     def examples(self, shop: str) -> list[str]:
         """The example questions for one kind of shop; `{product}` stands for one of its products."""
@@ -65,3 +70,8 @@ def preferred_language(accept_language: str | None) -> Language:
             if primary == language and preference > weight:
                 best, weight = language, preference
     return best
+
+
+def safe(name: str) -> str:
+    """A name that Markdown shows as it is, on one line."""
+    return re.sub(r"([\\`*\[\]<>|])", r"\\\1", " ".join(name.split()))

@@ -18,6 +18,7 @@ from small_shop import INJECTION, ThumbPolicy, open_shop
 from assistant.agent import MODEL_CALLS, Answer, Assistant, ModelUnavailable, ToolCall, chosen_model
 from assistant.number_check import REMEMBERED_TURNS, is_merchants
 from assistant.store import Store
+from assistant.tools import TOOLS
 
 Reply = AIMessage | Callable[[list[BaseMessage]], AIMessage]
 
@@ -284,9 +285,8 @@ def test_conversations_are_kept_apart_and_outlive_the_program(
     one.ask("one", thread="a")
     one.ask("two", thread="b")
     assert one.ask("again", thread="a").text == "one / again"
-    assert (
-        len(list(one._checkpoints.list({"configurable": {"thread_id": "a"}}))) == 1
-    )  # the latest state only
+    kept = one._memory
+    assert len(list(kept.checkpoints.list(kept.config("a")))) == 1  # the latest state only
     one.close()
     later = assistant(heard)
     assert later.ask("later", thread="a").text == "one / again / later"
@@ -359,7 +359,7 @@ def test_an_openai_compatible_server_answers(store: Store, monkeypatch: pytest.M
     try:
         assert one.ask("price of the lavender candle?").text == "Charge $16.20."
         tools = {tool["function"]["name"]: tool["function"] for tool in FakeOpenAI.requests[0]["tools"]}
-        assert set(tools) == {"find_products", "recommend", "explain", "what_if", "catalogue_overview"}
+        assert set(tools) == {tool.name for tool in TOOLS}
         assert set(tools["recommend"]["parameters"]["properties"]) == {"skus", "objective"}
         server.shutdown()
         server.server_close()

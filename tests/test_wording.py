@@ -14,9 +14,10 @@ import prompts
 from assistant.embedded.dialogue import INSTEAD, Kind, Reply
 from assistant.embedded.lexicon import languages, lexicon
 from assistant.embedded.products import Resolved
-from assistant.embedded.sentences import Sentences, safe, sentences
+from assistant.embedded.sentences import Sentences, sentences
 from assistant.embedded.understanding import Request
 from assistant.embedded.wording import _RENDERERS, render
+from assistant.wording import safe
 
 FACTS = {
     "price": "$15.49",

@@ -58,6 +58,9 @@ class Lexicon:
     soft: re.Pattern[str]
     determiners: re.Pattern[str]
     shortest_phrase: int
+    yes: re.Pattern[str]
+    no: re.Pattern[str]
+    """What a whole message is that agrees to what was asked, or does not."""
 
 
 @cache
@@ -95,6 +98,8 @@ def lexicon(language: str) -> Lexicon:
         soft=_any(phrases["soft"]),
         determiners=_any(phrases["determiners"]),
         shortest_phrase=phrases["shortest"],
+        yes=_compile(source["replies"]["yes"]),
+        no=_compile(source["replies"]["no"]),
     )
 
 

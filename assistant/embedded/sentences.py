@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
@@ -11,6 +10,7 @@ from typing import Any
 
 import prompts
 from assistant.embedded.conversation import Payload
+from assistant.wording import safe
 
 
 class Sentences:
@@ -91,11 +91,6 @@ def values_of(item: Payload, words: Sentences) -> dict[str, Any]:
         if item.get(key):
             values[key] = words.label(group, str(item[key]))
     return values
-
-
-def safe(name: str) -> str:
-    """A name that Markdown shows as it is, on one line."""
-    return re.sub(r"([\\`*\[\]<>|])", r"\\\1", " ".join(name.split()))
 
 
 def paragraphs(*parts: str) -> str:

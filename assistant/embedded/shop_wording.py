@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 from assistant.embedded.conversation import Payload
 from assistant.embedded.dialogue import Reply
-from assistant.embedded.sentences import Sentences, lines, paragraphs, safe, values_of
+from assistant.embedded.sentences import Sentences, lines, paragraphs, values_of
 from assistant.embedded.tables import price_table
+from assistant.wording import safe
 
 
 def overview(reply: Reply, words: Sentences) -> str:

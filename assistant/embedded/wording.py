@@ -8,9 +8,10 @@ from typing import Any
 import prompts
 from assistant.embedded.conversation import Payload, items_of
 from assistant.embedded.dialogue import INSTEAD, Reply
-from assistant.embedded.sentences import Sentences, bullets, lines, paragraphs, safe, sentences, values_of
+from assistant.embedded.sentences import Sentences, bullets, lines, paragraphs, sentences, values_of
 from assistant.embedded.shop_wording import gaps, inelastic, overview, product_list
 from assistant.embedded.tables import compare_table, price_table, what_if_table
+from assistant.wording import safe
 
 MOST_DRIVERS = 3
 

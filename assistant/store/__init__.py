@@ -2,7 +2,7 @@
 
 from assistant.store.database import StoreError, data_home
 from assistant.store.ingest import ImportResult
-from assistant.store.records import AuditEntry, Decision, Product, RulesVersion
+from assistant.store.records import AuditEntry, Decision, Product, RulesVersion, Verdict
 from assistant.store.store import Store
 
 __all__ = [
@@ -13,5 +13,6 @@ __all__ = [
     "RulesVersion",
     "Store",
     "StoreError",
+    "Verdict",
     "data_home",
 ]

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from policy.decision.rules import Rules
 
 Scope = Literal["store", "category", "product"]
+Ruling = Literal["approved", "rejected", "withdrawn"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +44,21 @@ class Decision:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """What a merchant made of a recommendation."""
+
+    decision_id: str
+    verdict: Ruling
+    """`withdrawn` is as if nothing had been decided."""
+    price: float | None
+    """The approved price in store currency: the recommended one, or the merchant's own."""
+    effective_from: dt.date | None
+    reason: str | None
+    actor: str
+    at: dt.datetime
+
+
+@dataclass(frozen=True, kw_only=True)
 class RulesVersion:
     """Rules in force for one scope."""
 
@@ -64,6 +80,6 @@ class AuditEntry:
     actor: str
     action: str
     """`import`, `sales_changed`, `product_changed`, `aliases_added`, `rules_set`, `decisions_saved`,
-    `adapter_promoted`, ..."""
+    `decision_approved`, `decision_rejected`, `decision_withdrawn`, `adapter_promoted`, ..."""
     subject: str | None
     detail: dict[str, Any]

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import sqlalchemy as sa
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-APPEND_ONLY = ("price_ledger", "decisions", "rules", "imports", "audit_log")
+APPEND_ONLY = ("price_ledger", "decisions", "verdicts", "rules", "imports", "audit_log")
 """Tables whose rows triggers protect from change and removal."""
 
 
@@ -135,6 +135,23 @@ class DecisionRow(Base):
     record: Mapped[dict[str, Any]]
 
 
+class VerdictRow(Base):
+    """What a merchant made of a recommendation; of a decision's verdicts the last holds."""
+
+    __tablename__ = "verdicts"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    decision_id: Mapped[int] = mapped_column(sa.ForeignKey("decisions.id"), index=True)
+    verdict: Mapped[str]
+    """`approved`, `rejected`, or `withdrawn`: as if nothing had been decided."""
+    price: Mapped[float | None]
+    """The approved price: the recommended one, or the merchant's own."""
+    effective_from: Mapped[dt.date | None]
+    reason: Mapped[str | None]
+    actor: Mapped[str]
+    at: Mapped[dt.datetime]
+
+
 class LedgerRow(Base):
     """A price and the day it holds from; where two rows name one day, the later recorded holds."""
 
@@ -149,9 +166,9 @@ class LedgerRow(Base):
     effective_from: Mapped[dt.date]
     price: Mapped[float]
     source: Mapped[str]
-    """`import` or `decision`."""
+    """`import`, `decision`, or `withdrawal` of a decision's approval."""
     import_id: Mapped[int | None] = mapped_column(sa.ForeignKey("imports.id"))
-    decision_id: Mapped[int | None] = mapped_column(sa.ForeignKey("decisions.id"), unique=True)
+    decision_id: Mapped[int | None] = mapped_column(sa.ForeignKey("decisions.id"))
     recorded_at: Mapped[dt.datetime]
 
 
@@ -172,6 +189,14 @@ class RulesRow(Base):
     digest: Mapped[str]
     actor: Mapped[str]
     created_at: Mapped[dt.datetime]
+
+
+class IdentityRow(Base):
+    """What tells this store from every other, wherever it is moved: one row."""
+
+    __tablename__ = "identity"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
 
 
 class AuditRow(Base):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,12 +13,12 @@ import pandas as pd
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from assistant.store import rulebook
+from assistant.store import decisions, rulebook
 from assistant.store.database import Database, StoreError, data_home, database_url, has_store
 from assistant.store.ingest import ImportResult, take_in
-from assistant.store.records import AuditEntry, Decision, Product, RulesVersion, Scope
+from assistant.store.records import AuditEntry, Decision, Product, RulesVersion, Scope, Verdict
 from assistant.store.sales import read_sales
-from assistant.store.schema import AliasRow, AuditRow, DecisionRow, LedgerRow, ProductRow, SaleRow
+from assistant.store.schema import AliasRow, AuditRow, IdentityRow, LedgerRow, ProductRow, SaleRow
 from policy.history.checks import NUMBERS, REQUIRED
 
 if TYPE_CHECKING:
@@ -70,6 +71,12 @@ class Store:
     def place(self) -> str:
         """The database's file or address, without its password."""
         return self._database.place
+
+    @cached_property
+    def identity(self) -> str:
+        """What tells this store from every other, wherever it is moved."""
+        with self._database.read() as session:
+            return session.scalars(sa.select(IdentityRow.id)).one()
 
     @property
     def adapters(self) -> Path:
@@ -205,7 +212,7 @@ class Store:
                     "effective_from": pd.Timestamp(row.effective_from),
                     "price": row.price,
                     "source": row.source,
-                    "decision_id": None if row.decision_id is None else _public_id(row.decision_id),
+                    "decision_id": None if row.decision_id is None else decisions.public_id(row.decision_id),
                     "recorded_at": row.recorded_at,
                 }
                 for store, row in session.execute(query)
@@ -241,77 +248,69 @@ class Store:
         """Keep recommendations as they were given, in one transaction; returns their ids in order."""
         if not recommendations:
             return []
-        now = dt.datetime.now(dt.UTC)
-        rows = [
-            {
-                "sku": r.sku,
-                "store": r.store or "",
-                "created_at": now,
-                "actor": actor,
-                "price": r.price,
-                "current_price": r.current_price,
-                "abstained": r.abstained,
-                "model_hash": r.model_hash,
-                "adapter_hash": r.adapter_hash,
-                "rules_hash": r.rules_hash,
-                "history_hash": r.history_hash,
-                "record": r.to_dict(),
-            }
-            for r in recommendations
-        ]
-        insert = sa.insert(DecisionRow).returning(DecisionRow.id, sort_by_parameter_order=True)
         with self._database.write() as session:
-            ids = [_public_id(number) for number in session.scalars(insert, rows)]
-            session.add(_audit(actor, "decisions_saved", None, {"first": ids[0], "last": ids[-1]}))
-        return ids
+            return decisions.save(session, recommendations, actor=actor)
 
     def decision(self, decision_id: str) -> Decision:
         """One kept recommendation; raises `StoreError` where there is none of this id."""
         with self._database.read() as session:
-            return _decision(_find_decision(session, decision_id))
+            return decisions.given(decisions.find(session, decision_id))
 
     def latest_decision(self, sku: str) -> Decision | None:
         """The newest recommendation for an article, in any outlet."""
-        query = sa.select(DecisionRow).where(DecisionRow.sku == sku).order_by(DecisionRow.id.desc())
         with self._database.read() as session:
-            row = session.scalars(query.limit(1)).first()
-            return None if row is None else _decision(row)
+            row = decisions.latest(session, sku)
+            return None if row is None else decisions.given(row)
 
-    def approve_decision(self, decision_id: str, *, effective_from: dt.date, actor: str) -> None:
-        """Enter a recommended price in the ledger from a day on. Approving twice is approving once.
+    def verdict(self, decision_id: str) -> Verdict | None:
+        """What the merchant made of a recommendation; None where nothing, or it was withdrawn."""
+        with self._database.read() as session:
+            return decisions.verdict(session, decision_id)
 
-        Raises `StoreError` where the recommendation was to abstain, or its product is not in the store.
+    def approve_decision(
+        self,
+        *decision_ids: str,
+        effective_from: dt.date | None = None,
+        actor: str,
+        price: float | None = None,
+        reason: str | None = None,
+    ) -> None:
+        """Enter recommended prices in the ledger, all or none. Approving twice is approving once.
+
+        Parameters
+        ----------
+        effective_from
+            The day from which the price holds; None for the start of the period that was priced.
+        price
+            The merchant's own price instead of the recommended one, in store currency.
+
+        Raises
+        ------
+        StoreError
+            Where the recommendation was to abstain and no own price is given, or its product is not in the
+            store.
         """
         with self._database.write() as session:
-            row = _find_decision(session, decision_id)
-            if row.abstained is not None:
-                raise StoreError(
-                    f"Decision {decision_id} recommends no price for '{row.sku}' ({row.abstained}): there is "
-                    "nothing to approve."
+            for id in decision_ids:
+                day = effective_from or dt.date.fromisoformat(
+                    str(decisions.find(session, id).record["date"])[:10]
                 )
-            where = (ProductRow.sku == row.sku, ProductRow.store == row.store)
-            product = session.scalars(sa.select(ProductRow).where(*where)).first()
-            if product is None:
-                raise _unknown_sku(row.sku)
-            if session.scalars(sa.select(LedgerRow).where(LedgerRow.decision_id == row.id)).first():
-                return
-            session.add(
-                LedgerRow(
-                    product_id=product.id,
-                    effective_from=effective_from,
-                    price=row.price,
-                    source="decision",
-                    decision_id=row.id,
-                    recorded_at=dt.datetime.now(dt.UTC),
-                )
-            )
-            detail = {
-                "decision_id": decision_id,
-                "effective_from": effective_from.isoformat(),
-                "old": row.current_price,
-                "new": row.price,
-            }
-            session.add(_audit(actor, "decision_approved", row.sku, detail))
+                decisions.approve(session, id, effective_from=day, actor=actor, price=price, reason=reason)
+
+    def reject_decision(self, *decision_ids: str, actor: str, reason: str | None = None) -> None:
+        """Note that recommendations are not followed, and why; all or none. Raises `StoreError`."""
+        with self._database.write() as session:
+            for id in decision_ids:
+                decisions.reject(session, id, actor=actor, reason=reason)
+
+    def withdraw_verdict(self, *decision_ids: str, actor: str) -> None:
+        """Take approvals or rejections back, all or none; a price approved before holds again.
+
+        Raises `StoreError` where there is nothing to take back.
+        """
+        with self._database.write() as session:
+            for id in decision_ids:
+                decisions.withdraw(session, id, actor=actor)
 
     # Audit
 
@@ -338,22 +337,6 @@ class Store:
 
 def _audit(actor: str, action: str, subject: str | None, detail: dict[str, Any]) -> AuditRow:
     return AuditRow(at=dt.datetime.now(dt.UTC), actor=actor, action=action, subject=subject, detail=detail)
-
-
-def _decision(row: DecisionRow) -> Decision:
-    return Decision(id=_public_id(row.id), created_at=row.created_at, actor=row.actor, record=row.record)
-
-
-def _public_id(number: int) -> str:
-    return f"D{number}"
-
-
-def _find_decision(session: Session, decision_id: str) -> DecisionRow:
-    number = decision_id.removeprefix("D")
-    row = session.get(DecisionRow, int(number)) if number.isascii() and number.isdigit() else None
-    if row is None:
-        raise StoreError(f"There is no decision '{decision_id}' in this store. Ids look like D12.")
-    return row
 
 
 def _require_skus(session: Session, skus: Iterable[str]) -> None:

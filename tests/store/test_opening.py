@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import date
 from pathlib import Path
 
 import pandas as pd
@@ -11,7 +12,7 @@ import sqlalchemy as sa
 from shops import sales, shop
 
 from assistant.store import Store, StoreError
-from assistant.store.database import VERSION_TABLE
+from assistant.store.database import MIGRATIONS, VERSION_TABLE
 from assistant.store.schema import Base
 
 
@@ -25,13 +26,42 @@ def test_migrations_build_the_mapped_tables(engine: sa.Engine) -> None:
 
 
 def test_opening_again_keeps_what_is_there(store: Store, engine: sa.Engine, url: str) -> None:
-    # The store is at version 0001, the first: opening it brings it up to date and loses nothing.
     store.import_history(sales(), source="a.csv", content_hash="1")
     with engine.connect() as connection:
-        assert connection.scalar(sa.text(f"SELECT version_num FROM {VERSION_TABLE}")) == "0001"
+        assert connection.scalar(sa.text(f"SELECT version_num FROM {VERSION_TABLE}")) == "0002"
     again = Store.open(url=url)
     pd.testing.assert_frame_equal(again.history(), store.history())
+    assert again.identity == store.identity
     again.close()
+
+
+def test_an_older_store_is_brought_up_to_date_and_loses_nothing(tmp_path: Path) -> None:
+    from alembic import command
+    from alembic.config import Config
+
+    engine = sa.create_engine(f"sqlite:///{tmp_path}/store.sqlite")
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.set_main_option("path_separator", "os")
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        for statement in (
+            "INSERT INTO products VALUES (1, '', 'A', NULL, NULL, 'USD')",
+            "INSERT INTO decisions VALUES (1, 'A', '', '2026-01-01', 'agent', 9, 10, NULL, 'm', NULL, 'r', "
+            "'h', '{}')",
+            "INSERT INTO price_ledger VALUES (1, 1, '2026-02-02', 9, 'decision', NULL, 1, '2026-01-01')",
+        ):
+            connection.execute(sa.text(statement))
+    engine.dispose()
+    store = Store.open(home=tmp_path)
+    verdict = store.verdict("D1")
+    assert verdict is not None
+    assert (verdict.verdict, verdict.price, verdict.effective_from) == ("approved", 9.0, date(2026, 2, 2))
+    store.withdraw_verdict("D1", actor="Ann")
+    assert store.price_ledger("A")["price"].tolist() == [9.0, 10.0]
+    assert len(store.identity) == 32
+    store.close()
 
 
 def test_a_store_of_a_newer_program_is_refused(engine: sa.Engine, url: str) -> None:

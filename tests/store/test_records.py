@@ -163,6 +163,44 @@ def test_an_abstention_cannot_be_approved(store: Store) -> None:
         store.approve_decision(ids[1], effective_from=dt.date(2026, 2, 2), actor="Ann")
 
 
+def test_an_approval_withdrawn_restores_the_price_before_and_can_be_given_again(store: Store) -> None:
+    store.import_history(sales(), source="a.csv", content_hash="1")
+    (decision,) = store.save_decisions([recommendation()], actor="agent")
+    assert store.verdict(decision) is None
+    store.approve_decision(decision, actor="Ann", price=11.0, reason="a round price")
+    given = store.verdict(decision)
+    assert given is not None
+    assert (given.verdict, given.price, given.reason, given.actor) == (
+        "approved", 11.0, "a round price", "Ann",
+    )  # fmt: skip
+    assert given.effective_from == dt.date.fromisoformat(store.decision(decision).record["date"])
+    store.withdraw_verdict(decision, actor="Ann")
+    assert store.verdict(decision) is None
+    store.approve_decision(decision, actor="Ann")
+    assert store.price_ledger("A")["price"].tolist()[-3:] == [11.0, 12.0, 11.49]
+    actions = [entry.action for entry in store.audit()]
+    assert actions[:3] == ["decision_approved", "decision_withdrawn", "decision_approved"]
+
+
+def test_a_rejection_keeps_its_reason_and_an_approval_is_not_rejected_over(store: Store) -> None:
+    store.import_history(sales(), source="a.csv", content_hash="1")
+    first, second = store.save_decisions([recommendation(), recommendation()], actor="agent")
+    for _ in range(2):
+        store.reject_decision(first, actor="Ann", reason="the supplier would mind")
+    verdict = store.verdict(first)
+    assert verdict is not None and (verdict.verdict, verdict.reason) == (
+        "rejected", "the supplier would mind",
+    )  # fmt: skip
+    assert [e.action for e in store.audit()].count("decision_rejected") == 1
+    store.approve_decision(second, actor="Ann")
+    with pytest.raises(StoreError, match="withdraw that first"):
+        store.reject_decision(first, second, actor="Ann", reason="other")
+    assert store.verdict(first) == verdict  # all or none
+    store.withdraw_verdict(first, actor="Ann")
+    with pytest.raises(StoreError, match="neither approved nor rejected"):
+        store.withdraw_verdict(first, actor="Ann")
+
+
 # Records that cannot be rewritten
 
 
@@ -170,7 +208,7 @@ def test_an_abstention_cannot_be_approved(store: Store) -> None:
 def test_records_can_only_be_added_to(store: Store, engine: sa.Engine, table: str) -> None:
     store.import_history(sales(), source="a.csv", content_hash="1")
     store.set_rules(Rules(), scope="store", actor="Ann")
-    store.save_decisions([recommendation()], actor="agent")
+    store.approve_decision(*store.save_decisions([recommendation()], actor="agent"), actor="Ann")
     before = contents(engine)
     attempts = [f"UPDATE {table} SET id = id", f"DELETE FROM {table}"]
     if engine.dialect.name == "sqlite":

@@ -1,0 +1,166 @@
+"""Writes that wait for the merchant: where the agent stops, what is shown, what counts as a yes or a no."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, cast
+
+from langchain.agents.middleware import HumanInTheLoopMiddleware, InterruptOnConfig
+from langchain.agents.middleware.types import AgentState, ToolCallRequest
+from langchain_core.messages import ToolCall
+from langgraph.runtime import Runtime
+from langgraph.types import Interrupt
+from pydantic import BaseModel
+
+from assistant.embedded.lexicon import languages, lexicon
+from assistant.facts import Fact
+from assistant.tools import WRITES, Turn
+from assistant.tools.writing import WORDS, Row
+from assistant.wording import Language, wording
+
+Outcome = Literal["declined", "cancelled"]
+_STAGES = {write.tool.name: write.stage for write in WRITES}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Proposal:
+    """One write that waits for a yes or a no; nothing of it is done."""
+
+    id: str
+    """Of the tool call."""
+    tool: str
+    summary: str
+    """What will be done, one sentence in Markdown."""
+    rows: tuple[Row, ...]
+    """What holds now and what would hold, as facts."""
+    notes: tuple[str, ...]
+    """What to know before agreeing."""
+    facts: tuple[Fact, ...]
+    """Every fact of the rows and the sentences."""
+    skus: tuple[str, ...]
+    decision_ids: tuple[str, ...]
+    digest: str
+    """The same for writes that show and touch the same: a yes holds for this one only."""
+    language: Language
+    interrupt: str = ""
+    """Where the graph waits."""
+
+
+def confirmation() -> HumanInTheLoopMiddleware[AgentState[Any], Turn, Any]:
+    """The agent stops before every write that can be staged; one that cannot goes on to say why not."""
+    gate = InterruptOnConfig(allowed_decisions=["approve", "respond"], when=_is_staged, description=_shown)
+    return HumanInTheLoopMiddleware(dict.fromkeys(_STAGES, gate), interrupt_mode="per_call", edit_notice=None)
+
+
+def _is_staged(request: ToolCallRequest) -> bool:
+    """Work the write out. Where that fails the tool fails too, in the merchant's words."""
+    call, turn = request.tool_call, cast(Turn, request.runtime.context)
+    turn.staged.pop(str(call["id"]), None)
+    schema = request.tool.tool_call_schema if request.tool else None
+    if not (isinstance(schema, type) and issubclass(schema, BaseModel)):
+        return False
+    try:
+        arguments = dict(schema.model_validate(call["args"]))
+        turn.staged[str(call["id"])] = _STAGES[call["name"]](turn, **arguments)
+    except Exception:  # raised again by the tool, which has no yes to write with
+        return False
+    return True
+
+
+def _shown(tool_call: ToolCall, state: AgentState[Any], runtime: Runtime[Any]) -> str:
+    """The staged write as JSON: what `proposals` reads back."""
+    turn: Turn = runtime.context
+    staged = turn.staged[str(tool_call["id"])]
+    proposal = Proposal(
+        id=str(tool_call["id"]),
+        tool=tool_call["name"],
+        summary=staged.summary,
+        rows=tuple(staged.rows),
+        notes=tuple(staged.notes),
+        facts=tuple(staged.every_fact),
+        skus=tuple(staged.skus),
+        decision_ids=tuple(staged.decision_ids),
+        digest=staged.digest,
+        language=turn.language,
+    )
+    return json.dumps(asdict(proposal), ensure_ascii=False)
+
+
+def proposals(interrupts: Iterable[Interrupt]) -> tuple[Proposal, ...]:
+    """What the graph waits for."""
+    return tuple(_read(json.loads(it.value["description"]), it.id) for it in interrupts)
+
+
+def _read(values: Mapping[str, Any], interrupt: str) -> Proposal:
+    rows = tuple(
+        Row(row["label"], *(row[side] and Fact(**row[side]) for side in ("before", "after")))
+        for row in values["rows"]
+    )
+    facts = tuple(Fact(**fact) for fact in values["facts"])
+    lists = {name: tuple(values[name]) for name in ("notes", "skus", "decision_ids")}
+    return Proposal(**{**values, **lists, "rows": rows, "facts": facts, "interrupt": interrupt})
+
+
+def confirmed(waiting: Sequence[Proposal]) -> dict[str, Any]:
+    """What the graph resumes with where the merchant agreed."""
+    return {it.interrupt: {"type": "approve"} for it in waiting}
+
+
+def refused(waiting: Sequence[Proposal], outcome: Outcome, reason: str | None = None) -> dict[str, Any]:
+    """What the graph resumes with where they did not: a result for each tool call in the tool's place."""
+    results = {}
+    for it in waiting:
+        words = wording(it.language, WORDS)
+        message = words("ask.declined_because", reason=reason) if reason else words("ask.declined")
+        payload = {"status": outcome, "language": it.language, "message": message}
+        results[it.interrupt] = {"type": "respond", "message": json.dumps(payload, ensure_ascii=False)}
+    return results
+
+
+def reply_of(text: str) -> bool | None:
+    """Whether a message is nothing but a yes or a no, in any language; None for everything else."""
+    said = " ".join(text.lower().split())
+    for language in languages():
+        words = lexicon(language)
+        if words.yes.fullmatch(said):
+            return True
+        if words.no.fullmatch(said):
+            return False
+    return None
+
+
+def proposal_text(waiting: Sequence[Proposal], language: Language) -> str:
+    """What is asked of the merchant, in Markdown. No language model words it."""
+    words = wording(language, WORDS)
+    if len(waiting) == 1:
+        parts = [words("ask.one", summary=waiting[0].summary), *_details(waiting[0], language)]
+    else:
+        parts = [words("ask.many")]
+        for it in waiting:
+            parts += [it.summary, *_details(it, language)]
+    return "\n\n".join([*parts, words("ask.question")])
+
+
+def _details(it: Proposal, language: Language) -> list[str]:
+    words = wording(language, WORDS)
+    parts = []
+    if it.rows:
+        head = "| " + " | ".join(words.several("ask.columns")) + " |"
+        rule = "|---|---:|---:|"
+        none = words("ask.none")
+        body = [
+            "| "
+            + " | ".join([_cell(row.label), *(s.value if s else none for s in (row.before, row.after))])
+            + " |"
+            for row in it.rows
+        ]
+        parts.append("\n".join([head, rule, *body]))
+    if it.notes:
+        parts.append("\n".join(f"- {note}" for note in it.notes))
+    return parts
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")

@@ -1,0 +1,26 @@
+"""The agent's tools: typed arguments in, JSON of formatted facts out; no model formats or computes.
+
+A tool is a function in one of these modules whose docstring the model reads. One that reads hands `run` a
+function of the desk and the language that returns a `Report`, and is offered to the model by its place in
+`READS`; one that writes hands `carry_out` its stage (`writing`), and has its place in `WRITES`.
+"""
+
+from langchain_core.tools import BaseTool
+
+from assistant.tools.approving import APPROVE, REJECT
+from assistant.tools.finding import find_products
+from assistant.tools.learning import START_FINE_TUNING
+from assistant.tools.overview import catalogue_overview
+from assistant.tools.pricing import explain, recommend, what_if
+from assistant.tools.result import Report, Result, Runtime, Turn
+from assistant.tools.rules import SET_RULES, show_rules
+from assistant.tools.undoing import UNDO
+from assistant.tools.writing import Write
+
+READS: tuple[BaseTool, ...] = (find_products, recommend, explain, what_if, catalogue_overview, show_rules)
+WRITES: tuple[Write, ...] = (APPROVE, REJECT, SET_RULES, UNDO, START_FINE_TUNING)
+"""Carried out only after the merchant's yes."""
+TOOLS: tuple[BaseTool, ...] = (*READS, *(write.tool for write in WRITES))
+"""In the order in which the model sees them."""
+
+__all__ = ["READS", "TOOLS", "WRITES", "Report", "Result", "Runtime", "Turn", "Write"]

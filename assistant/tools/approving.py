@@ -1,0 +1,271 @@
+"""What the merchant makes of suggestions: approve them, name another price, or reject them with a reason."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any
+
+from langchain_core.tools import tool
+from pydantic import Field
+
+from assistant.desk import Decision, DeskError
+from assistant.facts import Fact, Sheet, facts_for, labels, money, what_if_facts
+from assistant.tools.pricing import names_of
+from assistant.tools.result import Result, Runtime, Turn
+from assistant.tools.writing import Row, Staged, Undo, Write, carry_out, words_of
+from assistant.wording import safe
+
+if TYPE_CHECKING:
+    from policy.decision.outcomes import WhatIf
+    from policy.decision.recommendation import Recommendation
+
+MOST = 30
+"""Most suggestions of one approval."""
+
+Ids = Annotated[
+    list[Annotated[str, Field(max_length=20)]],
+    Field(
+        description="`decision_id` of each suggestion, as recommend gives it.", min_length=1, max_length=MOST
+    ),
+]
+Reason = Annotated[
+    str | None, Field(description="Why, in the merchant's words; for the record.", max_length=500)
+]
+
+
+@tool(response_format="content_and_artifact")
+def approve(
+    decision_ids: Ids,
+    runtime: Runtime,
+    price: Annotated[float | None, Field(description="The merchant's own price instead.")] = None,
+    percent: Annotated[
+        float | None, Field(description="Or a change of the price now, -10 is 10 % down.")
+    ] = None,
+    amount: Annotated[float | None, Field(description="Or a change in money: -2 is 2 off.")] = None,
+    reason: Reason = None,
+) -> Result:
+    """Approve suggestions, or the merchant's own price for one product, for the record of this shop.
+
+    The merchant is shown the change and asked before anything is done: call this at once, do not ask
+    first. Nothing is sent to the shop. Give none of price, percent and amount for the suggested price; for an
+    own price get the product's `decision_id` from recommend. Say what `done` says.
+    Example: {"status": "ok", "language": "en", "done": "Approved: **Lavender Candle 200 g** at $16.20 from
+    Nov 23, 2026.", "rows": [{"label": "Price", "before": "$18.00", "after": "$16.20"}], "notes": []}
+    """
+    own = {"price": price, "percent": percent, "amount": amount}
+    return carry_out(runtime, "approve", stage_approval, decision_ids=decision_ids, reason=reason, **own)
+
+
+@tool(response_format="content_and_artifact")
+def reject(decision_ids: Ids, runtime: Runtime, reason: Reason = None) -> Result:
+    """Note that the merchant does not follow suggestions, and why. They are asked before it is noted.
+
+    Example: {"status": "ok", "language": "en", "done": "Noted as rejected: ...", "rows": [], "notes": []}
+    """
+    return carry_out(runtime, "reject", stage_rejection, decision_ids=decision_ids, reason=reason)
+
+
+def stage_approval(
+    turn: Turn,
+    *,
+    decision_ids: list[str],
+    price: float | None = None,
+    percent: float | None = None,
+    amount: float | None = None,
+    reason: str | None = None,
+) -> Staged:
+    """Prices entered in the ledger. Raises `DeskError`."""
+    decisions = [turn.desk.current(id) for id in dict.fromkeys(decision_ids)]
+    own = {"price": price, "percent": percent, "amount": amount}
+    if any(value is not None for value in own.values()):
+        if len(decisions) > 1:
+            raise DeskError("one_own_price")
+        return _own_price(turn, decisions[0], reason=reason, **own)
+    if nothing := [it for it in decisions if it.recommendation.abstained]:
+        raise DeskError("nothing_to_approve", name=_name(nothing[0].recommendation))
+    facts = {it.id: facts_for(it.recommendation, turn.language) for it in decisions}
+    if len(decisions) == 1:
+        it, own_facts = decisions[0].recommendation, facts[decisions[0].id]
+        return _staged(
+            turn, decisions, "approve", rows=_rows(turn, it, own_facts), facts=own_facts,
+            notes=_cautions(turn, it.cautions), reason=reason,
+        )  # fmt: skip
+    rows = [
+        Row(_name(it.recommendation), _named(facts[it.id], "current_price"), _named(facts[it.id], "price"))
+        for it in decisions
+    ]
+    sheet = Sheet("approval", turn.language)
+    sheet.add("count", f"{len(decisions)}", len(decisions), "count", words_of(turn)("rows.count"))
+    every = [*sheet.facts, *(fact for own in facts.values() for fact in own)]
+    return _staged(turn, decisions, "approve_all", rows=rows, facts=every, notes=[], reason=reason)
+
+
+def _own_price(turn: Turn, decision: Decision, *, reason: str | None, **own: float | None) -> Staged:
+    """The merchant's own price, with what it would do and which of their rules it breaks."""
+    it = decision.recommendation
+    what_if = turn.desk.what_if(it.sku, store=it.store, **own)
+    price = round(what_if.at.price, 2)
+    if what_if.unit_cost is not None and price < what_if.unit_cost and not reason:
+        raise DeskError("reason_below_cost", name=_name(it))
+    facts = what_if_facts(what_if, turn.language)
+    suggested = [] if it.abstained else [_named(facts_for(it, turn.language), "price")]
+    notes = [*_broken_rules(turn, it, price), *_cautions(turn, what_if.cautions)]
+    return _staged(
+        turn, [decision], "own_price", rows=_rows(turn, what_if, facts),
+        facts=[*facts, *filter(None, suggested)], notes=notes, reason=reason, price=price,
+    )  # fmt: skip
+
+
+def _staged(
+    turn: Turn,
+    decisions: list[Decision],
+    key: str,
+    *,
+    rows: list[Row],
+    facts: list[Fact],
+    notes: list[str],
+    reason: str | None,
+    price: float | None = None,
+) -> Staged:
+    words, first = words_of(turn), decisions[0].recommendation
+    ids = [it.id for it in decisions]
+    prices = {fact.key: fact.value for fact in facts if fact.key in ("price", "current_price", "date")}
+    if price is not None:
+        prices["price"] = money(price, first.currency, turn.language)
+    sheet = Sheet(f"{first.sku}.approval", turn.language)
+    sheet.day("from", first.date, label=words("rows.from"))
+    values = prices | {"name": safe(_name(first)), "date": sheet.facts[0].value, "count": f"{len(ids)}"}
+    if reason:
+        notes = [*notes, words("notes.reason", reason=safe(reason))]
+
+    def commit() -> Undo:
+        turn.desk.store.approve_decision(*ids, actor=turn.user, price=price, reason=reason)
+        return {"decision_ids": ids}
+
+    return Staged(
+        summary=words(f"summary.{key}", **values),
+        done=words(f"done.{key}", **values),
+        commit=commit,
+        rows=rows,
+        notes=[*notes, words("notes.not_sent")],
+        facts=[*sheet.facts, *facts],
+        names=names_of(it.recommendation for it in decisions),
+        skus=[it.recommendation.sku for it in decisions],
+        decision_ids=ids,
+    )
+
+
+def stage_rejection(turn: Turn, *, decision_ids: list[str], reason: str | None = None) -> Staged:
+    """Suggestions noted as not followed. Raises `DeskError`."""
+    words = words_of(turn)
+    decisions = [turn.desk.current(id) for id in dict.fromkeys(decision_ids)]
+    ids = [it.id for it in decisions]
+    for it in decisions:
+        if (verdict := turn.desk.store.verdict(it.id)) is not None and verdict.verdict == "approved":
+            raise DeskError("approved_already", name=_name(it.recommendation))
+    names = labels(turn.language)["answer"]["and"].join(safe(_name(it.recommendation)) for it in decisions)
+
+    def commit() -> Undo:
+        turn.desk.store.reject_decision(*ids, actor=turn.user, reason=reason)
+        return {"decision_ids": ids}
+
+    facts = [fact for it in decisions for fact in facts_for(it.recommendation, turn.language)]
+    rows = (
+        [] if decisions[0].recommendation.abstained else _rows(turn, decisions[0].recommendation, facts)[:1]
+    )
+    return Staged(
+        summary=words("summary.reject", names=names),
+        done=words("done.reject", names=names),
+        commit=commit,
+        rows=rows if len(decisions) == 1 else [],
+        notes=[words("notes.reason", reason=safe(reason))] if reason else [],
+        facts=facts,
+        names=names_of(it.recommendation for it in decisions),
+        skus=[it.recommendation.sku for it in decisions],
+        decision_ids=ids,
+    )
+
+
+def take_back_verdict(turn: Turn, undo: Mapping[str, Any]) -> Staged:
+    """An approval or rejection withdrawn; the price in force before holds again."""
+    words, store, ids = words_of(turn), turn.desk.store, [str(id) for id in undo["decision_ids"]]
+    rows, facts = [], []
+    names, skus = [], []
+    for id in ids:
+        record, verdict = store.decision(id).record, store.verdict(id)
+        if verdict is None:
+            raise DeskError("nothing_to_undo")
+        names.append(str(record["name"] or record["sku"]))
+        skus.append(str(record["sku"]))
+        if verdict.verdict == "approved":
+            sheet = Sheet(f"{record['sku']}.{id}", turn.language, currency=record["currency"])
+            sheet.price("approved", verdict.price, label=words("rows.approved"))
+            rows.append(Row(names[-1], sheet.facts[0], None))
+            facts += sheet.facts
+    listed = labels(turn.language)["answer"]["and"].join(map(safe, names))
+
+    def commit() -> Undo:
+        store.withdraw_verdict(*ids, actor=turn.user)
+        return None
+
+    return Staged(
+        summary=words("summary.withdraw", names=listed),
+        done=words("done.withdraw", names=listed),
+        commit=commit,
+        rows=rows,
+        notes=[words("notes.not_sent")] if rows else [],
+        facts=facts,
+        names=[*names, *skus],
+        skus=skus,
+        decision_ids=ids,
+    )
+
+
+APPROVE = Write(approve, stage_approval, take_back_verdict)
+REJECT = Write(reject, stage_rejection, take_back_verdict)
+
+
+def _rows(turn: Turn, it: Recommendation | WhatIf, facts: list[Fact]) -> list[Row]:
+    """Price, margin, units and money, at the price now and then."""
+    words, money_key = words_of(turn), "profit" if it.objective == "profit" else "revenue"
+    pairs = (("price", "current_price", "price"), *(
+        (key, f"{key}_keep", f"{key}_take") for key in ("margin", "units", money_key)
+    ))  # fmt: skip
+    period = labels(turn.language)["period"][it.period]
+    rows = [
+        Row(words(f"rows.{key}", period=period), _named(facts, before), _named(facts, after))
+        for key, before, after in pairs
+    ]
+    return [row for row in rows if row.after is not None]
+
+
+def _broken_rules(turn: Turn, it: Recommendation, price: float) -> list[str]:
+    """Which of the shop's rules a price of the merchant's own breaks, and the price that would keep them."""
+    from policy.decision.rules import Rules, RulesInfeasible
+
+    words, names = words_of(turn), labels(turn.language)["rules"]
+    rules = turn.desk.store.rules_for([it.sku]).get(it.sku, Rules())
+    try:
+        kept, clamps = rules.apply(price, current_price=it.current_price, unit_cost=it.unit_cost)
+    except RulesInfeasible as error:
+        broken = [names.get(rule, rule) for rule in error.rules]
+        return [words("notes.rules_exclude", rules=labels(turn.language)["answer"]["and"].join(broken))]
+    broken = [names.get(clamp.rule, clamp.rule) for clamp in clamps]
+    return (
+        [words("notes.breaks_rules", rules=labels(turn.language)["answer"]["and"].join(broken))]
+        if broken and kept != price
+        else []
+    )
+
+
+def _cautions(turn: Turn, codes: tuple[str, ...]) -> list[str]:
+    cautions = labels(turn.language)["cautions"]
+    return [words_of(turn)("notes.caution", caution=cautions.get(code, code)) for code in codes]
+
+
+def _name(it: Recommendation | WhatIf) -> str:
+    return f"{it.name or it.sku} ({it.store})" if it.store else it.name or it.sku
+
+
+def _named(facts: list[Fact], key: str) -> Fact | None:
+    return next((fact for fact in facts if fact.key == key), None)

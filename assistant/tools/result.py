@@ -1,0 +1,109 @@
+"""What every tool shares: the turn it runs in, the report it gives, errors as words a merchant can use."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Protocol, runtime_checkable
+
+from langchain.tools import ToolRuntime
+from pydantic import Field
+
+from assistant.adapters import adapter_error_text
+from assistant.desk import Desk, DeskError
+from assistant.facts import Fact, labels
+from assistant.store.database import StoreError
+from assistant.tools.staged import Staged
+from assistant.wording import Language
+
+_LOG = logging.getLogger(__name__)
+
+
+@runtime_checkable
+class Learner(Protocol):
+    """Fine-tuning on the shop's sales, where this program can run it (`assistant.tuning.Tuning`)."""
+
+    def start(self, language: Language) -> bool:
+        """Start, or go on; False where it goes on already."""
+        ...
+
+    def stop(self) -> None:
+        """End what goes on."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Turn:
+    """What the tools know of the turn besides their arguments."""
+
+    desk: Desk
+    language: Language
+    """Of the facts."""
+    user: str = "merchant"
+    """Who asks, in the store's records."""
+    tuning: Learner | None = None
+    confirmed: Mapping[str, str] = field(default_factory=dict)
+    """What the merchant agreed to: digests of staged writes by the ids of their tool calls."""
+    staged: dict[str, Staged] = field(default_factory=dict)
+    """Writes worked out in this run of the graph, by the ids of their tool calls."""
+
+
+Runtime = ToolRuntime[Turn, Any]
+Result = tuple[str, dict[str, Any]]
+"""JSON for the model, and an artifact for the number check and the answer: facts, names, SKUs, ids."""
+
+Sku = Annotated[str, Field(description="Exact SKU, as find_products gives it.", min_length=1, max_length=200)]
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a tool found: JSON for the model, and what the words about it may use."""
+
+    payload: dict[str, Any]
+    facts: Sequence[Fact] = ()
+    names: Sequence[str] = ()
+    """Names and SKUs in the payload: digits inside them are no figures."""
+    skus: Sequence[str] = ()
+    decision_ids: Sequence[str] = ()
+
+
+def run(runtime: Runtime, report: Callable[[Desk, Language], Report]) -> Result:
+    """The report as JSON and artifact; what goes wrong becomes a message that a merchant can act on."""
+    from policy.history import HistoryError
+    from policy.model.adapter_files import AdapterError
+
+    desk, language = runtime.context.desk, runtime.context.language
+    quotable: str | None = None
+    try:
+        result = report(desk, language)
+    except DeskError as error:
+        result = Report({"status": "error", "code": error.code, "message": error.message(language)})
+        if error.code == "unknown_sku":  # made up by the model, perhaps: its digits support no number
+            quotable = DeskError(error.code, sku="").message(language)
+    except HistoryError as error:
+        result = Report({"status": "error", "code": "history", "message": str(error)})
+    except StoreError as error:
+        result = Report({"status": "error", "code": "store", "message": str(error)})
+    except AdapterError as error:
+        message = adapter_error_text(error, language)
+        result = Report({"status": "error", "code": "adapter", "message": message})
+    except Exception as error:
+        _LOG.exception("A tool failed")
+        message = str(labels(language)["errors"]["policy_failed"]).format(error=type(error).__name__)
+        result = Report({"status": "error", "code": "policy_failed", "message": message})
+    payload = {"status": result.payload["status"], "language": language} | result.payload
+    artifact = {
+        "facts": [fact.to_dict() for fact in result.facts],
+        "names": list(dict.fromkeys([*result.names, *result.decision_ids])),
+        "skus": list(result.skus),
+        "decision_ids": list(result.decision_ids),
+        "messages": [quotable or payload["message"]] if payload["status"] == "error" else [],
+    }
+    return json.dumps(payload, ensure_ascii=False, allow_nan=False), artifact
+
+
+def values_of(facts: Iterable[Fact]) -> dict[str, str]:
+    """What a payload quotes: the formatted value of each key."""
+    return {fact.key: fact.value for fact in facts}

@@ -1,0 +1,73 @@
+"""Writes: worked out and shown first, made once the merchant has agreed to exactly what was shown.
+
+A tool that writes has a stage, a function of the turn and the tool's arguments that returns a `Staged`, and
+hands it to `carry_out`. The agent stages the call, stops, shows what is staged, and calls the tool only after
+the merchant's yes; whatever calls it otherwise, `carry_out` makes nothing that was not agreed to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from langchain_core.tools import BaseTool
+
+from assistant.desk import Desk, DeskError
+from assistant.tools.result import Report, Result, Runtime, Turn, run
+from assistant.tools.staged import Row, Staged, Undo
+from assistant.wording import Language, Wording, wording
+
+WORDS = "changes.toml"
+CONFIRMED = "change_confirmed"
+"""The audit log's entry of every write made here; its detail holds what undoing it needs."""
+
+Stage = Callable[..., Staged]
+"""(turn, **the tool's arguments) -> what would be done. Raises what `run` turns into words."""
+
+
+@dataclass(frozen=True)
+class Write:
+    """A tool that writes: how a call of it is staged, and how one that was made is staged back."""
+
+    tool: BaseTool
+    stage: Stage
+    take_back: Callable[[Turn, Mapping[str, Any]], Staged] | None = None
+    """From the turn and what `Staged.commit` returned; None where a write cannot be undone."""
+
+
+def carry_out(runtime: Runtime, tool: str, stage: Stage, **arguments: Any) -> Result:
+    """Make the write that this call of a tool is, where the merchant agreed to it as it is staged now."""
+    turn, call = runtime.context, str(runtime.tool_call_id)
+
+    def report(desk: Desk, language: Language) -> Report:
+        with desk.writing:  # staged anew: another write may have come between, even of the same step
+            staged = stage(turn, **arguments)
+            if turn.confirmed.get(call) != staged.digest:
+                raise DeskError("changed_since" if call in turn.confirmed else "not_confirmed")
+            undo = staged.commit()
+            detail = {"tool": tool, "done": staged.done, "undo": undo}
+            desk.store.note(CONFIRMED, detail, actor=turn.user)
+        payload = {
+            "status": "ok",
+            "done": staged.done,
+            "rows": [row.to_dict() for row in staged.rows],
+            "notes": list(staged.notes),
+        }
+        return Report(
+            payload,
+            staged.every_fact,
+            names=staged.names,
+            skus=staged.skus,
+            decision_ids=staged.decision_ids,
+        )
+
+    return run(runtime, report)
+
+
+def words_of(turn: Turn) -> Wording:
+    """What changes are called in the turn's language."""
+    return wording(turn.language, WORDS)
+
+
+__all__ = ["CONFIRMED", "WORDS", "Row", "Stage", "Staged", "Undo", "Write", "carry_out", "words_of"]

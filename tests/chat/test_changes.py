@@ -1,0 +1,184 @@
+"""Rules, rejections and fine-tuning by chat, and taking them back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from langchain_core.messages import AIMessage, BaseMessage
+from scripts import RECOMMEND, SET_RULES, approving, call, last_result, says_result, values, written
+
+from assistant.agent import Assistant
+from assistant.store import Store
+from policy.decision.rules import Rules
+
+# Rules
+
+
+def test_rules_change_in_one_scope_and_show_the_difference(
+    assistant: Callable[..., Assistant], store: Store
+) -> None:
+    one = assistant(
+        call("set_rules", scope="category", key="Kettles", changes={"min_margin": 0.3}), says_result
+    )
+    asked = one.ask("kettles never below 30 % margin")
+    assert values(asked) == [("smallest margin", "10%", "30%")]
+    one.ask("ok")
+    rules = store.rules_for(["KET-10", "CAN-LAV-200"])
+    assert rules == {"KET-10": Rules(min_margin=0.3), "CAN-LAV-200": Rules()}
+    (entry,) = [it for it in store.audit() if it.action == "rules_set"]
+    assert (entry.actor, entry.detail["scope"], entry.subject) == ("merchant", "category", "kettles")
+
+
+def test_rules_that_leave_no_price_are_named(assistant: Callable[..., Assistant]) -> None:
+    # The blue mug sells at 12.90 and costs 4.10: no price within 1 % has 90 % margin.
+    one = assistant(call("set_rules", scope="store", changes={"max_change": 0.01, "min_margin": 0.9}))
+    (note,) = one.ask("rules").pending[0].notes
+    assert "12" in note and "Mug" in note  # all with a cost but those without one
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ({"scope": "store", "changes": {"max_change": -1}}, "max_change"),
+        ({"scope": "store", "changes": {"no_such_rule": 1}}, "no_such_rule"),
+        ({"scope": "store", "changes": {"max_change": "a lot"}}, "cannot be"),
+        ({"scope": "category", "key": "boats", "changes": {"max_change": 0.1}}, "boats"),
+        ({"scope": "product", "key": "NOPE", "changes": {"max_change": 0.1}}, "no product"),
+        ({"scope": "store", "changes": {"max_change": 0.2}}, "hold already"),
+        ({"scope": "planet", "changes": {"max_change": 0.1}}, ""),
+        ({"scope": "store"}, ""),
+    ],
+)
+def test_rules_that_cannot_be_are_explained_and_not_asked_about(
+    assistant: Callable[..., Assistant], store: Store, arguments: dict[str, Any], told: str
+) -> None:
+    seen: list[str] = []
+
+    def hear(messages: list[BaseMessage]) -> AIMessage:
+        seen.append(messages[-1].text)
+        return AIMessage("Sorry.")
+
+    answer = assistant(call("set_rules", **arguments), hear).ask("rules")
+    assert answer.pending == () and answer.text == "Sorry."
+    assert told in seen[0]
+    assert written(store) == []
+
+
+def test_the_rules_in_force_are_listed_with_who_set_them(
+    assistant: Callable[..., Assistant], store: Store
+) -> None:
+    results: list[dict[str, Any]] = []
+
+    def hear(messages: list[BaseMessage]) -> AIMessage:
+        results.append(last_result(messages))
+        return AIMessage("Done.")
+
+    one = assistant(call("show_rules"), hear, call("show_rules"), hear)
+    one.ask("rules?")
+    assert [it["scope"] for it in results[0]["scopes"]] == ["store"]  # the defaults
+    assert results[0]["scopes"][0]["actor"] is None
+    store.set_rules(Rules(max_change=0.05), scope="product", key="KET-10", actor="Ann")
+    one.ask("rules?")
+    product = results[1]["scopes"][1]
+    assert (product["actor"], product["key"], product["version"]) == ("Ann", "KET-10", 1)
+    assert {it["field"]: it["value"] for it in product["rules"]}["max_change"] == "5%"
+
+
+# Undo
+
+
+def test_undo_goes_back_one_confirmed_change_at_a_time(
+    assistant: Callable[..., Assistant], store: Store
+) -> None:
+    undo = call("undo")
+    one = assistant(
+        RECOMMEND, approving(), says_result, SET_RULES, says_result,
+        undo, says_result, undo, says_result, undo, says_result,
+    )  # fmt: skip
+    for text in ("take it", "yes", "rules", "yes"):
+        one.ask(text)
+    asked = one.ask("undo")
+    assert values(asked) == [("largest change in one step", "10%", "20%"), ("price ending", ".90", "off")]
+    one.ask("yes")
+    assert store.rules_in_force() == []  # there were none before
+    asked = one.ask("undo")
+    assert values(asked)[0][:2] == ("Lavender Candle 200 g", "$16.20")
+    one.ask("yes")
+    assert store.price_ledger("CAN-LAV-200").iloc[-1]["price"] == 18.0
+    assert "nothing to take back" in one.ask("undo").text
+
+
+def test_an_undo_that_is_declined_can_be_asked_for_again(
+    assistant: Callable[..., Assistant], store: Store
+) -> None:
+    one = assistant(SET_RULES, says_result, call("undo"), says_result, call("undo"), says_result)
+    for text in ("rules", "yes", "undo", "no"):
+        one.ask(text)
+    assert len(store.rules_in_force()) == 1
+    one.ask("undo")
+    one.ask("yes")
+    assert store.rules_in_force() == []
+
+
+def test_only_ones_own_changes_are_undone(assistant: Callable[..., Assistant], store: Store) -> None:
+    ann = assistant(SET_RULES, says_result, user="Ann")
+    ann.ask("rules")
+    ann.ask("yes")
+    ben = assistant(call("undo"), says_result, user="Ben")
+    assert "nothing to take back" in ben.ask("undo").text
+    assert [it.actor for it in store.rules_in_force()] == ["Ann"]
+
+
+def test_a_rejection_is_kept_with_its_reason(assistant: Callable[..., Assistant], store: Store) -> None:
+    def rejecting(seen: list[BaseMessage]) -> AIMessage:
+        ids = [it["decision_id"] for it in last_result(seen)["items"]]
+        return call("reject", decision_ids=ids, reason="the supplier would mind")
+
+    one = assistant(RECOMMEND, rejecting, says_result, call("undo"), says_result)
+    asked = one.ask("I won't do that")
+    assert "the supplier would mind" in asked.text
+    (id,) = one.ask("yes").decision_ids
+    verdict = store.verdict(id)
+    assert verdict is not None and (verdict.verdict, verdict.reason) == (
+        "rejected",
+        "the supplier would mind",
+    )
+    one.ask("undo")
+    one.ask("yes")
+    assert store.verdict(id) is None
+
+
+# Fine-tuning
+
+
+class Learning:
+    """Fine-tuning that only notes what it was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def start(self, language: str) -> bool:
+        self.asked.append(f"start {language}")
+        return True
+
+    def stop(self) -> None:
+        self.asked.append("stop")
+
+
+def test_fine_tuning_starts_after_a_yes_and_stops_on_undo(assistant: Callable[..., Assistant]) -> None:
+    tuning = Learning()
+    one = assistant(call("start_fine_tuning"), says_result, call("undo"), says_result, tuning=tuning)
+    assert one.ask("learn from my sales").pending != ()
+    assert tuning.asked == []
+    assert "started" in one.ask("yes").text
+    assert tuning.asked == ["start en"]
+    one.ask("undo")
+    one.ask("yes")
+    assert tuning.asked == ["start en", "stop"]
+
+
+def test_where_fine_tuning_cannot_start_the_way_to_is_told(assistant: Callable[..., Assistant]) -> None:
+    answer = assistant(call("start_fine_tuning"), says_result).ask("learn from my sales")
+    assert answer.pending == () and "pricing-assistant fine-tune" in answer.text
