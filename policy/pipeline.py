@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import date
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from policy.decision.choice import component_objective
-from policy.decision.evidence import weigh
-from policy.decision.outcomes import LEVELS, DemandCurve, WhatIf, gain_between, outcome_at
-from policy.decision.recommend import Label, labels_of, recommend, search_range, what_if_cautions
-from policy.decision.recommendation import Interval, Objective, Recommendation
+from policy.decision.curves import demand_curves
+from policy.decision.outcomes import LEVELS, DemandCurve, WhatIf
+from policy.decision.product import Product, product_of
+from policy.decision.recommend import Label, labels_of, recommend
+from policy.decision.recommendation import Objective, Recommendation
 from policy.decision.rules import Rules
-from policy.decision.situation import posterior_of, situation_of
+from policy.decision.what_if import what_if
 from policy.history import HistoryError, canonical_history
 from policy.learning.store.progress import Progress
 from policy.model.future import MOST_AHEAD, future_periods
@@ -210,51 +209,9 @@ class PricingPipeline:
             history can speak for.
         """
         panel, labels = self._panel(history)
-        situation = situation_of(panel, maximise_profit=True, adapters=self._fitted(panel))
-        posterior = posterior_of(self._model.network, situation)
-        evidence = weigh(panel)
-        low, high = search_range(evidence)
-        if prices is None:
-            fraction = np.linspace(0.0, 1.0, points)
-            grid = low[:, None] + fraction * (high - low)[:, None]
-        else:
-            if not all(np.isfinite(p) and p > 0 for p in prices) or not len(prices):
-                raise ValueError(f"`prices` must be positive numbers, got {prices!r}.")
-            grid = np.broadcast_to(np.sort(np.asarray(prices, dtype=float)), (len(panel), len(prices)))
-        quantiles = posterior.quantiles(grid, LEVELS)
-        mean = posterior.mean_units(grid)
-        value = component_objective(posterior, grid, situation.objective_cost, situation.stock)
-        expected = np.einsum("nk,nkp->np", posterior.weights, value)
-        limit = np.where(np.isfinite(situation.stock), situation.stock, np.inf)[:, None]
-        margin = grid - situation.objective_cost[:, None]
-        ends = [margin * np.minimum(units, limit) for units in posterior.mean_units_band(grid)]
-        band = np.minimum(*ends), np.maximum(*ends)  # below cost, more units lose more
-        slopes = posterior.elasticity(situation.current_price)
-        curves = []
-        for row, (store, sku) in enumerate(panel.keys):
-            cost = situation.unit_cost[row]
-            curves.append(
-                DemandCurve(
-                    sku=sku,
-                    store=store,
-                    name=labels[row].name,
-                    currency=labels[row].currency,
-                    period=panel.period,
-                    prices=grid[row].copy(),
-                    mean=mean[row],
-                    quantiles={f"{q:g}": quantiles[row, :, i] for i, q in enumerate(LEVELS)},
-                    elasticity=_interval(slopes, row),
-                    current_price=float(situation.current_price[row]),
-                    unit_cost=float(cost) if np.isfinite(cost) else None,
-                    known_low=float(evidence.known_low[row]),
-                    known_high=float(evidence.known_high[row]),
-                    objective="profit" if np.isfinite(cost) else "revenue",
-                    objective_mean=expected[row],
-                    objective_low=band[0][row],
-                    objective_high=band[1][row],
-                )
-            )
-        return curves
+        return demand_curves(
+            self._model.network, panel, labels, prices=prices, points=points, adapters=self._fitted(panel)
+        )
 
     def recommend(
         self,
@@ -302,58 +259,41 @@ class PricingPipeline:
         store: str | None = None,
         unit_cost: float | None = None,
         competitor_price: float | None = None,
+        stock: float | None = None,
+        fee: float = 0.0,
+        shipping: float = 0.0,
+        periods: int | None = None,
+        start: str | date | None = None,
+        until: str | date | None = None,
     ) -> WhatIf:
         """What to expect at a price of the merchant's choosing, against keeping the present one.
 
-        Parameters
-        ----------
-        price, unit_cost, competitor_price
-            Store currency; cost and competitor's price replace the known ones for this question only.
+        Parameters are those of `policy.decision.what_if.what_if`, for one product of the history.
 
         Raises
         ------
         HistoryError
             The product is not in the history, or is in several stores and `store` is not given.
         ValueError
-            A price that is not a positive number.
+            A price that is not a positive number, or dates that are not ahead.
         """
-        given = {"price": price, "unit_cost": unit_cost, "competitor_price": competitor_price}
-        for name, value in given.items():
-            if value is not None and not (np.isfinite(value) and value > 0):
-                raise ValueError(f"`{name}` must be a positive number, got {value!r}.")
+        return what_if(
+            self._product(history, sku, store),
+            price=price,
+            unit_cost=unit_cost,
+            competitor_price=competitor_price,
+            stock=stock,
+            fee=fee,
+            shipping=shipping,
+            periods=periods,
+            start=start,
+            until=until,
+        )
+
+    def _product(self, history: pd.DataFrame, sku: str, store: str | None) -> Product:
         panel, labels = self._panel(history)
-        row = _find(panel, sku, store)
-        situation = situation_of(panel, maximise_profit=True, adapters=self._fitted(panel))
-        situation = situation.take(np.array([row]))
-        situation = situation.with_future(
-            cost=None if unit_cost is None else np.array([unit_cost]),
-            competitor_price=None if competitor_price is None else np.array([competitor_price]),
-        )
-        posterior = posterior_of(self._model.network, situation)
-        evidence = weigh(panel)
-        current = float(situation.current_price[0])
-        values = component_objective(
-            posterior, np.array([[price, current]]), situation.objective_cost, situation.stock
-        )[0]
-        cost = situation.unit_cost[0]
-        rival = situation.competitor_price[0]
-        return WhatIf(
-            sku=sku,
-            store=panel.keys[row][0],
-            name=labels[row].name,
-            currency=labels[row].currency,
-            period=panel.period,
-            objective="profit" if np.isfinite(cost) else "revenue",
-            unit_cost=float(cost) if np.isfinite(cost) else None,
-            competitor_price=float(rival) if np.isfinite(rival) else None,
-            at=outcome_at(posterior, situation, price),
-            keep=outcome_at(posterior, situation, current),
-            gain=gain_between(values, posterior),
-            elasticity=_interval(posterior.elasticity(situation.current_price), 0),
-            known_low=float(evidence.known_low[row]),
-            known_high=float(evidence.known_high[row]),
-            cautions=what_if_cautions(evidence, row, price, cost),
-        )
+        fitted = self._fitted(panel)
+        return product_of(panel, labels, network=self._model.network, adapters=fitted, sku=sku, store=store)
 
     def _panel(self, history: pd.DataFrame) -> tuple[Panel, list[Label]]:
         frame, report = canonical_history(history)
@@ -372,29 +312,3 @@ class PricingPipeline:
                 "Add it, or open the pipeline with one store's `adapter`.",
             )
         return self._adapters.of(stores)
-
-
-def _interval(values: tuple[NDArray, NDArray, NDArray], row: int) -> Interval:
-    mean, low, high = (float(v[row]) for v in values)
-    return Interval(mean=mean, low=min(low, mean), high=max(high, mean))
-
-
-def _find(panel: Panel, sku: str, store: str | None) -> int:
-    rows = [i for i, (s, k) in enumerate(panel.keys) if k == sku and (store is None or s == store)]
-    if len(rows) == 1:
-        return rows[0]
-    if not rows:
-        raise HistoryError(
-            "unknown_product",
-            "No sales of product '{sku}' in this history of {products:,} products; check the sku.",
-            sku=sku,
-            products=len(panel),
-        )
-    stores = ", ".join(str(panel.keys[i][0]) for i in rows[:5])
-    raise HistoryError(
-        "several_stores",
-        "Product '{sku}' is sold in {count} stores ({stores}); say which by `store`.",
-        sku=sku,
-        count=len(rows),
-        stores=stores,
-    )

@@ -8,6 +8,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from policy.model.posterior import Posterior
+from policy.model.transformer import GRID
+
 REFERENCE, COST = 20.0, 8.0
 
 
@@ -58,3 +61,24 @@ def logit_with_rival(
     other = rival_share / outside * np.exp(-slope * (rival - 1))
     units = rng.poisson(300 * own / (1 + own + other) / share)
     return weekly(sku, price, units, cost=10.0, competitor_price=np.round(19.0 * rival, 2))
+
+
+def known_posterior(
+    *,
+    periods: int = 1,
+    level: float | tuple[float, ...] = 80.0,
+    elasticity: float | tuple[float, ...] = -2.0,
+    weights: tuple[float, ...] = (1.0,),
+    dispersion: float = 1e-7,
+    price: float = REFERENCE,
+) -> Posterior:
+    """Curves of constant elasticity about a price, the same in every period; counts as good as Poisson."""
+    k = len(weights)
+    levels, slopes = (np.broadcast_to(np.asarray(v, dtype=float), (k,)) for v in (level, elasticity))
+    curves = np.log(levels)[:, None] + slopes[:, None] * GRID.numpy().astype(float)
+    return Posterior(
+        np.tile(np.asarray(weights, dtype=float), (periods, 1)),
+        np.tile(curves, (periods, 1, 1)),
+        np.full((periods, k), dispersion),
+        np.full(periods, np.log(price)),
+    )

@@ -121,7 +121,8 @@ def posterior_of(model: PolicyModel, situation: Situation) -> Posterior:
 
 def posteriors_of(model: PolicyModel, situations: Sequence[Situation]) -> list[Posterior]:
     """`posterior_of` each of several situations of the same histories, which are read once for all."""
-    return [_pooled(posterior, situations[0]) for posterior, _ in _read(model, situations)]
+    periods = situations[0].future.price.shape[1]
+    return [pooled(posterior, periods) for posterior, _ in _read(model, situations)]
 
 
 def posterior_by_period(model: PolicyModel, situations: Sequence[Situation]) -> list[Posterior]:
@@ -130,19 +131,19 @@ def posterior_by_period(model: PolicyModel, situations: Sequence[Situation]) -> 
     return [posterior for posterior, _ in _read(model, situations)]
 
 
-def _pooled(posterior: Posterior, situation: Situation) -> Posterior:
-    ahead = situation.future.price.shape[1]
-    if ahead == 1:
+def pooled(posterior: Posterior, periods: int) -> Posterior:
+    """One row a product from its rows of several periods: every curve of every period in one mixture."""
+    if periods == 1:
         return posterior
-    b, k = len(situation.history), posterior.weights.shape[1]
+    b, k = len(posterior.weights) // periods, posterior.weights.shape[1]
     # Curves of later periods are moved onto the first period's price grid (anchors do not move ahead,
     # since outcomes there are masked).
     return replace(
         posterior,
-        weights=posterior.weights.reshape(b, ahead * k) / ahead,
-        log_units=posterior.log_units.reshape(b, ahead * k, -1),
-        dispersion=posterior.dispersion.reshape(b, ahead * k),
-        log_price=posterior.log_price.reshape(b, ahead)[:, 0],
+        weights=posterior.weights.reshape(b, periods * k) / periods,
+        log_units=posterior.log_units.reshape(b, periods * k, -1),
+        dispersion=posterior.dispersion.reshape(b, periods * k),
+        log_price=posterior.log_price.reshape(b, periods)[:, 0],
     )
 
 
