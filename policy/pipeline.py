@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from policy.decision.break_even import BreakEven, break_even
 from policy.decision.curves import demand_curves
 from policy.decision.outcomes import LEVELS, DemandCurve, WhatIf
 from policy.decision.product import Product, product_of
@@ -288,6 +289,25 @@ class PricingPipeline:
             periods=periods,
             start=start,
             until=until,
+        )
+
+    def break_even(
+        self,
+        history: pd.DataFrame,
+        *,
+        sku: str,
+        store: str | None = None,
+        price: float | None = None,
+        unit_cost: float | None = None,
+        fee: float = 0.0,
+        shipping: float = 0.0,
+    ) -> BreakEven:
+        """The lowest price that loses nothing, and the volume at which `price` earns as much as now.
+
+        Parameters and errors are those of `policy.decision.break_even.break_even`.
+        """
+        return break_even(
+            self._product(history, sku, store), price=price, unit_cost=unit_cost, fee=fee, shipping=shipping
         )
 
     def _product(self, history: pd.DataFrame, sku: str, store: str | None) -> Product:

@@ -37,16 +37,9 @@ class UnitEconomics:
         return None if self.unit_cost is None else (self.unit_cost + self.shipping) / (1 - self.fee)
 
     def profit(self, price: NDArray) -> NDArray:
-        """Profit per unit sold at prices of any shape, currency.
-
-        Raises
-        ------
-        ValueError
-            The cost is unknown.
-        """
-        if self.unit_cost is None:
-            raise ValueError("Profit needs a unit cost; this product has none.")
-        return price * (1 - self.fee) - self.unit_cost - self.shipping
+        """Profit per unit sold at prices of any shape, currency; NaN without a cost."""
+        cost = np.nan if self.unit_cost is None else self.unit_cost
+        return np.asarray(price * (1 - self.fee) - cost - self.shipping)
 
     def value(self, price: NDArray) -> NDArray:
         """What counts in the objective per unit sold: profit, or the price where the cost is unknown."""

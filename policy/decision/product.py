@@ -10,6 +10,7 @@ from typing import Literal
 import numpy as np
 
 from policy.decision.evidence import Evidence, weigh
+from policy.decision.given import QuestionError
 from policy.decision.recommend import Label
 from policy.decision.situation import Situation, situation_of
 from policy.history import HistoryError
@@ -88,35 +89,52 @@ class Product:
 
         Raises
         ------
-        ValueError
+        QuestionError
             Both or impossible lengths are given, dates lie in the past or in the wrong order, or the periods
             reach further than forecasts do.
         """
         if periods is not None and until is not None:
-            raise ValueError("Give `periods` or `until`, not both.")
+            raise QuestionError("two_lengths", "Give `periods` or `until`, not both.")
         if periods is not None and not (isinstance(periods, int) and periods >= 1):
-            raise ValueError(f"`periods` must be a whole number of at least 1, got {periods!r}.")
+            raise QuestionError(
+                "not_a_count", "`periods` must be a whole number of at least 1, got {value!r}.", value=periods
+            )
+        # A day more than can be forecast, by which a date too far is known.
         days = self.panel.next_periods(MOST_AHEAD + 1, price=np.ones(1)).day[0]
         first = 0
         if start is not None:
             first = int(np.searchsorted(days, _day("start", start), side="right")) - 1
             if first < 0:
-                raise ValueError(f"`start` lies before {_iso(days[0])}, the next {self.period} to be priced.")
+                raise QuestionError(
+                    "start_past",
+                    "`start` lies before {date}, the next {period} to be priced.",
+                    date=_iso(days[0]),
+                    period=self.period,
+                )
         if until is None:
             last = first + (periods or 1) - 1
         else:
             day = _day("until", until)
-            last = int(np.searchsorted(days, day + (1 if whole else 0), side="right")) - (2 if whole else 1)
+            last = int(np.searchsorted(days, day + whole, side="right")) - 1 - whole
             if last < first:
-                whole_first = f"; the first whole {self.period} ends on {_iso(days[first + 1] - 1)}"
-                raise ValueError(
-                    f"No {self.period} of sales lies ahead by {_iso(day)}{whole_first if whole else ''}. "
-                    "Give a later date, or more recent sales."
+                raise QuestionError(
+                    "until_too_soon",
+                    "No{whole} {period} of sales lies ahead by {date}; the next begins on {first} and ends "
+                    "on {end}. Give a later date, or more recent sales.",
+                    whole=" whole" if whole else "",
+                    period=self.period,
+                    date=_iso(day),
+                    first=_iso(days[first]),
+                    end=_iso(days[min(first + 1, MOST_AHEAD)] - 1),
                 )
         if last >= MOST_AHEAD:
-            raise ValueError(
-                f"Forecasts reach {MOST_AHEAD} {self.period}s, to {_iso(days[MOST_AHEAD] - 1)}. "
-                "Ask for fewer, or add up the history to longer periods."
+            raise QuestionError(
+                "too_far",
+                "Forecasts reach {limit} {period}s, to {date}. "
+                "Ask for fewer, or add up the history to longer periods.",
+                limit=MOST_AHEAD,
+                period=self.period,
+                date=_iso(days[MOST_AHEAD] - 1),
             )
         dates = tuple(_iso(day) for day in days[first : last + 1])
         return Window(first=first, periods=last - first + 1, dates=dates, end=_iso(days[last + 1] - 1))
@@ -181,7 +199,9 @@ def _day(name: str, value: str | Date) -> int:
         day = day.date() if isinstance(day, datetime) else day
         return (day - Date(1970, 1, 1)).days
     except (TypeError, ValueError):
-        raise ValueError(f"`{name}` must be a date such as 2026-01-31, got {value!r}.") from None
+        raise QuestionError(
+            "not_a_date", "`{name}` must be a date such as 2026-01-31, got {value!r}.", name=name, value=value
+        ) from None
 
 
 def _iso(day: int | np.int64) -> str:
