@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pandas as pd
 
-from policy.decision.break_even import BreakEven, break_even
+from policy.decision.about import AboutProduct
 from policy.decision.curves import demand_curves
+from policy.decision.foresee import Forecast, Given, foresee
 from policy.decision.outcomes import LEVELS, DemandCurve, WhatIf
-from policy.decision.product import Product, product_of
+from policy.decision.product import product_of
 from policy.decision.recommend import Label, labels_of, recommend
 from policy.decision.recommendation import Objective, Recommendation
 from policy.decision.rules import Rules
-from policy.decision.what_if import what_if
 from policy.history import HistoryError, canonical_history
 from policy.learning.store.progress import Progress
 from policy.model.future import MOST_AHEAD, future_periods
@@ -196,6 +196,35 @@ class PricingPipeline:
             result[f"{level:g}"] = found[:, i]
         return result
 
+    def forecast(
+        self,
+        history: pd.DataFrame,
+        *,
+        periods: int = 1,
+        skus: Sequence[str] | None = None,
+        prices: Given | None = None,
+        unit_costs: Given | None = None,
+        competitor_prices: Given | None = None,
+        promos: Given | None = None,
+    ) -> Forecast:
+        """Units, revenue and profit over the next periods, product by product and summed over all.
+
+        Parameters and errors are those of `policy.decision.foresee.foresee`.
+        """
+        panel, labels = self._panel(history)
+        return foresee(
+            self._model.network,
+            panel,
+            labels,
+            periods=periods,
+            skus=skus,
+            prices=prices,
+            unit_costs=unit_costs,
+            competitor_prices=competitor_prices,
+            promos=promos,
+            adapters=self._fitted(panel),
+        )
+
     def demand_curve(
         self, history: pd.DataFrame, prices: Sequence[float] | None = None, *, points: int = 41
     ) -> list[DemandCurve]:
@@ -278,8 +307,7 @@ class PricingPipeline:
         ValueError
             A price that is not a positive number, or dates that are not ahead.
         """
-        return what_if(
-            self._product(history, sku, store),
+        return self.about(history, sku=sku, store=store).what_if(
             price=price,
             unit_cost=unit_cost,
             competitor_price=competitor_price,
@@ -291,29 +319,20 @@ class PricingPipeline:
             until=until,
         )
 
-    def break_even(
-        self,
-        history: pd.DataFrame,
-        *,
-        sku: str,
-        store: str | None = None,
-        price: float | None = None,
-        unit_cost: float | None = None,
-        fee: float = 0.0,
-        shipping: float = 0.0,
-    ) -> BreakEven:
-        """The lowest price that loses nothing, and the volume at which `price` earns as much as now.
+    def about(self, history: pd.DataFrame, *, sku: str, store: str | None = None) -> AboutProduct:
+        """One product to be asked about: what-ifs, break-even, clearance, promotions, price tests, and what
+        would make the policy recommend another price.
 
-        Parameters and errors are those of `policy.decision.break_even.break_even`.
+        Raises
+        ------
+        HistoryError
+            The product is not in the history, or is in several stores and `store` is not given.
         """
-        return break_even(
-            self._product(history, sku, store), price=price, unit_cost=unit_cost, fee=fee, shipping=shipping
-        )
-
-    def _product(self, history: pd.DataFrame, sku: str, store: str | None) -> Product:
         panel, labels = self._panel(history)
         fitted = self._fitted(panel)
-        return product_of(panel, labels, network=self._model.network, adapters=fitted, sku=sku, store=store)
+        return AboutProduct(
+            product_of(panel, labels, network=self._model.network, adapters=fitted, sku=sku, store=store)
+        )
 
     def _panel(self, history: pd.DataFrame) -> tuple[Panel, list[Label]]:
         frame, report = canonical_history(history)

@@ -73,7 +73,7 @@ def test_no_volume_makes_a_loss_per_unit_pay() -> None:
 
 
 def test_answers_for_a_product(pipe: PricingPipeline, frame: pd.DataFrame) -> None:
-    answer = pipe.break_even(frame, sku="A", price=18.0, fee=0.1, shipping=1.0)
+    answer = pipe.about(frame, sku="A").break_even(price=18.0, fee=0.1, shipping=1.0)
     assert answer.lowest_price == pytest.approx(10.0)
     assert answer.at is not None and answer.at.unit_profit == pytest.approx(18.0 * 0.9 - 9.0)
     assert answer.at.margin == pytest.approx(answer.at.unit_profit / 18.0)
@@ -84,11 +84,11 @@ def test_answers_for_a_product(pipe: PricingPipeline, frame: pd.DataFrame) -> No
     assert answer.volume.gain.mean == pytest.approx(matching.gain.mean)
     assert answer.volume.chance == pytest.approx(matching.chance)
     json.dumps(answer.to_dict(), allow_nan=False)
-    alone = pipe.break_even(frame, sku="A")
+    alone = pipe.about(frame, sku="A").break_even()
     assert alone.at is None and alone.volume is None and alone.lowest_price == COST
 
 
 def test_without_a_cost_nothing_breaks_even(pipe: PricingPipeline, frame: pd.DataFrame) -> None:
     with pytest.raises(QuestionError, match="unit cost of 'A' is unknown"):
-        pipe.break_even(frame.drop(columns="cost"), sku="A", price=18.0)
-    assert pipe.break_even(frame.drop(columns="cost"), sku="A", unit_cost=5.0).lowest_price == 5.0
+        pipe.about(frame.drop(columns="cost"), sku="A").break_even(price=18.0)
+    assert pipe.about(frame.drop(columns="cost"), sku="A").break_even(unit_cost=5.0).lowest_price == 5.0

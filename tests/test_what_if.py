@@ -55,22 +55,19 @@ def test_a_doubted_curve_is_doubted_in_every_period() -> None:
     posterior = known_posterior(periods=10, level=(10.0, 30.0), weights=(0.5, 0.5))
     for units in (
         demand_paths(posterior, np.full((10, 1), REFERENCE), luck(10))[..., 0].sum(axis=1),
-        drawn_units(posterior, np.full((1, 10), REFERENCE), draws=DRAWS, rng=np.random.default_rng(0))[0].sum(
-            axis=1
-        ),
+        drawn_units(posterior, np.full(10, REFERENCE), draws=DRAWS, rng=np.random.default_rng(0)).sum(axis=1),
     ):
         assert units.mean() == pytest.approx(200.0, rel=0.01)
         assert ((units > 150) & (units < 230)).mean() < 0.001
-        assert np.quantile(units, 0.1) == pytest.approx(
-            poisson.ppf(0.2, 100), abs=1
-        )  # a tenth of all is a fifth of the lower half
+        # A tenth of all is a fifth of the lower half.
+        assert np.quantile(units, 0.1) == pytest.approx(poisson.ppf(0.2, 100), abs=1)
 
 
 def test_counts_are_negative_binomial() -> None:
     posterior = known_posterior(level=12.0, dispersion=0.5)
     for units in (
         demand_paths(posterior, np.full((1, 1), REFERENCE), luck(1))[..., 0].ravel(),
-        drawn_units(posterior, np.full((1, 1), REFERENCE), draws=DRAWS, rng=np.random.default_rng(0)).ravel(),
+        drawn_units(posterior, np.full(1, REFERENCE), draws=DRAWS, rng=np.random.default_rng(0)).ravel(),
     ):
         for level in (0.1, 0.5, 0.9):
             assert np.quantile(units, level) == pytest.approx(nbinom.ppf(level, 2.0, 2.0 / 14.0), abs=1)

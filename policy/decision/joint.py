@@ -91,30 +91,25 @@ def sold_of(demand: NDArray, stock: float) -> NDArray:
 
 
 def drawn_units(posterior: Posterior, prices: NDArray, *, draws: int, rng: np.random.Generator) -> NDArray:
-    """Units of B products over H periods on D paths each, products independent of one another.
+    """Units of one product over H periods, as `demand_paths` but faster and comparable with nothing.
 
     Parameters
     ----------
     posterior
-        B x H rows, product by product.
+        A row for each of H periods.
     prices
-        Currency, shape (B, H).
+        Currency, shape (H,).
 
     Returns
     -------
-    Whole units, shape (B, D, H).
+    Whole units, shape (draws, H).
     """
-    b, h = prices.shape
-    k = posterior.weights.shape[1]
-    means = np.minimum(posterior.component_units(prices.reshape(-1, 1))[..., 0], MOST_UNITS).reshape(b, h, k)
-    cumulative = np.cumsum(posterior.weights.reshape(b, h, k), axis=2)[..., :-1]
-    curve = (np.arange(draws) + rng.random((b, draws))) / draws
-    picked = (curve[:, :, None, None] > cumulative[:, None]).sum(axis=3)  # (B, D, H)
-    row, period = np.arange(b)[:, None, None], np.arange(h)
-    shape = 1.0 / posterior.dispersion.reshape(b, h, k)[row, period, picked]
-    return rng.poisson(np.minimum(means[row, period, picked] * rng.gamma(shape) / shape, MOST_UNITS)).astype(
-        float
-    )
+    picked = components(posterior, rng.permutation((np.arange(draws) + rng.random(draws)) / draws))
+    period = np.arange(len(prices))
+    mean = posterior.component_units(prices[:, None])[period, picked, 0]  # (D, H)
+    shape = 1.0 / posterior.dispersion[period, picked]
+    rate = rng.gamma(shape) / shape
+    return rng.poisson(np.minimum(mean * rate, MOST_UNITS)).astype(float)
 
 
 def interval_of(values: NDArray, mean: float | None = None) -> Interval:
