@@ -15,7 +15,7 @@ from policy import PricingPipeline
 from policy.decision.joint import Luck, demand_paths, drawn_units, sold_of
 from policy.decision.margin import UnitEconomics
 from policy.decision.outcomes import WhatIf
-from policy.decision.totals import gain_over, totals
+from policy.decision.totals import PricePath, gain_over, totals
 
 DRAWS = 20_000
 PLAIN = UnitEconomics(unit_cost=COST)
@@ -97,14 +97,9 @@ def test_stock_limited_totals_are_exact_for_poisson_demand() -> None:
 
 def test_a_gain_is_about_averages() -> None:
     # One curve, nothing unknown: the gain is a number, whatever the luck of counts.
-    gain = gain_over(
-        known_posterior(periods=3),
-        np.full(3, 10.0),
-        np.full(3, REFERENCE),
-        economics=PLAIN,
-        stock=None,
-        luck=luck(3),
-    )
+    belief = known_posterior(periods=3)
+    paths = [PricePath(np.full(3, p), belief, PLAIN.value(np.full(3, p))) for p in (10.0, REFERENCE)]
+    gain = gain_over((paths[0], paths[1]), stock=None, luck=luck(3))
     assert gain.mean == pytest.approx(3 * (4 * 80 * 2.0 - 80 * 12.0), rel=1e-5)
     assert gain.high - gain.low == pytest.approx(0.0, abs=1e-6)
 

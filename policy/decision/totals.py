@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
-from policy.decision.joint import Luck, demand_paths, interval_of, mean_paths, sold_of
+from policy.decision.joint import Luck, components, demand_paths, interval_of, mean_paths, sold_of
 from policy.decision.margin import UnitEconomics
 from policy.decision.outcomes import Totals
 from policy.decision.recommendation import Interval
@@ -16,6 +18,18 @@ DRAWS = 2000
 
 SEED = 60_109
 """The same question gets the same answer."""
+
+
+@dataclass(frozen=True)
+class PricePath:
+    """Prices of H periods, and what is believed of demand along them."""
+
+    prices: NDArray[np.float64]
+    """Currency, shape (H,)."""
+    posterior: Posterior
+    """One product's, a row a period."""
+    value: NDArray[np.float64]
+    """What a unit sold in each period counts in the objective, currency, shape (H,)."""
 
 
 def totals(
@@ -44,30 +58,25 @@ def totals(
     )
 
 
-def gain_over(
-    posterior: Posterior,
-    prices: NDArray,
-    against: NDArray,
-    *,
-    economics: UnitEconomics,
-    stock: float | None,
-    luck: Luck,
-    other: Posterior | None = None,
-) -> Interval:
-    """Objective over H periods at one path of prices minus at another, with the calibrated 80 % interval of
-    what is not known of demand; chance of the day is left out, as in every gain.
+def gain_over(paths: tuple[PricePath, PricePath], *, stock: float | None, luck: Luck) -> Interval:
+    """Objective over H periods on one path of prices minus that on another.
 
-    Parameters
-    ----------
-    prices, against
-        Currency, shape (H,).
-    other
-        Posterior under the second path, where it is another.
+    The interval is the calibrated 80 % one of what is not known of demand: as in every gain, the chance of
+    the day is averaged out within each curve.
     """
+    first = paths[0].posterior
+    curve = components(first, luck.curve)[:, 0]
     values = []
-    for path, belief in ((prices, posterior), (against, other or posterior)):
-        mean = mean_paths(belief, path[:, None], luck)[..., 0]  # (D, H)
-        values.append((mean if stock is None else sold_of(mean, stock)) @ economics.value(path))
+    for path in paths:
+        if stock is None:
+            sold = mean_paths(path.posterior, path.prices[:, None], luck)[..., 0]
+        else:
+            sold = sold_of(demand_paths(path.posterior, path.prices[:, None], luck)[..., 0], stock)
+        values.append(sold @ path.value)
     gain = values[0] - values[1]
-    reach = posterior.calibration.gain * gain.std()
-    return Interval(mean=float(gain.mean()), low=float(gain.mean() - reach), high=float(gain.mean() + reach))
+    count = np.bincount(curve, minlength=first.weights.shape[1])
+    by_curve = np.bincount(curve, gain, minlength=len(count)) / np.maximum(count, 1)
+    mean = float(gain.mean())
+    sd = float(np.sqrt(np.average((by_curve - mean) ** 2, weights=count)))
+    reach = first.calibration.gain * sd
+    return Interval(mean=mean, low=mean - reach, high=mean + reach)

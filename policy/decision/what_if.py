@@ -19,7 +19,7 @@ from policy.decision.outcomes import (
 from policy.decision.product import Product, known
 from policy.decision.recommend import what_if_cautions
 from policy.decision.situation import pooled, posterior_by_period
-from policy.decision.totals import DRAWS, SEED, gain_over, totals
+from policy.decision.totals import DRAWS, SEED, PricePath, gain_over, totals
 
 
 def what_if(
@@ -96,5 +96,12 @@ def what_if(
         end=window.end,
         total_at=total_at,
         total_keep=total_keep,
-        total_gain=gain_over(by_period, paths[0], paths[1], economics=economics, stock=on_hand, luck=luck),
+        total_gain=gain_over(
+            (
+                PricePath(paths[0], by_period, economics.value(paths[0])),
+                PricePath(paths[1], by_period, economics.value(paths[1])),
+            ),
+            stock=on_hand,
+            luck=luck,
+        ),
     )
