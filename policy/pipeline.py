@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import date
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from policy.decision.choice import component_objective
-from policy.decision.evidence import weigh
-from policy.decision.outcomes import LEVELS, DemandCurve, WhatIf, gain_between, outcome_at
-from policy.decision.recommend import Label, labels_of, recommend, search_range, what_if_cautions
-from policy.decision.recommendation import Interval, Objective, Recommendation
+from policy.decision.about import AboutProduct
+from policy.decision.curves import demand_curves
+from policy.decision.foresee import Forecast, Given, foresee
+from policy.decision.outcomes import LEVELS, DemandCurve, WhatIf
+from policy.decision.product import product_of
+from policy.decision.recommend import Label, labels_of, recommend
+from policy.decision.recommendation import Objective, Recommendation
 from policy.decision.rules import Rules
-from policy.decision.situation import posterior_of, situation_of
 from policy.history import HistoryError, canonical_history
 from policy.learning.store.progress import Progress
 from policy.model.adapter_folders import base_beside
@@ -192,6 +192,35 @@ class PricingPipeline:
             result[f"{level:g}"] = found[:, i]
         return result
 
+    def forecast(
+        self,
+        history: pd.DataFrame,
+        *,
+        periods: int = 1,
+        skus: Sequence[str] | None = None,
+        prices: Given | None = None,
+        unit_costs: Given | None = None,
+        competitor_prices: Given | None = None,
+        promos: Given | None = None,
+    ) -> Forecast:
+        """Units, revenue and profit over the next periods, product by product and summed over all.
+
+        Parameters and errors are those of `policy.decision.foresee.foresee`.
+        """
+        panel, labels = self._panel(history)
+        return foresee(
+            self._model.network,
+            panel,
+            labels,
+            periods=periods,
+            skus=skus,
+            prices=prices,
+            unit_costs=unit_costs,
+            competitor_prices=competitor_prices,
+            promos=promos,
+            adapters=self._fitted(panel),
+        )
+
     def demand_curve(
         self, history: pd.DataFrame, prices: Sequence[float] | None = None, *, points: int = 41
     ) -> list[DemandCurve]:
@@ -206,51 +235,9 @@ class PricingPipeline:
             history can speak for.
         """
         panel, labels = self._panel(history)
-        situation = situation_of(panel, maximise_profit=True, adapters=self._fitted(panel))
-        posterior = posterior_of(self._model.network, situation)
-        evidence = weigh(panel)
-        low, high = search_range(evidence)
-        if prices is None:
-            fraction = np.linspace(0.0, 1.0, points)
-            grid = low[:, None] + fraction * (high - low)[:, None]
-        else:
-            if not all(np.isfinite(p) and p > 0 for p in prices) or not len(prices):
-                raise ValueError(f"`prices` must be positive numbers, got {prices!r}.")
-            grid = np.broadcast_to(np.sort(np.asarray(prices, dtype=float)), (len(panel), len(prices)))
-        quantiles = posterior.quantiles(grid, LEVELS)
-        mean = posterior.mean_units(grid)
-        value = component_objective(posterior, grid, situation.objective_cost, situation.stock)
-        expected = np.einsum("nk,nkp->np", posterior.weights, value)
-        limit = np.where(np.isfinite(situation.stock), situation.stock, np.inf)[:, None]
-        margin = grid - situation.objective_cost[:, None]
-        ends = [margin * np.minimum(units, limit) for units in posterior.mean_units_band(grid)]
-        band = np.minimum(*ends), np.maximum(*ends)  # below cost, more units lose more
-        slopes = posterior.elasticity(situation.current_price)
-        curves = []
-        for row, (store, sku) in enumerate(panel.keys):
-            cost = situation.unit_cost[row]
-            curves.append(
-                DemandCurve(
-                    sku=sku,
-                    store=store,
-                    name=labels[row].name,
-                    currency=labels[row].currency,
-                    period=panel.period,
-                    prices=grid[row].copy(),
-                    mean=mean[row],
-                    quantiles={f"{q:g}": quantiles[row, :, i] for i, q in enumerate(LEVELS)},
-                    elasticity=_interval(slopes, row),
-                    current_price=float(situation.current_price[row]),
-                    unit_cost=float(cost) if np.isfinite(cost) else None,
-                    known_low=float(evidence.known_low[row]),
-                    known_high=float(evidence.known_high[row]),
-                    objective="profit" if np.isfinite(cost) else "revenue",
-                    objective_mean=expected[row],
-                    objective_low=band[0][row],
-                    objective_high=band[1][row],
-                )
-            )
-        return curves
+        return demand_curves(
+            self._model.network, panel, labels, prices=prices, points=points, adapters=self._fitted(panel)
+        )
 
     def recommend(
         self,
@@ -298,57 +285,49 @@ class PricingPipeline:
         store: str | None = None,
         unit_cost: float | None = None,
         competitor_price: float | None = None,
+        stock: float | None = None,
+        fee: float = 0.0,
+        shipping: float = 0.0,
+        periods: int | None = None,
+        start: str | date | None = None,
+        until: str | date | None = None,
     ) -> WhatIf:
         """What to expect at a price of the merchant's choosing, against keeping the present one.
 
-        Parameters
-        ----------
-        price, unit_cost, competitor_price
-            Store currency; cost and competitor's price replace the known ones for this question only.
+        Parameters are those of `policy.decision.what_if.what_if`, for one product of the history.
 
         Raises
         ------
         HistoryError
             The product is not in the history, or is in several stores and `store` is not given.
         ValueError
-            A price that is not a positive number.
+            A price that is not a positive number, or dates that are not ahead.
         """
-        given = {"price": price, "unit_cost": unit_cost, "competitor_price": competitor_price}
-        for name, value in given.items():
-            if value is not None and not (np.isfinite(value) and value > 0):
-                raise ValueError(f"`{name}` must be a positive number, got {value!r}.")
-        panel, labels = self._panel(history)
-        row = _find(panel, sku, store)
-        situation = situation_of(panel, maximise_profit=True, adapters=self._fitted(panel))
-        situation = situation.take(np.array([row]))
-        situation = situation.with_future(
-            cost=None if unit_cost is None else np.array([unit_cost]),
-            competitor_price=None if competitor_price is None else np.array([competitor_price]),
+        return self.about(history, sku=sku, store=store).what_if(
+            price=price,
+            unit_cost=unit_cost,
+            competitor_price=competitor_price,
+            stock=stock,
+            fee=fee,
+            shipping=shipping,
+            periods=periods,
+            start=start,
+            until=until,
         )
-        posterior = posterior_of(self._model.network, situation)
-        evidence = weigh(panel)
-        current = float(situation.current_price[0])
-        values = component_objective(
-            posterior, np.array([[price, current]]), situation.objective_cost, situation.stock
-        )[0]
-        cost = situation.unit_cost[0]
-        rival = situation.competitor_price[0]
-        return WhatIf(
-            sku=sku,
-            store=panel.keys[row][0],
-            name=labels[row].name,
-            currency=labels[row].currency,
-            period=panel.period,
-            objective="profit" if np.isfinite(cost) else "revenue",
-            unit_cost=float(cost) if np.isfinite(cost) else None,
-            competitor_price=float(rival) if np.isfinite(rival) else None,
-            at=outcome_at(posterior, situation, price),
-            keep=outcome_at(posterior, situation, current),
-            gain=gain_between(values, posterior),
-            elasticity=_interval(posterior.elasticity(situation.current_price), 0),
-            known_low=float(evidence.known_low[row]),
-            known_high=float(evidence.known_high[row]),
-            cautions=what_if_cautions(evidence, row, price, cost),
+
+    def about(self, history: pd.DataFrame, *, sku: str, store: str | None = None) -> AboutProduct:
+        """One product to be asked about: what-ifs, break-even, clearance, promotions, price tests, and what
+        would make the policy recommend another price.
+
+        Raises
+        ------
+        HistoryError
+            The product is not in the history, or is in several stores and `store` is not given.
+        """
+        panel, labels = self._panel(history)
+        fitted = self._fitted(panel)
+        return AboutProduct(
+            product_of(panel, labels, network=self._model.network, adapters=fitted, sku=sku, store=store)
         )
 
     def _panel(self, history: pd.DataFrame) -> tuple[Panel, list[Label]]:
@@ -368,29 +347,3 @@ class PricingPipeline:
                 "Add it, or open the pipeline with one store's `adapter`.",
             )
         return self._adapters.of(stores)
-
-
-def _interval(values: tuple[NDArray, NDArray, NDArray], row: int) -> Interval:
-    mean, low, high = (float(v[row]) for v in values)
-    return Interval(mean=mean, low=min(low, mean), high=max(high, mean))
-
-
-def _find(panel: Panel, sku: str, store: str | None) -> int:
-    rows = [i for i, (s, k) in enumerate(panel.keys) if k == sku and (store is None or s == store)]
-    if len(rows) == 1:
-        return rows[0]
-    if not rows:
-        raise HistoryError(
-            "unknown_product",
-            "No sales of product '{sku}' in this history of {products:,} products; check the sku.",
-            sku=sku,
-            products=len(panel),
-        )
-    stores = ", ".join(str(panel.keys[i][0]) for i in rows[:5])
-    raise HistoryError(
-        "several_stores",
-        "Product '{sku}' is sold in {count} stores ({stores}); say which by `store`.",
-        sku=sku,
-        count=len(rows),
-        stores=stores,
-    )

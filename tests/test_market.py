@@ -12,7 +12,7 @@ from scipy.special import pdtrik
 
 from policy.decision.policies import best_known_price
 from policy.market import FAMILIES, LOGGING_POLICIES, LoggingPolicies, Prior, Simulator, simulate_log
-from policy.market.simulator import _poisson_count
+from policy.market.simulator import poisson_count
 
 QUIET = Prior(
     stock_chance=0.0,
@@ -148,6 +148,6 @@ def test_large_counts_are_as_poisson_as_small_ones() -> None:
     # Either side of the switch to the normal limit the quantiles agree to a unit in ten thousand.
     u = np.linspace(0.001, 0.999, 201)
     exact = np.ceil(pdtrik(u, 20_000.0))
-    assert np.abs(_poisson_count(u, np.full(201, 20_000.0)) - exact).max() <= 1
-    assert (np.diff(_poisson_count(u, np.full(201, 9_999.0))) >= 0).all()
-    assert np.isfinite(_poisson_count(u, np.full(201, 1e9))).all()
+    assert np.abs(poisson_count(u, np.full(201, 20_000.0)) - exact).max() <= 1
+    assert (np.diff(poisson_count(u, np.full(201, 9_999.0))) >= 0).all()
+    assert np.isfinite(poisson_count(u, np.full(201, 1e9))).all()

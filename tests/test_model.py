@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from scipy.stats import nbinom
+from small_networks import tiny_network
 from transformers import (
     BertConfig,
     BertModel,
@@ -27,7 +28,7 @@ from policy.learning.batches import make_batch
 from policy.learning.pretrain import PretrainSettings, losses, pretrain
 from policy.market import LoggingPolicies, Prior, Simulator, Trajectory, simulate_log
 from policy.model.adapters import add_lora, load_adapter
-from policy.model.inference import infer
+from policy.model.inference import infer, infer_futures
 from policy.model.likelihood import log_negative_binomial
 from policy.model.panel import PATHS
 from policy.model.posterior import Posterior
@@ -316,3 +317,34 @@ def test_a_run_refuses_to_go_on_with_other_settings(tmp_path: Path) -> None:
     pretrain(settings, tmp_path)
     with pytest.raises(ValueError, match="seed was 1 and is 2"):
         pretrain(replace(settings, seed=2), tmp_path)
+
+
+def read_alone_and_together(model: PolicyModel, ahead: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Curves of three futures, each read alone and all read at once; some products began late."""
+    rng = np.random.default_rng(5)
+    markets = Prior(competitor_chance=1.0).sample(rng, 6, 50)
+    log, _ = simulate_log(Simulator(markets, rng), LoggingPolicies(markets, rng), 50)
+    future = np.arange(50) >= 50 - ahead
+    late = (np.arange(6) < 2)[:, None] & (np.arange(50) < 20)
+    known = replace(log, units=np.where(future, np.nan, log.units), price=np.where(late, np.nan, log.price))
+    factors = [np.where(future, f, 1.0) for f in (1.0, 0.7, 1.4)]
+    futures = [
+        replace(known, price=known.price * f, competitor_price=known.competitor_price / f) for f in factors
+    ]
+    start = known.price[:, 20]
+    together = infer_futures(model, futures, start_price=start, ahead=ahead)
+    alone = [infer(model, f, start_price=start, ahead=ahead) for f in futures]
+    return [(a.log_units, b.log_units) for (a, _), (b, _) in zip(together, alone, strict=True)]
+
+
+@pytest.mark.parametrize("ahead", [1, 3])
+def test_several_futures_read_at_once_are_as_each_alone(ahead: int, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    GPT2Model(GPT2Config(n_embd=16, n_layer=2, n_head=2, vocab_size=50, n_positions=256)).save_pretrained(
+        tmp_path / "gpt2"
+    )
+    for model in (tiny_network(), PolicyModel.on_backbone(str(tmp_path / "gpt2")).eval()):
+        found = read_alone_and_together(model, ahead)
+        for together, alone in found:
+            assert together == pytest.approx(alone, abs=1e-4)
+        assert np.abs(found[0][0] - found[1][0]).max() > 1e-3

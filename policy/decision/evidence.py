@@ -53,6 +53,16 @@ class Evidence:
     abstain: list[AbstentionCode | None]
     """Why no price is recommended, or None."""
 
+    def take(self, index: NDArray) -> Evidence:
+        """The products at `index`."""
+        return Evidence(
+            self.periods[index],
+            self.moves[index],
+            self.known_low[index],
+            self.known_high[index],
+            [self.abstain[i] for i in index],
+        )
+
 
 def weigh(panel: Panel) -> Evidence:
     """Weigh the histories of a panel."""

@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtr, ndtri
 
+from policy.decision.margin import UnitEconomics
 from policy.decision.recommendation import Interval, Objective, Outcome
 from policy.decision.situation import Situation
 from policy.model.posterior import Posterior
@@ -47,8 +49,19 @@ class DemandCurve:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Totals:
+    """Sums over periods, each with its 80 % interval from joint draws (`policy.decision.joint`)."""
+
+    units: Interval
+    revenue: Interval
+    profit: Interval | None
+    """None where the unit cost is unknown."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class WhatIf:
-    """One product at a price of the merchant's choosing, against keeping its price."""
+    """One product at a price of the merchant's choosing, against keeping its price. `at`, `keep` and `gain`
+    are per period, the mean over those asked for."""
 
     sku: str
     store: str | None
@@ -67,13 +80,30 @@ class WhatIf:
     known_high: float
     cautions: tuple[str, ...]
     """`outside_known_range`, `few_price_changes`, `price_below_cost`, `cost_missing`, ..."""
+    chance: float | None = None
+    """Chance that the price earns more on average than the current one."""
+    stock: float | None = None
+    """Units on hand that the periods asked for share; None where they do not limit sales."""
+    fee: float = 0.0
+    shipping: float = 0.0
+    """As in `policy.decision.margin.UnitEconomics`."""
+    dates: tuple[str, ...] = ()
+    """First day of each period asked for, ISO 8601."""
+    end: str | None = None
+    """Last day of the last of them."""
+    total_at: Totals | None = None
+    total_keep: Totals | None = None
+    total_gain: Interval | None = None
+    """The same three over all periods asked for."""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types."""
         return asdict(self)
 
 
-def outcome_at(posterior: Posterior, situation: Situation, price: float) -> Outcome:
+def outcome_at(
+    posterior: Posterior, situation: Situation, price: float, *, economics: UnitEconomics | None = None
+) -> Outcome:
     """Units, revenue and profit of one product (single rows) at a price, limited by stock."""
     column = np.array([[price]])
     stock = situation.stock[0]
@@ -81,12 +111,14 @@ def outcome_at(posterior: Posterior, situation: Situation, price: float) -> Outc
     mean = float(posterior.weights[0] @ np.minimum(posterior.component_units(column)[0, :, 0], limit))
     low, high = np.minimum(posterior.quantiles(column, (0.1, 0.9))[0, 0], limit)
     units = Interval(mean=mean, low=float(low), high=float(high))
-    cost = situation.unit_cost[0]
+    if economics is None:
+        cost = situation.unit_cost[0]
+        economics = UnitEconomics(unit_cost=float(cost) if np.isfinite(cost) else None)
     return Outcome(
         price=price,
         units=units,
         revenue=_scaled(units, price),
-        profit=_scaled(units, price - float(cost)) if np.isfinite(cost) else None,
+        profit=None if economics.unit_cost is None else _scaled(units, float(economics.profit(column)[0, 0])),
     )
 
 
@@ -99,3 +131,17 @@ def gain_between(values: NDArray, posterior: Posterior) -> Interval:
     """Posterior of a difference: values of the objective per curve at two prices, shape (K, 2)."""
     mean, low, high = posterior.gain_interval((values[:, 0] - values[:, 1])[None, :])
     return Interval(mean=float(mean[0]), low=float(low[0]), high=float(high[0]))
+
+
+def chance_positive(gain: Interval) -> float:
+    """Chance that a gain is above zero, taken as normal about its mean with its 80 % interval."""
+    reach = max(gain.mean - gain.low, gain.high - gain.mean)
+    if reach == 0:
+        return 0.5 if gain.mean == 0 else float(gain.mean > 0)
+    return float(ndtr(ndtri(0.9) * gain.mean / reach))
+
+
+def interval_at(values: tuple[NDArray, NDArray, NDArray], row: int = 0) -> Interval:
+    """Mean, low and high of one row, the mean inside."""
+    mean, low, high = (float(v[row]) for v in values)
+    return Interval(mean=mean, low=min(low, mean), high=max(high, mean))

@@ -61,9 +61,11 @@ class Driver:
     """How far one input moved the recommended price, by neutralising that input and asking again."""
 
     name: str
-    """`elasticity`, `unit_cost`, `competitor_price` or `stock`."""
+    """`unit_cost`, `competitor_price` or `stock`; `elasticity` for what the demand response asks for with all
+    of these as usual."""
     contribution: float
-    """Model price with the input minus model price without it, in store currency; signed."""
+    """Store currency, signed. Contributions share out model price minus current price, see
+    `policy.decision.drivers`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,14 +135,22 @@ class Recommendation:
         """The last rule that moved the price, or None."""
         return self.clamps[-1].rule if self.clamps else None
 
+    @property
+    def driver_remainder(self) -> float | None:
+        """Model price minus current price minus all `drivers`, store currency: what contributions too small
+        to be stated amount to. None where no price is recommended."""
+        if self.abstained is not None or self.model_price is None:
+            return None
+        return self.model_price - self.current_price - sum(d.contribution for d in self.drivers)
+
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON types, with `change` and `binding_rule` included."""
-        return asdict(self) | {"change": self.change, "binding_rule": self.binding_rule}
+        """Plain JSON types, with what is derived (`change`, `binding_rule`, `driver_remainder`) included."""
+        return asdict(self) | {name: getattr(self, name) for name in _DERIVED}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Recommendation:
         """The inverse of `to_dict`, for records read back from a store."""
-        fields = {k: v for k, v in values.items() if k not in ("change", "binding_rule")}
+        fields = {k: v for k, v in values.items() if k not in _DERIVED}
         for name in ("take", "keep"):
             if fields[name] is not None:
                 fields[name] = _outcome(fields[name])
@@ -152,6 +162,9 @@ class Recommendation:
         for name in ("cautions", "remedies"):
             fields[name] = tuple(fields[name])
         return cls(**fields)
+
+
+_DERIVED = ("change", "binding_rule", "driver_remainder")
 
 
 def _outcome(values: Mapping[str, Any]) -> Outcome:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from policy.market.trajectory import Trajectory
-from policy.model.inference import infer
+from policy.model.inference import infer_futures
 from policy.model.panel import Panel
 from policy.model.pool import FittedRows
 from policy.model.posterior import Posterior
@@ -114,26 +115,42 @@ def posterior_of(model: PolicyModel, situation: Situation) -> Posterior:
     With several periods ahead, each curve of each period stands in the mixture, so that means are means
     over the periods and intervals hold for any one of them.
     """
-    posterior, _ = _read(model, situation)
-    ahead = situation.future.price.shape[1]
-    if ahead == 1:
+    (posterior,) = posteriors_of(model, [situation])
+    return posterior
+
+
+def posteriors_of(model: PolicyModel, situations: Sequence[Situation]) -> list[Posterior]:
+    """`posterior_of` each of several situations of the same histories, which are read once for all."""
+    periods = situations[0].future.price.shape[1]
+    return [pooled(posterior, periods) for posterior, _ in _read(model, situations)]
+
+
+def posterior_by_period(model: PolicyModel, situations: Sequence[Situation]) -> list[Posterior]:
+    """Posterior over demand in every period ahead of B products, for situations of the same histories: rows
+    are B x H, product by product."""
+    return [posterior for posterior, _ in _read(model, situations)]
+
+
+def pooled(posterior: Posterior, periods: int) -> Posterior:
+    """One row a product from its rows of several periods: every curve of every period in one mixture."""
+    if periods == 1:
         return posterior
-    b, k = len(situation.history), posterior.weights.shape[1]
+    b, k = len(posterior.weights) // periods, posterior.weights.shape[1]
     # Curves of later periods are moved onto the first period's price grid (anchors do not move ahead,
     # since outcomes there are masked).
     return replace(
         posterior,
-        weights=posterior.weights.reshape(b, ahead * k) / ahead,
-        log_units=posterior.log_units.reshape(b, ahead * k, -1),
-        dispersion=posterior.dispersion.reshape(b, ahead * k),
-        log_price=posterior.log_price.reshape(b, ahead)[:, 0],
+        weights=posterior.weights.reshape(b, periods * k) / periods,
+        log_units=posterior.log_units.reshape(b, periods * k, -1),
+        dispersion=posterior.dispersion.reshape(b, periods * k),
+        log_price=posterior.log_price.reshape(b, periods)[:, 0],
     )
 
 
 def price_head_of(model: PolicyModel, situation: Situation, *, low: NDArray, high: NDArray) -> NDArray:
     """What the price head would charge in the first period ahead: the mean, in logs, of its distribution over
     the prices in [low, high], currency, shape (B,)."""
-    posterior, head = _read(model, situation)
+    ((posterior, head),) = _read(model, [situation])
     ahead = situation.future.price.shape[1]
     grid = posterior.log_price[::ahead, None] + GRID.double().numpy()  # (B, G)
     inside = (grid >= np.log(low)[:, None]) & (grid <= np.log(high)[:, None])
@@ -143,13 +160,21 @@ def price_head_of(model: PolicyModel, situation: Situation, *, low: NDArray, hig
     return np.where(total > 0, np.exp(mean), situation.current_price)
 
 
-def _read(model: PolicyModel, situation: Situation) -> tuple[Posterior, NDArray]:
-    """Posterior and price head of every period ahead, product by product."""
-    ahead = situation.future.price.shape[1]
-    history, future = situation.history, situation.future
+def _read(model: PolicyModel, situations: Sequence[Situation]) -> list[tuple[Posterior, NDArray]]:
+    """Posterior and price head of every period ahead, product by product, for each situation."""
+    first = situations[0]
     paths = ("price", "units", "cost", "competitor_price", "promo", "stock", "views", "day")
-    joined = Trajectory(
-        period=history.period,
-        **{n: np.concatenate([getattr(history, n), getattr(future, n)], axis=1) for n in paths},
+    joined = [
+        Trajectory(
+            period=first.history.period,
+            **{n: np.concatenate([getattr(first.history, n), getattr(s.future, n)], axis=1) for n in paths},
+        )
+        for s in situations
+    ]
+    return infer_futures(
+        model,
+        joined,
+        start_price=first.start_price,
+        ahead=first.future.price.shape[1],
+        adapters=first.adapters,
     )
-    return infer(model, joined, start_price=situation.start_price, ahead=ahead, adapters=situation.adapters)

@@ -149,7 +149,7 @@ class Simulator:
         expected = self.expected_profit(prices[:, None])[:, 0]
         log_mean = self.log_mean_units(prices[:, None])[:, 0]
         mean = np.exp(log_mean) / (1 - m.zero_chance)
-        count = _poisson_count(self._poisson_u[:, t], mean * self._rate[:, t])
+        count = poisson_count(self._poisson_u[:, t], mean * self._rate[:, t])
         demand = np.where(self._zero[:, t], 0.0, count)
         units = np.minimum(demand, self._stock)
         self._stock = self._stock - units
@@ -173,7 +173,7 @@ class Simulator:
         )
 
 
-def _poisson_count(u: NDArray, mean: NDArray) -> NDArray:
+def poisson_count(u: NDArray, mean: NDArray) -> NDArray:
     """Quantile of the Poisson distribution at `u`, shape as given. From 10,000 on by its normal limit with
     one Cornish-Fisher term, where SciPy's root search may fail."""
     many = mean > 1e4

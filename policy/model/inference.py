@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 
 import numpy as np
@@ -54,34 +55,70 @@ def infer(
     Posterior of B * ahead rows, product by product, and the price head's probabilities on the price grid,
     shape (B * ahead, G).
     """
-    parts: list[tuple[NDArray, ...]] = []
-    length = history.price.shape[1]
+    (answer,) = infer_futures(model, [history], start_price=start_price, ahead=ahead, adapters=adapters)
+    return answer
+
+
+@torch.inference_mode()
+def infer_futures(
+    model: PolicyModel,
+    histories: Sequence[Trajectory],
+    *,
+    start_price: NDArray,
+    ahead: int = 1,
+    adapters: FittedRows | None = None,
+) -> list[tuple[Posterior, NDArray]]:
+    """What `infer` answers for each of several futures of the same products.
+
+    The past is read once for all of them, so that another future costs its own periods only.
+
+    Parameters
+    ----------
+    histories
+        V trajectories that differ in what is known of their last `ahead` periods, and in nothing else.
+    """
+    parts: list[list[tuple[NDArray, ...]]] = [[] for _ in histories]
+    length = histories[0].price.shape[1]
     # Position t speaks for period t: the positions before the last period's own token are read.
     window = slice(max(0, length - max(model.config.context, ahead)), length)
-    chunk = max(1, POSITIONS * torch.get_num_threads() // (window.stop - window.start))
-    for start in range(0, len(history), BLOCK):
+    positions = window.stop - window.start + (len(histories) - 1) * ahead
+    chunk = max(1, POSITIONS * torch.get_num_threads() // positions)
+    for start in range(0, len(start_price), BLOCK):
         block = slice(start, start + BLOCK)
-        tokens = tokenise(history.take(block), start_price=start_price[block])
-        features = torch.from_numpy(tokens.features[:, window]).to(model.device)
-        padding = torch.from_numpy(tokens.padding[:, window]).to(model.device)
+        tokens = [tokenise(h.take(block), start_price=start_price[block]) for h in histories]
+        features = torch.from_numpy(_side_by_side([t.features[:, window] for t in tokens], ahead))
+        padding = torch.from_numpy(_side_by_side([t.padding[:, window] for t in tokens], ahead))
+        features, padding = features.to(model.device), padding.to(model.device)
         hidden = []
         for first in range(0, len(features), chunk):
             f, p = features[first : first + chunk], padding[first : first + chunk]
             with _for_rows(model, adapters, start + first, len(f)) as network:
-                hidden.append(network.hidden_states(f, p if p.any() else None)[:, -ahead:])
+                read = network.hidden_states(f, p if p.any() else None, branches=len(histories), branch=ahead)
+                hidden.append(read[:, -len(histories) * ahead :])
         with _for_rows(model, adapters, start, len(features)) as network:
             out = network.answer(torch.cat(hidden))
-        level = tokens.log_units[:, window][:, -ahead:, None, None]
-        parts.append(
-            (
-                out.log_weights.exp().double().cpu().numpy(),
-                out.log_curves.double().cpu().numpy() + level,
-                out.log_dispersion.exp().double().cpu().numpy(),
-                tokens.log_price[:, window][:, -ahead:],
-                out.price_logits.softmax(dim=-1).double().cpu().numpy(),
+        for v, token in enumerate(tokens):
+            own = slice(v * ahead, (v + 1) * ahead)
+            level = token.log_units[:, window][:, -ahead:, None, None]
+            parts[v].append(
+                (
+                    out.log_weights[:, own].exp().double().cpu().numpy(),
+                    out.log_curves[:, own].double().cpu().numpy() + level,
+                    out.log_dispersion[:, own].exp().double().cpu().numpy(),
+                    token.log_price[:, window][:, -ahead:],
+                    out.price_logits[:, own].softmax(dim=-1).double().cpu().numpy(),
+                )
             )
+    calibration = Calibration(**model.config.calibration)
+    answers = []
+    for blocks in parts:
+        weights, curves, dispersion, log_price, head = (
+            np.concatenate([p[i].reshape(-1, *p[i].shape[2:]) for p in blocks]) for i in range(5)
         )
-    weights, curves, dispersion, log_price, head = (
-        np.concatenate([p[i].reshape(-1, *p[i].shape[2:]) for p in parts]) for i in range(5)
-    )
-    return Posterior(weights, curves, dispersion, log_price, Calibration(**model.config.calibration)), head
+        answers.append((Posterior(weights, curves, dispersion, log_price, calibration), head))
+    return answers
+
+
+def _side_by_side(paths: list[NDArray], ahead: int) -> NDArray:
+    """The positions that all share, then the last `ahead` of each: V times (B, T, ...) to (B, T', ...)."""
+    return np.concatenate([paths[0][:, :-ahead], *(path[:, -ahead:] for path in paths)], axis=1)

@@ -158,12 +158,29 @@ class PolicyModel(PreTrainedModel):
         return self.answer(self.hidden_states(features, padding, cache))
 
     def hidden_states(
-        self, features: Tensor, padding: Tensor | None = None, cache: Cache | None = None
+        self,
+        features: Tensor,
+        padding: Tensor | None = None,
+        cache: Cache | None = None,
+        *,
+        branches: int = 1,
+        branch: int = 0,
     ) -> Tensor:
-        """Last hidden states of the decoder, shape (B, T, D); arguments as of `forward`."""
+        """Last hidden states of the decoder, shape (B, T, D); other arguments as of `forward`.
+
+        Parameters
+        ----------
+        branches
+            How many futures the last positions hold, one after the other: each goes on from the positions
+            before the first of them and sees none of the others, as if it were alone. Without a cache.
+        branch
+            Positions of each such future.
+        """
         x = self.encoder_out(nn.functional.silu(self.encoder_in(features)))  # (B, T, D)
         mask, position = None, None
-        if padding is not None:
+        if branches > 1:
+            mask, position = _branching(features, padding, branches, branch)
+        elif padding is not None:
             mask = (~padding).long()
             position = (mask.cumsum(dim=1) - 1).clamp(min=0)
         hidden: Tensor = self.backbone(
@@ -193,6 +210,23 @@ class PolicyModel(PreTrainedModel):
             log_dispersion=raw[..., g + 1].clamp(-7.0, 3.0),
             price_logits=price_logits,
         )
+
+
+def _branching(features: Tensor, padding: Tensor | None, branches: int, branch: int) -> tuple[Tensor, Tensor]:
+    """What each position may attend to, added to attention, shape (B, 1, T, T), and its place, (B, T)."""
+    b, t, _ = features.shape
+    hidden = features.new_zeros((b, t), dtype=torch.bool) if padding is None else padding
+    index = torch.arange(t, device=features.device)
+    stem = t - branches * branch
+    own = (index - stem).div(branch, rounding_mode="floor").clamp(min=-1)  # -1 for what is shared
+    sees = (index[:, None] >= index) & ((own == -1) | (own[:, None] == own))
+    sees = sees & ~hidden[:, None]
+    # A position that sees nothing would have no attention to share out; padding sees itself.
+    sees = sees | torch.eye(t, dtype=torch.bool, device=features.device)
+    mask = features.new_zeros(sees.shape).masked_fill(~sees, torch.finfo(features.dtype).min)
+    count = (~hidden).long().cumsum(dim=1) - 1
+    place = torch.where(own >= 0, count - own * branch, count).clamp(min=0)
+    return mask[:, None], place
 
 
 @torch.no_grad()
