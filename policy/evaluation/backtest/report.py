@@ -85,6 +85,11 @@ class Backtest:
         """Whether every product has a cost on record."""
         return bool(np.isfinite(self.panel.last_known("cost")).all())
 
+    @property
+    def any_cost_known(self) -> bool:
+        """Whether some product has a cost on record."""
+        return bool(np.isfinite(self.panel.last_known("cost")).any())
+
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types; None for what is not known."""
         forecasts = self.forecasts
