@@ -78,6 +78,8 @@ class _Page:
             yield self._say("without_cost")
         if report.seen_by_adapter:
             yield self._say("adapter_seen", date=str(report.adapter_tested_from))
+        elif report.adapter_tested_from is not None:
+            yield self._say("adapter_chosen", date=report.adapter_tested_from)
         yield ""
         yield from self._forecasts()
         yield self._say("off_policy_title")
@@ -126,7 +128,7 @@ class _Page:
     def _off_policy(self, result: OffPolicy) -> Iterator[str]:
         from policy.evaluation.backtest.conclusions import of_estimates
 
-        earnings = self._words["earnings"][result.objective]
+        earnings = self._earnings(result.objective)
         if result.refused:
             yield self._none("off_policy_none", earnings, result.refused, result)
             yield ""
@@ -160,8 +162,7 @@ class _Page:
         forms = labels(self._language)["periods"][self._report.panel.period]
         yield self._say("replay_title", span=forms[-1].format(count=self._count(PERIODS)))
         if self._report.replay is None:
-            earnings = self._words["earnings"][self._report.objective]
-            yield self._none("replay_none", earnings, "few_priced", None)
+            yield self._none("replay_none", self._earnings(self._report.objective), "few_priced", None)
         for outcome in self._report.replayed:
             yield from self._played(outcome)
             yield ""
@@ -213,6 +214,10 @@ class _Page:
             terms += ["sniw", "dr", "ess"]
         yield words["title"]
         yield from ("- " + substitute(words[term], least_ess=f"{LEAST_ESS:g}") for term in terms)
+
+    def _earnings(self, objective: str) -> str:
+        """What is counted: revenue where no product has a cost, whatever was asked for."""
+        return self._words["earnings"][objective if self._report.any_cost_known else "revenue"]
 
     def _none(self, sentence: str, earnings: str, code: str, result: OffPolicy | None) -> str:
         """Why a part has no number, and what would help."""

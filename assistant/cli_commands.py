@@ -6,13 +6,16 @@ import argparse
 import json
 import shutil
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
+from assistant.adapters import adapter_words, priced_by
 from policy.decision.rules import Rules
+from prompts import substitute
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -93,6 +96,8 @@ def recommend(arguments: argparse.Namespace) -> int:
 
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
     print(recommendation_table(recommendations, arguments.language, width=width))
+    if arguments.adapter:
+        print(priced_by(arguments.adapter, arguments.language))
     return 0
 
 
@@ -107,9 +112,11 @@ def backtest(arguments: argparse.Namespace) -> int:
     from policy.evaluation.backtest.report import write_report
     from policy.model.loading import load_model
 
-    if arguments.out:
-        Path(arguments.out).mkdir(parents=True, exist_ok=True)  # before a minute's work, not after it
     words = backtest_words(arguments.language)
+    if arguments.out:
+        _make_folder(arguments.out, arguments.language)  # before a minute's work, not after it
+    if arguments.adapter:
+        print(priced_by(arguments.adapter, arguments.language), file=sys.stderr)
     model = load_model(adapter=arguments.adapter)
     with _in_language(arguments.language):
         report = run(
@@ -130,6 +137,17 @@ def backtest(arguments: argparse.Namespace) -> int:
         folder = Path(arguments.out)
         print("\n" + draw(report, folder, write_report(report, folder), arguments.language), file=sys.stderr)
     return 0
+
+
+def _make_folder(folder: str, language: Language) -> None:
+    """The folder for results, made where there is none. Raises `InputError` where it cannot be written to."""
+    try:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        said = adapter_words(language)["errors"]["no_place"]
+        raise InputError(substitute(said, folder=folder, reason=error.strerror or str(error))) from error
 
 
 def import_file(arguments: argparse.Namespace) -> int:

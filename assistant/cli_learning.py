@@ -42,6 +42,7 @@ def fine_tune(arguments: argparse.Namespace) -> int:
     shelf = shelf_of(arguments)
 
     from policy import PricingPipeline
+    from policy.learning.store.backbone import BackboneError
     from policy.learning.store.progress import FineTuningStopped
 
     options: dict[str, Any] = {} if arguments.backbone is None else {"backbone": arguments.backbone}
@@ -61,7 +62,7 @@ def fine_tune(arguments: argparse.Namespace) -> int:
             raise InputError(error_text(error, arguments.language)) from error
         except AdapterError as error:
             raise InputError(adapter_error_text(error, arguments.language, where=where(arguments))) from error
-        except ValueError as error:  # of the backbone: it is no decoder
+        except BackboneError as error:
             raise InputError(str(error)) from error
         else:
             stopped = False

@@ -52,7 +52,7 @@ def tuning_tab(visit: Visit, language: Language) -> Changes:
         "prices_tab": {"label": words("tab.prices")},
         "tuning_tab": {"label": words("tab.tuning")},
         "tuning_title": {"value": panels.heading(words("tab.title"))},
-        "tuning_what": {"value": words("tab.what")},
+        "tuning_what": {"value": words("tab.what_of_file" if visit.report is not None else "tab.what")},
         "tuning_shop": {"value": visit.situation(language)},
         "versions_title": {"value": panels.heading(words("tab.versions"))},
         "result_title": {"value": panels.heading(words("tab.result"))},
@@ -171,7 +171,9 @@ def controls(tuning: Tuning, language: Language, *, chosen: str | None) -> Chang
 def _title(version: Version, words: Wording) -> str:
     made = datetime.fromisoformat(version.created_at).astimezone()
     day = f"{format_date(made, 'medium', locale=LOCALES[words.language])} {made:%H:%M}"
-    return words("tab.version_in_use" if version.promoted else "tab.version", version=version.name, day=day)
+    if version.promoted:
+        return words("tab.version_in_use", version=version.name, day=day)
+    return words("tab.version" if version.passed else "tab.version_failed", version=version.name, day=day)
 
 
 def _progress(run: Run, words: Wording) -> str:

@@ -125,6 +125,10 @@ class PricingPipeline:
             Another run goes on in the folder, or it holds a base on another backbone.
         OSError
             The folder cannot be written to. What was promoted before still is.
+        BackboneError
+            `backbone` is no decoder.
+        FineTuningStopped
+            `stop` said so.
         """
         from policy.learning.store.run import fine_tuned  # training, and so slow to load
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import errno
 import multiprocessing
+import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from policy.learning.store.progress import FineTuningStopped, Progress
 from policy.learning.store.reinforce import ReinforceSettings
 from policy.model.adapter_files import AdapterError
 from policy.model.adapter_folders import adapter_folder
+from policy.model.adapters import adapted_base, save_adapter
 from policy.model.loading import load_model
 from policy.model.shelf import Shelf, Version
 from policy.pipeline import PricingPipeline
@@ -147,23 +148,40 @@ def test_another_stores_checkpoint_is_not_gone_on_from(tmp_path: Path) -> None:
     assert Shelf(tmp_path).versions()[0].report["products"] == 7
 
 
+@pytest.fixture
+def room() -> Iterator[Callable[[int], None]]:
+    """Limits how large a file may become, which the writers meet as they meet a full disk."""
+    resource = pytest.importorskip("resource", reason="limits of Unix")
+    former = resource.getrlimit(resource.RLIMIT_FSIZE)
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    yield lambda size: resource.setrlimit(resource.RLIMIT_FSIZE, (size, former[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, former)
+    signal.signal(signal.SIGXFSZ, ignored)
+
+
 def test_a_full_disk_leaves_the_former_adapter(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, whole: tuple[Version, list[Progress]]
+    tmp_path: Path, room: Callable[[int], None], whole: tuple[Version, list[Progress]]
 ) -> None:
     import shutil
 
     shutil.copytree(whole[0].folder.parent, tmp_path / "shelf")
     shelf = Shelf(tmp_path / "shelf")
     shelf.promote("0001")
-
-    def full(*_: object, **__: object) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr("policy.learning.store.fine_tune.save_adapter", full)
-    with pytest.raises(OSError, match="No space left"):
+    room(20_000)
+    with pytest.raises(OSError, match="File too large"):
         tuned(shelf.root)
     assert shelf.promoted is not None and shelf.promoted.digest == whole[0].digest
     assert [version.name for version in shelf.versions()] == ["0001"]
+    assert shelf.broken() == [] and not list(shelf.root.rglob("*.tmp"))
+
+
+def test_an_adapter_that_the_disk_does_not_hold_is_an_error_of_the_disk(
+    tmp_path: Path, room: Callable[[int], None]
+) -> None:
+    wrapped, _ = adapted_base(load_model().network, rank=4, seed=1)
+    room(20_000)
+    with pytest.raises(OSError, match="cannot be written"):
+        save_adapter(wrapped, tmp_path, base="")
 
 
 def test_what_cannot_be_learned_from_writes_nothing(tmp_path: Path) -> None:

@@ -57,12 +57,27 @@ def test_what_the_command_makes_prices_the_shop_until_it_is_rolled_back(
     assert second["adapter_hash"] is None and second["model_hash"] == first["model_hash"]
 
 
+def test_a_table_says_which_network_priced_it(
+    file: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shelf = str(tmp_path / "shelf")
+    assert cli.main(["fine-tune", file, "--out", shelf]) == 0
+    (version,) = Shelf(shelf).versions()
+    told = []
+    for adapter in (shelf, str(version.folder)):
+        capsys.readouterr()
+        assert cli.main(["recommend", file, "--adapter", adapter]) == 0
+        told.append(capsys.readouterr().out.splitlines()[-1])
+    assert ("Priced by the base" in told[0]) == (not version.passed)
+    assert "Priced by adapter 0001" in told[1] and ("NOT pass" in told[1]) == (not version.passed)
+
+
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_the_report_speaks_to_people(file: str, language: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["fine-tune", file, "--language", language]) == 0
     told = capsys.readouterr().out
     assert "GLM" in told
-    assert {"en": "80% range", "zh": "学习了 6 件商品"}[language] in told
+    assert {"en": "80% sure where prices moved", "zh": "学习了 6 件商品"}[language] in told
 
 
 @pytest.mark.parametrize("frame", ["one product", "constant", "zeros", "short"])

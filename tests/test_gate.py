@@ -69,23 +69,35 @@ def test_the_luck_of_one_product_does_not_pass() -> None:
     assert verdicts(forecast_comparisons([sums(loss), sums(changed)], seed=1))["wql"] == "level"
 
 
-def test_luck_refuses_about_one_adapter_in_ten() -> None:
+@pytest.mark.parametrize("products", [7, 40])
+def test_luck_refuses_about_one_adapter_in_ten(products: int) -> None:
     # Bonferroni's inequality, on four measures of nothing but noise; each at 90 % alone would refuse 34 %.
-    rng, products, refused = np.random.default_rng(1), 40, 0
+    rng, refused = np.random.default_rng(1), 0
     for _ in range(200):
         noise = rng.normal(0.0, 1.0, (4, products))
         found = [
             compare(
                 "wql",
                 lambda weights, which, row=row: weights @ row * which,  # type: ignore[misc]
-                products=products,
-                told=products,
+                bears=np.ones(products),
                 seed=1,
             )
             for row in noise
         ]
         refused += any(it.verdict == "worse" for it in found)
     assert 0.04 < refused / 200 < 0.18
+
+
+@pytest.mark.parametrize("spread", [0.0, 1.0, 2.0])
+def test_luck_passes_no_more_adapters_where_few_products_sell_most(spread: float) -> None:
+    # Seven products of log-normal size whose losses differ by noise in proportion: one in ten, or fewer.
+    rng, passed = np.random.default_rng(2), 0
+    for _ in range(300):
+        size = np.exp(rng.normal(0.0, spread, 7))
+        base = replace(sums(30 * size), units_moves=50 * size, loss_moves=15 * size)
+        other = replace(base, loss_moves=base.loss_moves * (1 + rng.normal(0.0, 0.05, 7)))
+        passed += verdicts(forecast_comparisons([base, other], seed=1))["wql_moves"] == "better"
+    assert passed / 300 < 0.14
 
 
 def test_the_moves_of_one_product_do_not_pass() -> None:
@@ -186,7 +198,10 @@ def test_worse_at_anything_is_named_and_refused() -> None:
     worse = replace(level, measure="profit", verdict="worse")
     forecast = sums(np.full(30, 40.0)).score()
     both = {"base": forecast, "adapted": forecast}
-    assert Judgement((better, level), {}, both).passed
+    played = replace(level, measure="profit")
+    assert Judgement((better, level, played), {}, both).passed
+    unplayed = Judgement((better, level), {}, both)
+    assert not unplayed.passed and unplayed.reasons(True) == [{"code": "not_played", "values": {}}]
     refused = Judgement((better, level, worse), {}, both)
     assert not refused.passed
     assert refused.reasons(True) == [{"code": "worse", "values": {"measure": "profit"}}]

@@ -80,6 +80,21 @@ def test_teaching_a_backbone_stops_and_goes_on(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("_short")
+def test_a_base_that_was_begun_is_gone_on_with_or_refused(tmp_path: Path) -> None:
+    history, shelf = sales(products=5, weeks=40), tmp_path / "shelf"
+    backbone = saved("llama", tmp_path)
+    pipeline = PricingPipeline.from_pretrained()
+    with pytest.raises(FineTuningStopped):
+        pipeline.fine_tune(history, output=shelf, backbone=backbone, stop=lambda: True)
+    with pytest.raises(AdapterError, match="holds a base on"):
+        pipeline.fine_tune(history, output=shelf, backbone=saved("qwen3", tmp_path))
+    told: list[Progress] = []
+    pipeline.fine_tune(history, output=shelf, backbone=backbone, seed=2, progress=told.append)
+    assert told[0].resumed, "another seed of the adapter is none of the base's business"
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("_short")
 def test_a_policy_of_ours_is_taken_as_it_is(tmp_path: Path) -> None:
     from policy.model.loading import EMBEDDED
 

@@ -21,7 +21,7 @@ def parts_of(frame: pd.DataFrame) -> Split:
 
 def test_the_stretches_follow_each_other_in_time() -> None:
     parts = parts_of(sales(weeks=48))
-    dates = parts.dates()
+    dates = parts.dates
     ends = [day for name in ("train", "validation", "test") for day in dates[name]]
     assert ends == sorted(ends) and len(set(ends)) == 6
     # 48 weeks: 12 for the test, 9 of the 36 before it for validation, 27 for training.
@@ -29,6 +29,36 @@ def test_the_stretches_follow_each_other_in_time() -> None:
     assert set(parts.whole.lengths) == {48}
     first_test = pd.Timestamp(dates["test"][0])
     assert parts.before_test.history.day.max() < (first_test - pd.Timestamp("1970-01-01")).days
+
+
+def test_nothing_is_learned_of_a_day_on_which_another_product_is_tested() -> None:
+    # Products that came and went: one cut a series would train on days on which others are tested.
+    frame = pd.concat(
+        [
+            sales(products=6, weeks=104),
+            sales(products=6, weeks=60, seed=6).assign(sku=lambda table: "gone" + table["sku"]),
+            sales(products=6, weeks=40, seed=7).assign(
+                sku=lambda table: "new" + table["sku"],
+                date=lambda table: table["date"] + pd.to_timedelta(7 * 64, unit="D"),
+            ),
+        ],
+        ignore_index=True,
+    )
+    parts = parts_of(frame)
+    days = {
+        name: windows.table["date"].to_numpy()[windows.ahead]
+        for name, windows in (("validation", parts.validation), ("test", parts.test))
+    }
+    last = {
+        name: np.datetime64(0, "D") + int(np.nanmax(np.where(np.isfinite(p.price), p.day, np.nan)))
+        for name, p in (("train", parts.train.history), ("before", parts.before_test.history))
+    }
+    assert last["train"] < days["validation"].min() and days["validation"].max() < days["test"].min()
+    assert last["before"] < days["test"].min()
+    # Those that are gone are learned from and not tested.
+    assert len(parts.before_test) == 18
+    tested = set(parts.test.table["sku"].to_numpy()[parts.test.origin])
+    assert not any(sku.startswith("gone") for sku in tested) and any(sku.startswith("new") for sku in tested)
 
 
 def test_windows_lie_within_their_stretch() -> None:
@@ -60,8 +90,18 @@ def test_forecasts_are_those_of_the_product() -> None:
     [
         (sales(products=1), "few_products"),
         (sales(products=4), "few_products"),
-        (sales(weeks=20), "few_products"),
+        (sales(weeks=20), "short_series"),
         (sales(moving=False), "prices_still"),
+        (
+            # A shop whose products have all but four gone.
+            pd.concat(
+                [
+                    sales(products=8, weeks=60),
+                    sales(products=4, weeks=104).assign(sku="n" + sales(products=4, weeks=104)["sku"]),
+                ]
+            ),
+            "few_tested",
+        ),
         (sales().assign(units=0.0), "nothing_sold"),
     ],
 )
@@ -85,9 +125,17 @@ def test_a_currency_that_changes_half_way_is_refused() -> None:
         parts_of(named)
 
 
-def test_a_sale_of_everything_is_no_change_of_currency() -> None:
-    frame = sales()
-    frame.loc[frame["date"] == "2024-07-01", "price"] *= 0.6
+@pytest.mark.parametrize("step", [1, 7])
+@pytest.mark.parametrize("lasting", [1, 5, 10, 40])
+def test_a_sale_of_everything_is_no_change_of_currency(step: int, lasting: int) -> None:
+    frame = sales(weeks=160)
+    first = frame["date"].min()
+    frame["date"] = first + (frame["date"] - first) / 7 * step
+    on_sale = frame["date"].between(
+        first + pd.Timedelta(days=60 * step), first + pd.Timedelta(days=(60 + lasting) * step - 1)
+    )
+    assert on_sale.any()
+    frame.loc[on_sale, "price"] *= 0.5
     parts_of(frame)
 
 

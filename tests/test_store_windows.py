@@ -48,6 +48,17 @@ def test_masked_sales_do_not_reach_the_tokens() -> None:
         assert changed[period + 1 :].any() == shown
 
 
+def test_young_products_beside_an_old_one_are_read_within_their_lives() -> None:
+    # One product of 500 days and many of 90: windows that end before a launch would hold nothing to learn.
+    frame = sales(products=1, weeks=500)
+    young = sales(products=12, weeks=90, seed=6).assign(sku=lambda table: "Y" + table["sku"])
+    young["date"] += pd.to_timedelta(7 * 410, unit="D")
+    store = windows(panel_of(pd.concat([frame, young], ignore_index=True)))
+    rng = np.random.default_rng(1)
+    for _ in range(20):
+        assert (store.draw(rng, 16).weight.sum(dim=1) > 0).all()
+
+
 def test_the_currency_does_not_matter() -> None:
     frame = sales()
     dollars = windows(panel_of(frame)).draw(np.random.default_rng(4), 8)

@@ -162,6 +162,7 @@ class Guest:
 
     def __init__(self, tuning: Tuning) -> None:
         self.tuning = tuning
+        self.report: object = None
 
     def situation(self, language: Language) -> str:
         return "the small shop"
@@ -182,6 +183,12 @@ def test_before_anything_was_learned_there_is_a_start(language: Language, visit:
     assert set(changes) == set(tuning_page.PARTS)
     assert visible(changes) == {"start", "in_use"}
     assert not changes["tick"]["active"]
+    visit.report = object()  # type: ignore[assignment]
+    of_file = tuning_page.tuning_tab(visit, language)["tuning_what"]["value"]
+    assert (
+        "pricing-assistant import" in of_file
+        and "pricing-assistant import" not in changes["tuning_what"]["value"]
+    )
 
 
 def test_a_page_that_is_opened_meanwhile_finds_the_run(visit: Visit) -> None:

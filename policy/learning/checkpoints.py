@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+
+from policy.model.adapter_files import settle
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,23 @@ class Checkpoint:
         return state
 
     def save(self, state: dict[str, Any]) -> None:
-        """Write beside and rename, so that a killed run never leaves half a checkpoint."""
-        draft = self.path.with_suffix(".tmp")
-        torch.save({**state, "settings": asdict(self.settings), "base": self.base}, draft)
-        draft.replace(self.path)
+        """Write it whole or not at all, see `write_whole`."""
+        write_whole({**state, "settings": asdict(self.settings), "base": self.base}, self.path)
+
+
+def write_whole(state: dict[str, Any], path: Path) -> None:
+    """Write beside and rename, so that a killed run never leaves half a checkpoint.
+
+    Raises `OSError`, and leaves what was there, where the disk is full or cannot be written to: torch itself
+    would call that a fault of its own.
+    """
+    content = io.BytesIO()
+    torch.save(state, content)
+    draft = path.with_suffix(".tmp")
+    try:
+        draft.write_bytes(content.getbuffer())
+        settle(draft)
+        draft.replace(path)
+    except OSError:
+        draft.unlink(missing_ok=True)
+        raise

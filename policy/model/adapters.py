@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
+from safetensors import SafetensorError
 from torch import nn
 
 from policy.model.adapter_files import BASE_FILE
@@ -82,8 +83,11 @@ def adapter_state(network: PolicyModel) -> dict[str, torch.Tensor]:
 
 def save_adapter(wrapped: Any, folder: Path, *, base: str) -> None:
     """Save an adapter alone, with the digest of the base it belongs to. It does not say where on this machine
-    that base lay: that is no use elsewhere."""
-    wrapped.save_pretrained(folder)
+    that base lay: that is no use elsewhere. Raises `OSError` where the folder cannot be written to."""
+    try:
+        wrapped.save_pretrained(folder)
+    except SafetensorError as error:  # a full disk, in a class that is no OSError
+        raise OSError(f"The adapter cannot be written to '{folder}': {error}") from error
     file = folder / "adapter_config.json"
     config = json.loads(file.read_text()) | {"base_model_name_or_path": None}
     file.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")

@@ -18,6 +18,7 @@ from assistant.store.importing.reading import read_cells
 from assistant.store.importing.report import ImportReport, error_text, problem
 from assistant.store.importing.sales import Sheet, as_text, read_sales
 from policy.history import Gaps, Period, canonical_history
+from policy.history.jumps import refuse_jumps
 
 __all__ = ["ImportReport", "Imported", "error_text", "read_history"]
 
@@ -67,6 +68,7 @@ def read_history(
     is_log = (platform is not None and platform.log) or bool(sheet.at.keys() & {"order", "event"})
     is_log |= any(match.field == "date" and dates_orders(match.source) for match in matches)
     table, history = canonical_history(rows, period=period, gaps=gaps, transactions=is_log or None)
+    refuse_jumps(table)
     used = {match.position for match in matches}
     report = ImportReport(
         file=path.name,

@@ -1,8 +1,8 @@
 """Networks fitted to a store's history: our adapter, all weights, and an adapter on random weights.
 
 Each has the same losses, batches and steps: `Fit`'s. Each tries a few candidates on the first three quarters
-of the history, chooses candidate and step by the forecasts of the last quarter, and is fitted so anew on all
-of it, as `fine_tune` does. What does not forecast that quarter better than the base stays the base.
+of the history, chooses between them by the forecasts of the last quarter, and is fitted so anew on all of it,
+as `fine_tune` does. Where all forecast that quarter surely worse than the base, the base stays.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ class Method:
     fit: type[LoraFit]
     candidates: tuple[Candidate, ...]
     falls_back: bool = True
-    """Whether the base stays where validation is not better than the base's."""
+    """Whether the base stays where validation is surely worse than the base's."""
 
 
 def _at_rates(*rates: float) -> tuple[Candidate, ...]:

@@ -22,11 +22,11 @@ from policy.evaluation.backtest.off_policy import Log, OffPolicy, off_policy
 from policy.evaluation.backtest.replay import PERIODS, Replay, ReplayOutcome, replay
 from policy.forecast.windows import LEVELS, Protocol, sales_of
 from policy.history import HistoryError, Period
-from policy.learning.store.split import refuse_jumps
+from policy.history.jumps import refuse_jumps
 from policy.model.adapter_files import REPORT_FILE
 from policy.model.adapter_folders import adapter_folder
 from policy.model.loading import LoadedModel
-from policy.model.panel import Panel, make_panel, product_keys
+from policy.model.panel import Panel, make_panel
 from policy.pipeline import PricingPipeline
 
 SEED = 7
@@ -84,6 +84,11 @@ class Backtest:
     def costs_known(self) -> bool:
         """Whether every product has a cost on record."""
         return bool(np.isfinite(self.panel.last_known("cost")).all())
+
+    @property
+    def any_cost_known(self) -> bool:
+        """Whether some product has a cost on record."""
+        return bool(np.isfinite(self.panel.last_known("cost")).any())
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types; None for what is not known."""
@@ -168,7 +173,7 @@ def backtest(
     rules = Rules() if rules is None else rules
     tell = started or (lambda part: None)
     currency = _currency(table)
-    refuse_jumps(table.assign(series=product_keys(table).codes))
+    refuse_jumps(table)
     sales = sales_of(table, Protocol(), name=file)
     if not sales.path("units")[sales.ahead].sum():
         raise HistoryError(

@@ -24,6 +24,10 @@ STEPS = 500
 """Steps on simulated markets that a decoder is given; `pretrain --backbone` gives as many as are wanted."""
 
 
+class BackboneError(ValueError):
+    """A network that no policy can be made of; the message says why."""
+
+
 def base_on(
     backbone: str, shelf: Path, *, steps: int, seed: int, watch: Callable[[int], None]
 ) -> LoadedModel:
@@ -42,31 +46,42 @@ def base_on(
         There is no such folder.
     AdapterError
         The shelf holds a base on another decoder.
-    ValueError
+    BackboneError
         The network is no decoder.
     """
     if _is_policy(Path(backbone)):
         return load_model(backbone)
     run = shelf / BASE
-    settings = PretrainSettings(backbone=backbone, steps=steps, batch_size=32, seed=seed)
-    made = run / "model"
+    made, begun = run / "model", run / "settings.json"
+    if begun.exists():
+        # The seed and the length of a base are those that it was begun with, whatever a later adapter's are.
+        known = json.loads(begun.read_text())
+        if known["backbone"] != backbone:
+            raise AdapterError(
+                "other_backbone",
+                "The folder '{folder}' holds a base on '{known}', not on '{asked}'. "
+                "Give another folder by --out.",
+                folder=str(shelf),
+                known=known["backbone"],
+                asked=backbone,
+            )
+        steps, seed = known["steps"], known["seed"]
     if not made.exists():
-        network = pretrain(settings, run, watch=watch)
+        settings = PretrainSettings(backbone=backbone, steps=steps, batch_size=32, seed=seed)
+
+        def taught(step: int) -> None:
+            if step == 1:  # from here on the folder is this backbone's
+                begun.write_text(json.dumps({"backbone": backbone, "steps": steps, "seed": seed}) + "\n")
+            watch(step)
+
+        try:
+            network = pretrain(settings, run, watch=taught)
+        except ValueError as error:
+            raise BackboneError(str(error)) from error
         store_calibration(network, seed=seed)
         draft = run / "model.tmp"
         network.save_pretrained(draft)
-        (run / "settings.json").write_text(json.dumps({"backbone": backbone, "steps": steps}) + "\n")
         draft.rename(made)  # whole, or not there
-    known = json.loads((run / "settings.json").read_text())
-    if known["backbone"] != backbone:
-        raise AdapterError(
-            "other_backbone",
-            "The folder '{folder}' holds a base on '{known}', not on '{asked}'. "
-            "Give another folder by --out.",
-            folder=str(shelf),
-            known=known["backbone"],
-            asked=backbone,
-        )
     return load_model(str(made))
 
 

@@ -27,6 +27,7 @@ from torch import Tensor
 from policy.forecast.score import SeriesSums, series_sums
 from policy.forecast.windows import Sales
 from policy.history import HistoryError, canonical_history
+from policy.learning.checkpoints import write_whole
 from policy.learning.store.fit import CANDIDATES, Candidate, Fit, FitSettings, Rehearsal
 from policy.learning.store.foretold import Foretold
 from policy.learning.store.judge import judged
@@ -35,7 +36,7 @@ from policy.learning.store.progress import ITERATION, TEST, Clock, FineTuningSto
 from policy.learning.store.reinforce import Reinforce, ReinforceSettings, head_reward
 from policy.learning.store.split import Split, split
 from policy.learning.store.windows import StoreWindows
-from policy.model.adapter_files import CHECKPOINT, settle
+from policy.model.adapter_files import CHECKPOINT
 from policy.model.adapters import save_adapter
 from policy.model.loading import LoadedModel
 from policy.model.shelf import Shelf, Version
@@ -177,7 +178,7 @@ class _Run:
             "products": len(self._parts.whole),
             "rows": int(np.isfinite(self._parts.whole.history.units).sum()),
             "period": self._parts.whole.period,
-            "dates": {name: list(dates) for name, dates in self._parts.dates().items()},
+            "dates": {name: list(dates) for name, dates in self._parts.dates.items()},
             "chosen": chosen,
             "curve": best.curve,
             "reinforced": reinforced,
@@ -215,14 +216,16 @@ class _Run:
                 curve.append({"step": fit.step, "train": loss, "validation": float(lost.sum())})
                 worse = worse + 1 if surely_less(unchanged, lost) else 0
                 if fit.step == settings.steps or worse == settings.patience:
-                    found = _Best(worse == 0, number, fit.step, share, float(lost.sum()), curve)
-                    best = min(best, found, key=_Best.rank)
-                state |= {"fit": fit.state(), "worse": worse, "curve": curve}
-                state |= {"next": number, "best": asdict(best)}
+                    total = float(lost.sum())
+                    finite = bool(np.isfinite(total))
+                    sound = worse == 0 and finite
+                    found = _Best(sound, number, fit.step, share, total if finite else np.inf, curve)
+                    best = found if best.candidate < 0 else min(best, found, key=_Best.rank)
+                self._keep(state, fit=fit.state(), worse=worse, curve=curve, next=number, best=asdict(best))
                 self._save(state)
             state.pop("fit", None)
-            state |= {"next": number + 1, "best": asdict(best)}
             self._clock.move_to((number + 1) * settings.steps)
+            self._keep(state, next=number + 1, best=asdict(best))
         return best
 
     def _refit(self, state: dict[str, Any], best: _Best) -> Fit:
@@ -235,16 +238,18 @@ class _Run:
             self._check(state)
             fit.train(CHUNK)
             self._clock.advance(CHUNK)
-            state["refit"] = fit.state()
+            self._keep(state, refit=fit.state())
+            if fit.step % self._settings.fit.look_every == 0:
+                self._save(state)
+        self._clock.move_to((len(self._settings.candidates) + 1) * self._settings.fit.steps)
         if "fitted" not in state:
-            state["fitted"] = scaled(fit.adapter(), best.share)
+            self._keep(state, fitted=scaled(fit.adapter(), best.share))
             self._save(state)
         fit.network.load_state_dict(state["fitted"], strict=False)
-        self._clock.move_to((len(self._settings.candidates) + 1) * self._settings.fit.steps)
         return fit
 
     def _reinforce(self, state: dict[str, Any], fit: Fit) -> dict[str, Any]:
-        """PPO in the store's markets, undone where it did not help."""
+        """PPO in the store's markets, undone where it did not surely help."""
         settings = self._settings.reinforce
         self._clock.enter("reinforce")
         try:
@@ -260,17 +265,18 @@ class _Run:
             self._check(state)
             stage.iterate()
             self._clock.advance(ITERATION)
-            state |= {"played": fit.adapter(), "reinforce": stage.state()}
+            self._keep(state, played=fit.adapter(), reinforce=stage.state())
             if stage.iteration % 4 == 0:
                 self._save(state)
         after = self._reward(fit, demand)
-        kept = after > before
+        kept = surely_less(-after, -before)
         if not kept:
             fit.network.load_state_dict(state["fitted"], strict=False)
-        return {"kept": kept, "before": before, "after": after, "iterations": stage.iteration}
+        reward = {"before": float(before.mean()), "after": float(after.mean())}
+        return {"kept": kept, **reward, "iterations": stage.iteration}
 
-    def _reward(self, fit: Fit, demand: StoreDemand) -> float:
-        """Mean reward of the price head in markets of the store that it is not trained on."""
+    def _reward(self, fit: Fit, demand: StoreDemand) -> NDArray[np.float64]:
+        """Reward of the price head in each of the store's markets that it is not trained on, shape (N,)."""
         return head_reward(fit.network.eval(), demand, self._settings.reinforce, seed=self._settings.seed)
 
     def _look(self, fit: Fit, base: SeriesSums) -> list[tuple[float, NDArray[np.float64]]]:
@@ -325,13 +331,13 @@ class _Run:
         return state if state["key"] == key else None
 
     def _save(self, state: dict[str, Any]) -> None:
-        """Write beside and rename, so that a killed run never leaves half a checkpoint."""
         self._checkpoint.parent.mkdir(parents=True, exist_ok=True)
-        state |= {"seconds": self._clock.spent, "work": self._clock.work}
-        draft = self._checkpoint.with_suffix(".tmp")
-        torch.save(state, draft)
-        settle(draft)
-        draft.replace(self._checkpoint)
+        state["seconds"] = self._clock.spent
+        write_whole(state, self._checkpoint)
+
+    def _keep(self, state: dict[str, Any], **parts: Any) -> None:
+        """Put into the state what the next run goes on from, and how much work that is."""
+        state |= parts | {"work": self._clock.work}
 
 
 def planned(settings: FineTuneSettings) -> float:
@@ -360,7 +366,7 @@ def own_losses(measured: SeriesSums, base: SeriesSums) -> NDArray[np.float64]:
 
 
 def surely_less(lost: NDArray, than: NDArray) -> bool:
-    """Whether the losses of S series are less in all by more than a standard error of the difference."""
+    """Whether S losses are less in all by more than a standard error of the difference."""
     difference = lost - than
     n = len(difference)
     error = np.sqrt(n / max(n - 1, 1) * ((difference - difference.mean()) ** 2).sum())

@@ -124,11 +124,13 @@ class Fit:
         return total / max(steps, 1)
 
     def descend(self, rate: float) -> float:
-        """One step at this learning rate; returns its loss."""
+        """One step at this learning rate; returns its loss. Raises `FloatingPointError` where it diverged."""
         loss = self._loss()
         self._optimiser.zero_grad(set_to_none=True)
         loss.backward()
-        nn.utils.clip_grad_norm_(self._trained, 1.0)
+        norm = nn.utils.clip_grad_norm_(self._trained, 1.0)
+        if not torch.isfinite(norm):
+            raise FloatingPointError(f"The gradient is not finite after {self.step} steps of fine-tuning.")
         for group in self._optimiser.param_groups:
             group["lr"] = rate
         self._optimiser.step()

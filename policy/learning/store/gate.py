@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import t as student
 
 from policy.decision.policies import InContextPolicy
 from policy.forecast.score import SeriesSums
@@ -32,11 +33,11 @@ DRAWS = 2000
 """Bootstrap samples of products."""
 
 SURE = 0.9
-"""Share of the draws that must agree before an adapter is called better."""
+"""How sure the gate is before it calls an adapter better, or worse, where prices moved: one-sided."""
 
-SURE_WORSE = 1 - (1 - SURE) / 4
-"""The same for worse. Four measures beside the moves may each refuse an adapter, so that each is asked for a
-quarter of the chance of error (Bonferroni): luck alone refuses one in ten, not one in three."""
+SURE_ELSEWHERE = 1 - (1 - SURE) / 4
+"""The same for the four other measures. Each of them may refuse an adapter, so that each has a quarter of the
+chance of error (Bonferroni): luck alone refuses one in ten, not one in three."""
 
 FEWEST_TOLD = 5
 """Products that must bear on a measure before it can be called better or worse: one's luck is no sign."""
@@ -59,7 +60,8 @@ class Comparison:
     """Adapted minus base in the measure's unit."""
     low: float
     high: float
-    """Central 80 % interval of the difference over draws of products."""
+    """What is beyond this interval of the difference would make a verdict: central 80 % on moves, 95 %
+    elsewhere."""
     verdict: Verdict
 
 
@@ -67,46 +69,53 @@ def compare(
     measure: Measure,
     statistic: Callable[[NDArray, int], NDArray],
     *,
-    products: int,
-    told: int,
+    bears: NDArray,
     seed: int,
     more_is_better: bool = False,
 ) -> Comparison:
     """Compare by paired bootstrap.
+
+    The draws give the difference's standard error, with the correction of few products n/(n - 1); the verdict
+    is by Student's t, whose degrees of freedom are the effective number of products less one, Kish's
+    (sum b)^2 / sum b^2: percentiles of the draws alone find differences too often where products are few or
+    one sells most (Efron and Tibshirani 1993, chapter 12).
 
     Parameters
     ----------
     statistic
         From weights of products, shape (D, S), and 0 for the base or 1 for the adapter to the measure,
         shape (D,).
-    told
-        How many of the products bear on the measure at all.
+    bears
+        How much each product bears on the measure, shape (S,), not negative.
     more_is_better
         For profit; less is for all other measures.
     """
     rng = np.random.default_rng(seed)
+    products = len(bears)
     weights = rng.multinomial(products, np.full(products, 1 / products), size=DRAWS).astype(float)
     everything = np.ones((1, products))
     base, adapted = (float(statistic(everything, which)[0]) for which in (0, 1))
-    drawn = [statistic(weights, which) for which in (0, 1)]
-    difference = drawn[1] - drawn[0]
-    # A draw that says nothing, of products without moves, agrees with neither.
-    better = (difference > 0) if more_is_better else (difference < 0)
-    worse = (difference < 0) if more_is_better else (difference > 0)
+    drawn = statistic(weights, 1) - statistic(weights, 0)
+    finite = np.isfinite(drawn)
+    told = int((bears > 0).sum())
+    difference, reach = adapted - base, np.nan
+    # Draws that say nothing, of products without moves, must be rare for the others to be trusted.
+    if told > 1 and finite.mean() >= SURE:
+        effective = bears.sum() ** 2 / (bears**2).sum()
+        sure = SURE if measure == "wql_moves" else SURE_ELSEWHERE
+        error = drawn[finite].std() * np.sqrt(told / (told - 1))
+        reach = float(student.ppf(sure, max(effective - 1, 1.0)) * error)
+    gain = difference if more_is_better else -difference
     verdict: Verdict = "level"
-    if told >= FEWEST_TOLD and better.mean() >= SURE:
-        verdict = "better"
-    elif told >= FEWEST_TOLD and worse.mean() >= SURE_WORSE:
-        verdict = "worse"
-    difference = difference[np.isfinite(difference)]
-    low, high = np.quantile(difference, [0.1, 0.9]) if len(difference) else (np.nan, np.nan)
+    if told >= FEWEST_TOLD and abs(gain) > reach:  # never where the reach is unknown
+        verdict = "better" if gain > 0 else "worse"
     return Comparison(
         measure=measure,
         base=base,
         adapted=adapted,
-        difference=adapted - base,
-        low=float(low),
-        high=float(high),
+        difference=difference,
+        low=difference - reach,
+        high=difference + reach,
         verdict=verdict,
     )
 
@@ -114,7 +123,6 @@ def compare(
 def forecast_comparisons(sums: Sequence[SeriesSums], *, seed: int) -> list[Comparison]:
     """Quantile loss where the price moved and everywhere, and how far the share of sales inside the 80 %
     interval is from that; `sums` of the base and the adapter."""
-    products = len(sums[0].rows)
 
     def ratio(top: str, bottom: str) -> Callable[[NDArray, int], NDArray]:
         def statistic(weights: NDArray, which: int) -> NDArray:
@@ -123,18 +131,15 @@ def forecast_comparisons(sums: Sequence[SeriesSums], *, seed: int) -> list[Compa
 
         return statistic
 
-    shared: dict[str, Any] = {"products": products, "seed": seed}
-    told = int((sums[0].rows > 0).sum())
+    of_base = sums[0]
     return [
-        compare(
-            "wql_moves", ratio("loss_moves", "units_moves"), told=int((sums[0].moves > 0).sum()), **shared
-        ),
-        compare("wql", ratio("loss", "units"), told=told, **shared),
+        compare("wql_moves", ratio("loss_moves", "units_moves"), bears=of_base.units_moves, seed=seed),
+        compare("wql", ratio("loss", "units"), bears=of_base.units, seed=seed),
         compare(
             "coverage",
             lambda weights, which: np.abs(ratio("inside", "rows")(weights, which) - 0.8),
-            told=told,
-            **shared,
+            bears=of_base.rows.astype(float),
+            seed=seed,
         ),
     ]
 
@@ -178,8 +183,7 @@ def elasticity_comparison(sales: Sales, posteriors: Sequence[Posterior], *, seed
         )
         return np.abs(found - 1.0)
 
-    told = len(np.unique(series))
-    return compare("elasticity", slope, products=products, told=told, seed=seed)
+    return compare("elasticity", slope, bears=sums[0][0], seed=seed)
 
 
 def profit_comparison(
@@ -208,7 +212,7 @@ def profit_comparison(
     def mean(weights: NDArray, which: int) -> NDArray:
         return (weights @ captured[which]) / weights.sum(axis=1)
 
-    return compare("profit", mean, products=len(rows), told=len(rows), seed=seed, more_is_better=True)
+    return compare("profit", mean, bears=np.ones(len(rows)), seed=seed, more_is_better=True)
 
 
 def play(demand: StoreDemand, network: PolicyModel, products: NDArray, *, seed: int) -> NDArray[np.float64]:

@@ -35,9 +35,10 @@ class Judgement:
 
     @property
     def passed(self) -> bool:
-        """Better where the price moved, and worse at nothing."""
+        """Better where the price moved, and worse at nothing that is asked; each must have been measured."""
         verdicts = {it.measure: it.verdict for it in self.measures}
-        return verdicts["wql_moves"] == "better" and "worse" not in verdicts.values()
+        better = verdicts["wql_moves"] == "better"
+        return better and "profit" in verdicts and "worse" not in verdicts.values()
 
     def reasons(self, sound: bool) -> list[dict[str, Any]]:
         """Why it is promoted or not, as codes with values.
@@ -51,6 +52,8 @@ class Judgement:
             return [{"code": "better", "values": {}}]
         found: list[dict[str, Any]] = [] if sound else [{"code": "nothing_learned", "values": {}}]
         by_name = {it.measure: it for it in self.measures}
+        if "profit" not in by_name:
+            found.append({"code": "not_played", "values": {}})
         if self.forecasts["base"].moves == 0:
             found.append({"code": "no_moves", "values": {}})
         elif by_name["wql_moves"].verdict == "level":

@@ -22,14 +22,14 @@ POINTS = 24
 
 
 def store_losses(model: PolicyModel, batch: StoreBatch) -> tuple[Tensor, Tensor]:
-    """Mean CRPS over mean units, and mean negative log-likelihood, per period that counts."""
+    """Mean CRPS over mean units, and mean negative log-likelihood, per period that counts; 0 if none does."""
     out = model(batch.features, batch.padding if batch.padding.any() else None)
     log_curves = curve_at(out.log_curves, batch.log_multiplier[..., None])[..., 0]  # (B, T, K)
     log_mean = (log_curves + batch.log_units[..., None]).clamp(-12.0, 19.0)
     log_p = log_negative_binomial(batch.units[..., None], log_mean, out.log_dispersion)
     nll = -log_mixture(out.log_weights, log_p)
     score = crps(batch.units, out.log_weights.exp(), log_mean, out.log_dispersion.exp())
-    total = batch.weight.sum()
+    total = batch.weight.sum().clamp(min=1.0)  # a period that counts counts at least 1
     relative = score / batch.usual_units[:, None]
     return (relative * batch.weight).sum() / total, (nll * batch.weight).sum() / total
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from policy.learning.ppo import PPOSettings, update
 from policy.learning.processes import Processes
@@ -122,7 +123,9 @@ def play_store(
 
 def head_reward(
     network: PolicyModel, demand: StoreDemand, settings: ReinforceSettings, *, seed: int
-) -> float:
-    """Mean reward of the price head in as many markets as two iterations have, the same for any network."""
+) -> NDArray[np.float64]:
+    """Mean reward of the price head in each of as many markets as two iterations have, the same for any
+    network, shape (N,)."""
     rng = np.random.default_rng([seed, 2])
-    return float(np.mean([play_store(network, demand, rng, settings).rewards.mean() for _ in range(2)]))
+    played = [play_store(network, demand, rng, settings).rewards.mean(dim=1) for _ in range(2)]
+    return torch.cat(played).double().numpy()

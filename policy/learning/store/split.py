@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from policy.forecast.windows import Protocol, Sales, last_windows, lay_out
 from policy.history import HistoryError, Period
+from policy.history.jumps import refuse_jumps
 from policy.model.panel import Panel, make_panel, product_keys
 
 PROTOCOL = Protocol()
@@ -27,37 +28,31 @@ MOST_SERIES = 300
 SMALL_MOVE = 0.02
 """A change of log price below this is no move."""
 
-JUMP, ALIKE, MOST, LEVEL = np.log(1.8), 0.25, 0.8, 8
-"""Four in five price levels that change at once by a factor of 1.8 or more, within a quarter of each other:
-that is not pricing. A level is a median of eight periods."""
+FEWEST_TRAINED = 8
+"""Periods before validation, or before the test, that a product must have to be learned from."""
 
 
 @dataclass(frozen=True)
 class Split:
-    """The series of a store long enough to learn from, S of them, in three stretches of time each."""
+    """The series of a store long enough to learn from, S of them, in three stretches of the calendar.
+
+    A stretch begins on one day for the whole store, so that no product teaches the weather of a day on which
+    another is tested. A row is tested only in the last quarter of its series too: what the published protocol
+    of forecasts tests is trained on by nobody.
+    """
 
     test: Sales
-    """Windows in the last quarter of each series."""
+    """Windows in the last quarter of each series and of the store's calendar."""
     validation: Sales
     """The same series, windows in the last quarter of what comes before the test."""
     train: Panel
-    """What comes before validation."""
+    """What comes before validation; without products that are too young then."""
     before_test: Panel
     """Train and validation together."""
     whole: Panel
     """Everything, the test included."""
-
-    def dates(self) -> dict[str, tuple[str, str]]:
-        """First and last date of each stretch, over all series."""
-        date = self.test.table["date"].dt.strftime("%Y-%m-%d").to_numpy()
-        start, stop = self.test.series_start, self.test.series_stop
-        between = self.validation.first_tested, self.test.first_tested
-        stretches = {
-            "train": (start, between[0]),
-            "validation": between,
-            "test": (between[1], stop),
-        }
-        return {name: (str(date[a].min()), str(date[b - 1].max())) for name, (a, b) in stretches.items()}
+    dates: dict[str, tuple[str, str]]
+    """First and last day of each stretch."""
 
 
 def split(frame: pd.DataFrame, period: Period, *, seed: int) -> Split:
@@ -77,39 +72,80 @@ def split(frame: pd.DataFrame, period: Period, *, seed: int) -> Split:
     count = table.groupby("series")["units"].transform("size")
     long = table[count >= PROTOCOL.shortest]
     products = int(long["series"].nunique())
-    if products < FEWEST_PRODUCTS:
+    every = int(table["series"].nunique())
+    if every < FEWEST_PRODUCTS:
         raise HistoryError(
             "few_products",
+            "Fine-tuning needs {needed} products, since an adapter is what they have in common; "
+            "this history has {products}. The base prices them as it is.",
+            needed=FEWEST_PRODUCTS,
+            products=every,
+        )
+    if products < FEWEST_PRODUCTS:
+        raise HistoryError(
+            "short_series",
             "Fine-tuning needs {needed} products with {periods} {period}s of sales each; this history has "
             "{found} of {products}. The base prices them as it is; come back with more history.",
             needed=FEWEST_PRODUCTS,
             periods=PROTOCOL.shortest,
             period=period,
             found=products,
-            products=int(table["series"].nunique()),
+            products=every,
         )
     refuse_jumps(long)
-    chosen = _sample(long, seed)
-    test = lay_out(chosen, PROTOCOL, name="store")
-    validation = last_windows(test, test.first_tested, tested=PROTOCOL.tested)
-    everything = lay_out(long, PROTOCOL, name="store")
-    fitted = last_windows(everything, everything.first_tested, tested=PROTOCOL.tested)
+    begun = long["date"].min()
+    tested_from = begun + (1 - PROTOCOL.tested) * (long["date"].max() - begun)
+    validated_from = begun + (1 - PROTOCOL.tested) * (tested_from - begun)
+
+    def stretches(table: pd.DataFrame) -> tuple[Sales, Sales]:
+        """The windows of test and of validation."""
+        test = _from(lay_out(table, PROTOCOL, name="store"), tested_from)
+        return test, _from(last_windows(test, test.first_tested, tested=PROTOCOL.tested), validated_from)
+
+    everything, fitted = stretches(long)
     before = panel_before(everything, everything.first_tested, period)
     _refuse_still_prices(before)
+    test, validation = stretches(_sample(long, seed))
+    _refuse_few_tested(test)
     return Split(
         test=test,
         validation=validation,
         train=panel_before(fitted, fitted.first_tested, period),
         before_test=before,
         whole=make_panel(everything.table, period),
+        dates={
+            "train": _days(long["date"][long["date"] < validated_from]),
+            "validation": _days(
+                long["date"][(long["date"] >= validated_from) & (long["date"] < tested_from)]
+            ),
+            "test": _days(long["date"][long["date"] >= tested_from]),
+        },
     )
 
 
+def _from(sales: Sales, day: pd.Timestamp) -> Sales:
+    """The windows that begin on this day or later; what lies on it or later counts as tested."""
+    late = (sales.table["date"] >= day).to_numpy()
+    earlier = np.add.reduceat(~late, sales.series_start)  # rows of each series before the day
+    kept = late[sales.origin]
+    return replace(
+        sales,
+        first_tested=np.minimum(sales.first_tested, sales.series_start + earlier),
+        series=sales.series[kept],
+        origin=sales.origin[kept],
+    )
+
+
+def _days(dates: pd.Series) -> tuple[str, str]:
+    return f"{dates.min():%Y-%m-%d}", f"{dates.max():%Y-%m-%d}"
+
+
 def panel_before(sales: Sales, stop: NDArray[np.int64], period: Period) -> Panel:
-    """The rows of each series before row `stop`, shape (S,), as arrays."""
+    """The rows of each series before row `stop`, shape (S,), as arrays; without series that have few."""
     row = np.arange(len(sales.table))
-    length = sales.series_stop - sales.series_start
-    return make_panel(sales.table[row < np.repeat(stop, length)], period)
+    length, before = sales.series_stop - sales.series_start, stop - sales.series_start
+    kept = (row < np.repeat(stop, length)) & np.repeat(before >= FEWEST_TRAINED, length)
+    return make_panel(sales.table[kept], period)
 
 
 def _sample(table: pd.DataFrame, seed: int) -> pd.DataFrame:
@@ -119,6 +155,20 @@ def _sample(table: pd.DataFrame, seed: int) -> pd.DataFrame:
         return table
     chosen = np.random.default_rng(seed).choice(names, MOST_SERIES, replace=False)
     return table[table["series"].isin(set(chosen.tolist()))]
+
+
+def _refuse_few_tested(test: Sales) -> None:
+    """A comparison over products needs some that still sold in the last quarter."""
+    found = len(np.unique(test.series))
+    if found < FEWEST_PRODUCTS:
+        raise HistoryError(
+            "few_tested",
+            "Only {found} of {products} products have a month of sales in the last quarter of this history; "
+            "{needed} are needed to test what was learned. Leave out what lies before or after most sales.",
+            found=found,
+            products=len(test.series_start),
+            needed=FEWEST_PRODUCTS,
+        )
 
 
 def _refuse_still_prices(before: Panel) -> None:
@@ -147,32 +197,4 @@ def _refuse_still_prices(before: Panel) -> None:
             products=len(before),
             moves=FEWEST_MOVES,
             needed=FEWEST_PRODUCTS,
-        )
-
-
-def refuse_jumps(table: pd.DataFrame) -> None:
-    """Refuse a history in which most prices are at another level from one day on, by one factor.
-
-    Pricing does not do that; a change of currency, of tax basis or of unit does. Levels are medians of the
-    `LEVEL` prices before and after a date; `series` tells the rows of one product from those of the next.
-    """
-    log_price = np.log(table["price"])
-    groups = log_price.groupby(table["series"])
-    before = groups.transform(lambda path: path.rolling(LEVEL).median().shift(1))
-    after = groups.transform(lambda path: path[::-1].rolling(LEVEL).median()[::-1])
-    jump = (after - before).dropna()
-    date = table["date"].loc[jump.index]
-    middle, products = jump.groupby(date).median(), jump.groupby(date).count()
-    near = (jump - date.map(middle)).abs() <= ALIKE
-    share = near.groupby(date).mean()
-    bad = (middle.abs() >= JUMP) & (products >= FEWEST_PRODUCTS) & (share >= MOST)
-    if bad.any():
-        first = middle[bad].abs().idxmax()
-        raise HistoryError(
-            "prices_jump",
-            "From {date} on the prices of {count} products are about {factor:.3g} times what they were, all "
-            "at once, as where currency, tax or unit changes. Convert the earlier prices, or leave them out.",
-            date=f"{first:%Y-%m-%d}",
-            count=int(products[first]),
-            factor=float(np.exp(middle[first])),
         )

@@ -92,16 +92,17 @@ class StoreWindows:
         hidden = masked_stretches(rng, size, length)
         start_price = history.price[np.arange(size), present.argmax(axis=1)]
         tokens = tokenise(history, start_price=start_price, hidden=hidden)
-        stop = length if length <= self._context else int(rng.integers(self._context, length + 1))
-        window = slice(max(0, stop - self._context), stop)
+        # Each row's window ends within its own life: a young product read before its launch teaches nothing.
+        width = min(length, self._context)
+        soonest = np.minimum(present.argmax(axis=1) + width, length)
+        stop = rng.integers(soonest, length + 1) if length > width else soonest
+        window = stop[:, None] - width + np.arange(width)  # (B, width)
         weight = self._weights(history, known, hidden)
         log_price = np.where(present, np.log(np.where(present, history.price, 1.0)), 0.0)
 
         def cut(path: NDArray) -> Tensor:
-            part = path[:, window]
-            return torch.from_numpy(
-                np.ascontiguousarray(part if part.dtype == bool else part.astype(np.float32))
-            )
+            part = path[np.arange(size)[:, None], window]
+            return torch.from_numpy(part if part.dtype == bool else part.astype(np.float32))
 
         return StoreBatch(
             features=cut(tokens.features[:, :-1]),
