@@ -15,6 +15,7 @@ from policy.decision.outcomes import LEVELS, DemandCurve, WhatIf, gain_between, 
 from policy.decision.recommend import Label, labels_of, recommend, search_range, what_if_cautions
 from policy.decision.recommendation import Interval, Objective, Recommendation
 from policy.decision.rules import Rules
+from policy.decision.settle import what_if_verdicts
 from policy.decision.situation import posterior_of, situation_of
 from policy.history import HistoryError, canonical_history
 from policy.learning.store.progress import Progress
@@ -302,6 +303,7 @@ class PricingPipeline:
         store: str | None = None,
         unit_cost: float | None = None,
         competitor_price: float | None = None,
+        rules: Rules | Mapping[str, Rules] | None = None,
     ) -> WhatIf:
         """What to expect at a price of the merchant's choosing, against keeping the present one.
 
@@ -309,6 +311,9 @@ class PricingPipeline:
         ----------
         price, unit_cost, competitor_price
             Store currency; cost and competitor's price replace the known ones for this question only.
+        rules
+            Limits for all products, or by sku, that the price is held against; none by default. Products
+            that it is priced together with are taken at their present prices.
 
         Raises
         ------
@@ -322,7 +327,7 @@ class PricingPipeline:
             if value is not None and not (np.isfinite(value) and value > 0):
                 raise ValueError(f"`{name}` must be a positive number, got {value!r}.")
         panel, labels = self._panel(history)
-        row = _find(panel, sku, store)
+        row = panel.row_of(sku, store)
         situation = situation_of(panel, maximise_profit=True, adapters=self._fitted(panel))
         situation = situation.take(np.array([row]))
         situation = situation.with_future(
@@ -337,6 +342,7 @@ class PricingPipeline:
         )[0]
         cost = situation.unit_cost[0]
         rival = situation.competitor_price[0]
+        verdicts = what_if_verdicts(panel, situation, row, price, rules=rules, currency=labels[row].currency)
         return WhatIf(
             sku=sku,
             store=panel.keys[row][0],
@@ -352,7 +358,8 @@ class PricingPipeline:
             elasticity=_interval(posterior.elasticity(situation.current_price), 0),
             known_low=float(evidence.known_low[row]),
             known_high=float(evidence.known_high[row]),
-            cautions=what_if_cautions(evidence, row, price, cost),
+            cautions=what_if_cautions(evidence, row, price, cost, verdicts),
+            verdicts=verdicts,
         )
 
     def _panel(self, history: pd.DataFrame) -> tuple[Panel, list[Label]]:
@@ -377,24 +384,3 @@ class PricingPipeline:
 def _interval(values: tuple[NDArray, NDArray, NDArray], row: int) -> Interval:
     mean, low, high = (float(v[row]) for v in values)
     return Interval(mean=mean, low=min(low, mean), high=max(high, mean))
-
-
-def _find(panel: Panel, sku: str, store: str | None) -> int:
-    rows = [i for i, (s, k) in enumerate(panel.keys) if k == sku and (store is None or s == store)]
-    if len(rows) == 1:
-        return rows[0]
-    if not rows:
-        raise HistoryError(
-            "unknown_product",
-            "No sales of product '{sku}' in this history of {products:,} products; check the sku.",
-            sku=sku,
-            products=len(panel),
-        )
-    stores = ", ".join(str(panel.keys[i][0]) for i in rows[:5])
-    raise HistoryError(
-        "several_stores",
-        "Product '{sku}' is sold in {count} stores ({stores}); say which by `store`.",
-        sku=sku,
-        count=len(rows),
-        stores=stores,
-    )

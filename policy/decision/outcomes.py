@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from policy.decision.recommendation import Interval, Objective, Outcome
+from policy.decision.recommendation import Interval, Objective, Outcome, Verdict
 from policy.decision.situation import Situation
 from policy.model.posterior import Posterior
 
@@ -66,7 +66,10 @@ class WhatIf:
     known_low: float
     known_high: float
     cautions: tuple[str, ...]
-    """`outside_known_range`, `few_price_changes`, `price_below_cost`, `cost_missing`, ..."""
+    """`outside_known_range`, `few_price_changes`, `price_below_cost`, `cost_missing`, ...; `breaks_` and a
+    rule for every rule that the price would break."""
+    verdicts: tuple[Verdict, ...] = ()
+    """What every rule that is set says of the price, in the order of application."""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types."""
