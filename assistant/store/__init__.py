@@ -2,7 +2,7 @@
 
 from assistant.store.database import StoreError, data_home
 from assistant.store.ingest import ImportResult
-from assistant.store.records import AuditEntry, Decision, Product, RulesVersion
+from assistant.store.records import AuditEntry, Decision, Product, RuleChange, RulesProposal, RulesVersion
 from assistant.store.store import Store
 
 __all__ = [
@@ -10,6 +10,8 @@ __all__ = [
     "Decision",
     "ImportResult",
     "Product",
+    "RuleChange",
+    "RulesProposal",
     "RulesVersion",
     "Store",
     "StoreError",

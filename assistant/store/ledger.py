@@ -5,12 +5,13 @@ from __future__ import annotations
 import datetime as dt
 
 import numpy as np
+import pandas as pd
 import sqlalchemy as sa
 from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
 from assistant.store.sales import SAME, chunks, date_of, product_of, read_sales, sort_key
-from assistant.store.schema import LedgerRow
+from assistant.store.schema import LedgerRow, ProductRow
 
 
 def record_prices(session: Session, products: NDArray[np.int64], *, import_id: int, now: dt.datetime) -> int:
@@ -47,6 +48,34 @@ def record_prices(session: Session, products: NDArray[np.int64], *, import_id: i
     if rows:
         session.connection().execute(sa.insert(LedgerRow), rows)
     return len(rows)
+
+
+def read_ledger(session: Session, sku: str) -> pd.DataFrame:
+    """Every price ever recorded for an article, outlet by outlet, in the order in which they count."""
+    query = (
+        sa.select(ProductRow.store, LedgerRow)
+        .join(ProductRow, ProductRow.id == LedgerRow.product_id)
+        .where(ProductRow.sku == sku)
+        .order_by(ProductRow.store, LedgerRow.effective_from, LedgerRow.id)
+    )
+    rows = [
+        {
+            "store": store or None,
+            "effective_from": pd.Timestamp(row.effective_from),
+            "price": row.price,
+            "source": row.source,
+            "decision_id": None if row.decision_id is None else decision_name(row.decision_id),
+            "recorded_at": row.recorded_at,
+        }
+        for store, row in session.execute(query)
+    ]
+    columns = ["store", "effective_from", "price", "source", "decision_id", "recorded_at"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def decision_name(number: int) -> str:
+    """The id under which people know a decision."""
+    return f"D{number}"
 
 
 def _in_force(session: Session, products: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:

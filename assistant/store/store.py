@@ -12,10 +12,10 @@ import pandas as pd
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from assistant.store import rulebook
+from assistant.store import ledger, rulebook
 from assistant.store.database import Database, StoreError, data_home, database_url, has_store
 from assistant.store.ingest import ImportResult, take_in
-from assistant.store.records import AuditEntry, Decision, Product, RulesVersion, Scope
+from assistant.store.records import AuditEntry, Decision, Product, RulesProposal, RulesVersion, Scope
 from assistant.store.sales import read_sales
 from assistant.store.schema import AliasRow, AuditRow, DecisionRow, LedgerRow, ProductRow, SaleRow
 from policy.history.checks import NUMBERS, REQUIRED
@@ -191,49 +191,74 @@ class Store:
     def price_ledger(self, sku: str) -> pd.DataFrame:
         """Every price ever recorded for an article: store, effective_from, price, source, decision_id,
         recorded_at. Oldest day first; where rows share a day, the last one holds."""
-        query = (
-            sa.select(ProductRow.store, LedgerRow)
-            .join(ProductRow, ProductRow.id == LedgerRow.product_id)
-            .where(ProductRow.sku == sku)
-            .order_by(ProductRow.store, LedgerRow.effective_from, LedgerRow.id)
-        )
         with self._database.read() as session:
             _require_skus(session, [sku])
-            rows = [
-                {
-                    "store": store or None,
-                    "effective_from": pd.Timestamp(row.effective_from),
-                    "price": row.price,
-                    "source": row.source,
-                    "decision_id": None if row.decision_id is None else _public_id(row.decision_id),
-                    "recorded_at": row.recorded_at,
-                }
-                for store, row in session.execute(query)
-            ]
-        return pd.DataFrame(
-            rows, columns=["store", "effective_from", "price", "source", "decision_id", "recorded_at"]
-        )
+            return ledger.read_ledger(session, sku)
 
     # Rules
 
-    def set_rules(self, rules: Rules | None, *, scope: Scope, key: str | None = None, actor: str) -> int:
+    def set_rules(
+        self, rules: Rules | Mapping[str, Any] | None, *, scope: Scope, key: str | None = None, actor: str
+    ) -> int:
         """Put rules in force for the store, a category or a product; returns their version.
 
-        None withdraws them, so that the next wider scope holds. Earlier versions are kept.
-        Raises `StoreError` for a category or SKU that the store does not know.
+        A mapping sets the rules that it names, as `Rules.to_dict` names them, and leaves the others to wider
+        scopes; `Rules` sets every one; None withdraws them all. They take the place of the scope's rules so
+        far, whose versions are kept. Raises `StoreError` for a category or SKU that the store does not know,
+        ValueError for rules that cannot be.
         """
         with self._database.write() as session:
             return rulebook.set_rules(session, rules, scope=scope, key=key, actor=actor)
+
+    def propose_rules(
+        self,
+        fields: Mapping[str, Any],
+        *,
+        unset: Iterable[str] = (),
+        scope: Scope,
+        key: str | None = None,
+    ) -> RulesProposal:
+        """What changing some rules of a scope would change, in the scope and product by product.
+
+        Nothing is written; `confirm_rules` puts it in force.
+
+        Parameters
+        ----------
+        fields
+            New values by name, as in `Rules.to_dict`; None switches a rule off.
+        unset
+            Names that the scope shall not decide any more, so that the next wider one does.
+
+        Raises
+        ------
+        StoreError
+            The category or SKU is not known, or the rules cannot be.
+        """
+        with self._database.read() as session:
+            return rulebook.propose_rules(session, fields, unset=unset, scope=scope, key=key)
+
+    def confirm_rules(self, proposal: RulesProposal, *, actor: str) -> int:
+        """Put proposed rules in force, with the difference in the audit log; returns their version.
+
+        Raises `StoreError` where the scope's rules were changed since they were proposed.
+        """
+        with self._database.write() as session:
+            return rulebook.confirm_rules(session, proposal, actor=actor)
 
     def rules_in_force(self) -> list[RulesVersion]:
         """The newest rules of every scope that has some: the store's, then categories', then products'."""
         with self._database.read() as session:
             return rulebook.rules_in_force(session)
 
-    def rules_for(self, skus: Iterable[str]) -> dict[str, Rules]:
-        """The rules of each article: its own, else its category's, else the store's, else the defaults."""
+    def rules_for(
+        self, skus: Iterable[str] | None = None, *, proposal: RulesProposal | None = None
+    ) -> dict[str, Rules]:
+        """What holds for each article, or for all: of each rule what the nearest scope that names it says.
+
+        With a proposal, what would hold if it were confirmed.
+        """
         with self._database.read() as session:
-            return rulebook.rules_for(session, skus)
+            return rulebook.rules_for(session, skus, proposal=proposal)
 
     # Decisions
 
@@ -261,7 +286,7 @@ class Store:
         ]
         insert = sa.insert(DecisionRow).returning(DecisionRow.id, sort_by_parameter_order=True)
         with self._database.write() as session:
-            ids = [_public_id(number) for number in session.scalars(insert, rows)]
+            ids = [ledger.decision_name(number) for number in session.scalars(insert, rows)]
             session.add(_audit(actor, "decisions_saved", None, {"first": ids[0], "last": ids[-1]}))
         return ids
 
@@ -341,11 +366,9 @@ def _audit(actor: str, action: str, subject: str | None, detail: dict[str, Any])
 
 
 def _decision(row: DecisionRow) -> Decision:
-    return Decision(id=_public_id(row.id), created_at=row.created_at, actor=row.actor, record=row.record)
-
-
-def _public_id(number: int) -> str:
-    return f"D{number}"
+    return Decision(
+        id=ledger.decision_name(row.id), created_at=row.created_at, actor=row.actor, record=row.record
+    )
 
 
 def _find_decision(session: Session, decision_id: str) -> DecisionRow:

@@ -144,8 +144,9 @@ class Rules:
         """One set of rules from those of several scopes, the widest first.
 
         The nearest scope that names a rule decides it; a rule that none names has its default. What protects
-        adds up instead: freezes of all scopes hold, a product that any scope calls essential is, and minimum
-        prices are taken market by market, so that nobody lifts them by ordering something else.
+        adds up instead, so that no scope lifts it by ordering something else: freezes of all scopes hold, a
+        product that any scope calls essential is, an emergency that any declares is one, and minimum prices
+        are taken market by market.
 
         Parameters
         ----------
@@ -155,15 +156,15 @@ class Rules:
         merged: dict[str, Any] = {}
         freezes: list[Freeze] = []
         minimums: dict[str, MarketMinimum] = {}
-        essential = False
+        essential, since = False, None
         for layer in layers:
             rules = cls.from_dict(layer)
             merged |= {name: getattr(rules, name) for name in layer}
             freezes += [freeze for freeze in rules.freezes if freeze not in freezes]
             minimums |= {minimum.market.casefold(): minimum for minimum in rules.minimum_by_market}
-            essential = essential or rules.essential
+            essential, since = essential or rules.essential, rules.emergency_since or since
         protection = {"freezes": tuple(freezes), "minimum_by_market": tuple(minimums.values())}
-        return cls(**(merged | protection | {"essential": essential}))
+        return cls(**(merged | protection | {"essential": essential, "emergency_since": since}))
 
     @property
     def digest(self) -> str:
