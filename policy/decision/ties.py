@@ -59,19 +59,30 @@ class Ties:
         return replace(now, group_price=furthest, pack_ceiling=ceiling, pack_floor=max(floors, default=None))
 
 
-def related(rules: Mapping[str, Rules], skus: Iterable[str]) -> set[str]:
-    """These SKUs and all that the rules price together with them, directly or through others."""
-    neighbours: dict[str, set[str]] = {sku: set() for sku in rules}
+def families(rules: Mapping[str, Rules]) -> dict[str, frozenset[str]]:
+    """By SKU, all SKUs that the rules price together, directly or through others; of those alone, nothing."""
+    neighbours: dict[str, set[str]] = {}
     first: dict[str, str] = {}
     for sku, own in rules.items():
         ends = [] if own.price_group is None else [first.setdefault(own.price_group, sku)]
         ends += [] if own.pack_of is None or own.pack_of.sku not in rules else [own.pack_of.sku]
         for end in ends:
-            neighbours[sku].add(end)
-            neighbours[end].add(sku)
-    found, waiting = set(skus), list(skus)
-    while waiting:
-        new = neighbours.get(waiting.pop(), set()) - found
-        found |= new
-        waiting += new
+            neighbours.setdefault(sku, set()).add(end)
+            neighbours.setdefault(end, set()).add(sku)
+    found: dict[str, frozenset[str]] = {}
+    for sku in neighbours:
+        if sku in found:
+            continue
+        family, waiting = {sku}, [sku]
+        while waiting:
+            new = neighbours[waiting.pop()] - family
+            family |= new
+            waiting += new
+        found |= dict.fromkeys(family, frozenset(family))
     return found
+
+
+def related(rules: Mapping[str, Rules], skus: Iterable[str]) -> set[str]:
+    """These SKUs and all that the rules price together with them."""
+    found = families(rules)
+    return {member for sku in skus for member in found.get(sku, {sku})}
