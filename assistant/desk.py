@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from datetime import date
@@ -22,7 +22,11 @@ if TYPE_CHECKING:
     from assistant.store import Product, Store
     from policy.decision.outcomes import DemandCurve, WhatIf
     from policy.decision.recommendation import Objective, Recommendation
+    from policy.decision.rules import Rules
     from policy.pipeline import PricingPipeline
+
+_Key = tuple[str, str | None]
+"""SKU and outlet of a product."""
 
 ACTOR = "assistant"
 """Who wrote a decision, in the store's records."""
@@ -188,7 +192,7 @@ class Desk:
         unit_cost: float | None = None,
         competitor_price: float | None = None,
     ) -> WhatIf:
-        """What is expected at another price, against keeping the current one.
+        """What is expected at another price, against keeping the current one, and the rules it would break.
 
         Exactly one of `price`, `percent` (-10 is ten per cent down) and `amount` (-10 is ten off), in the
         store's currency; cost and competitor's price replace the known ones for this question.
@@ -204,20 +208,22 @@ class Desk:
         if not all(0 < x < math.inf for x in (price, unit_cost, competitor_price) if x is not None):
             raise DeskError("bad_price")
         with self._computing:
+            history, _, rules = self._history([now.sku])
             return self.pipeline.what_if(
-                self._history([now.sku])[0],
+                history,
                 sku=now.sku,
                 store=now.store,
                 price=cast("float", price),
                 unit_cost=unit_cost,
                 competitor_price=competitor_price,
+                rules=rules,
             )
 
     def curve(self, sku: str, *, store: str | None = None) -> DemandCurve:
         """Demand and profit over price, for the figure beside an answer. Raises `DeskError`."""
         found = self.product(sku)
         with self._computing:
-            history, _ = self._history([found.sku])
+            history, _, _ = self._history([found.sku])
             basis = f"{self.adapter} {_digest(history)}"
             known = self._curves.get(found.sku)
             if known is None or known[0] != basis:
@@ -232,14 +238,10 @@ class Desk:
         """In the order of the history; computed only where a product's history or rules changed, or the
         shop's adapter."""
         adapter = self.adapter
-        history, newest = self._history(skus)
+        history, newest, rules = self._history(skus)
         every = _by_product(history)
         groups = {key: group for key, group in every.items() if skus is None or key[0] in skus}
-        rules = self.store.rules_for(sorted({sku for sku, _ in every}))
-        basis = {
-            key: f"{adapter} {newest} {_digest(group)} {rules[key[0]].digest if key[0] in rules else ''}"
-            for key, group in groups.items()
-        }
+        basis = {key: f"{adapter} {newest} {part}" for key, part in _bases(every, rules, groups).items()}
         stale = [
             key
             for key in groups
@@ -252,18 +254,23 @@ class Desk:
                     self._memory[*key, objective] = _Remembered(basis[key], it)
         return [self._memory[(*key, objective)].recommendation for key in groups]
 
-    def _history(self, skus: Sequence[str] | None) -> tuple[pd.DataFrame, date]:
-        """The history of some products, or of all, and the shop's newest date.
+    def _history(self, skus: Sequence[str] | None) -> tuple[pd.DataFrame, date, dict[str, Rules]]:
+        """The history of some products, or of all, the shop's newest date, and the rules of all in the table.
 
-        With some products comes the one that sold last: the policy tells by it which of them are out of date,
-        and what a period is, so that a product asked about alone is judged as in the whole shop.
+        With some products come those that rules price together with them, and the one that sold last: the
+        policy tells by it which of them are out of date, and what a period is, so that a product asked about
+        alone is judged and priced as in the whole shop.
         """
+        from policy.decision.ties import related
+
         products = self.store.products()
         if not products:
             raise DeskError("empty_shop")
         last = max(products, key=lambda product: (product.last_date, product.periods, product.sku))
-        wanted = None if skus is None else sorted({*skus, last.sku})
-        return self.store.history(wanted), last.last_date
+        rules = self.store.rules_for()
+        wanted = None if skus is None else sorted({*related(rules, skus), last.sku})
+        held = {product.sku for product in products} if wanted is None else wanted
+        return self.store.history(wanted), last.last_date, {sku: rules[sku] for sku in held}
 
     def _saved(self, recommendations: Sequence[Recommendation], objective: Objective) -> list[Decision]:
         keys = [(it.sku, it.store or None, objective) for it in recommendations]
@@ -292,6 +299,22 @@ def _by_product(history: pd.DataFrame) -> dict[tuple[str, str | None], pd.DataFr
         return {(str(sku), None): group for sku, group in history.groupby("sku", sort=True)}
     groups = history.groupby([history["store"].fillna(""), "sku"], sort=True)
     return {(str(key[1]), str(key[0]) or None): group for key, group in groups}
+
+
+def _bases(
+    every: Mapping[_Key, pd.DataFrame], rules: Mapping[str, Rules], asked: Iterable[_Key]
+) -> dict[_Key, str]:
+    """What the price of each product asked about rests on: its history and rules, and those of the products
+    of its outlet that it is priced together with."""
+    from policy.decision.ties import families
+
+    own = {key: f"{_digest(group)} {rules[key[0]].digest}" for key, group in every.items()}
+    family = families(rules)
+    others = {
+        (sku, store): [(it, store) for it in sorted(family.get(sku, ())) if it != sku and (it, store) in own]
+        for sku, store in asked
+    }
+    return {key: " ".join([own[key], *(own[it] for it in others[key])]) for key in others}
 
 
 def _digest(history: pd.DataFrame) -> str:

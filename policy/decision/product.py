@@ -13,7 +13,6 @@ from policy.decision.evidence import Evidence, weigh
 from policy.decision.given import QuestionError
 from policy.decision.recommend import Label
 from policy.decision.situation import Situation, situation_of
-from policy.history import HistoryError
 from policy.model.future import MOST_AHEAD
 from policy.model.panel import Panel
 from policy.model.pool import FittedRows
@@ -178,7 +177,7 @@ def product_of(
     HistoryError
         The panel lacks it, or has it in several stores and `store` is not given.
     """
-    row = np.array([_find(panel, sku, store)])
+    row = np.array([panel.row_of(sku, store)])
     return Product(
         network=network,
         adapters=None if adapters is None else adapters.take(row),
@@ -206,24 +205,3 @@ def _day(name: str, value: str | Date) -> int:
 
 def _iso(day: int | np.int64) -> str:
     return str(np.datetime64(int(day), "D"))
-
-
-def _find(panel: Panel, sku: str, store: str | None) -> int:
-    rows = [i for i, (s, k) in enumerate(panel.keys) if k == sku and (store is None or s == store)]
-    if len(rows) == 1:
-        return rows[0]
-    if not rows:
-        raise HistoryError(
-            "unknown_product",
-            "No sales of product '{sku}' in this history of {products:,} products; check the sku.",
-            sku=sku,
-            products=len(panel),
-        )
-    stores = ", ".join(str(panel.keys[i][0]) for i in rows[:5])
-    raise HistoryError(
-        "several_stores",
-        "Product '{sku}' is sold in {count} stores ({stores}); say which by `store`.",
-        sku=sku,
-        count=len(rows),
-        stores=stores,
-    )

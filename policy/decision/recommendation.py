@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 Objective = Literal["profit", "revenue"]
 Confidence = Literal["high", "medium", "low"]
+VerdictStatus = Literal["holds", "binds", "violated", "not_applicable"]
 AbstentionCode = Literal[
     "too_little_history",
     "price_never_varied",
@@ -51,9 +52,25 @@ class Clamp:
     """One rule that moved the price, in the order in which the rules were applied."""
 
     rule: str
-    """`max_change`, `min_margin`, `below_cost`, `map` or `price_ending`."""
+    """One of `policy.decision.bounds.ORDER`."""
     before: float
     after: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """What one rule says of one price. Rules that are switched off say nothing."""
+
+    rule: str
+    """One of `policy.decision.bounds.ORDER`."""
+    status: VerdictStatus
+    """`binds`: the price stands at the rule's bound, so that the rule keeps it from going further."""
+    low: float | None = None
+    high: float | None = None
+    """The prices that the rule permits, store currency, both ends included; None where it sets no end."""
+    note: str | None = None
+    """Code of why a rule does not apply (`cost_unknown`, `competitor_stale`, ...), or of what to mind about
+    it (`resale_price_maintenance`)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,6 +126,9 @@ class Recommendation:
     drivers: tuple[Driver, ...] = ()
     """Largest absolute contribution first."""
     clamps: tuple[Clamp, ...] = ()
+    verdicts: tuple[Verdict, ...] = ()
+    """What every rule that is set says of `price`, in the order of application; where the price is kept for
+    want of one within all rules, those that it breaks are among them."""
     confidence: Confidence = "low"
     cautions: tuple[str, ...] = ()
     """Codes: `at_edge_of_known_prices`, `few_price_changes`, `stock_limits_sales`, `cost_missing`, ..."""
@@ -145,7 +165,8 @@ class Recommendation:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types, with what is derived (`change`, `binding_rule`, `driver_remainder`) included."""
-        return asdict(self) | {name: getattr(self, name) for name in _DERIVED}
+        verdicts = {"verdicts": [asdict(it) for it in self.verdicts]}
+        return asdict(self) | verdicts | {name: getattr(self, name) for name in _DERIVED}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Recommendation:
@@ -159,6 +180,9 @@ class Recommendation:
                 fields[name] = Interval(**fields[name])
         fields["drivers"] = tuple(Driver(**d) for d in fields["drivers"])
         fields["clamps"] = tuple(Clamp(**c) for c in fields["clamps"])
+        fields["verdicts"] = tuple(
+            Verdict(**v) for v in fields.get("verdicts", ())
+        )  # older records have none
         for name in ("cautions", "remedies"):
             fields[name] = tuple(fields[name])
         return cls(**fields)
