@@ -74,69 +74,8 @@ class Product:
         until: str | Date | None = None,
         whole: bool = False,
     ) -> Window:
-        """The periods ahead that are meant.
-
-        Parameters
-        ----------
-        periods
-            How many, from `start` on; 1 where neither it nor `until` is given.
-        start, until
-            Dates, ISO 8601 where text: from the period that `start` lies in, by default the next one, to the
-            period that `until` lies in.
-        whole
-            Only periods that are over by the end of `until`.
-
-        Raises
-        ------
-        QuestionError
-            Both or impossible lengths are given, dates lie in the past or in the wrong order, or the periods
-            reach further than forecasts do.
-        """
-        if periods is not None and until is not None:
-            raise QuestionError("two_lengths", "Give `periods` or `until`, not both.")
-        if periods is not None and not (isinstance(periods, int) and periods >= 1):
-            raise QuestionError(
-                "not_a_count", "`periods` must be a whole number of at least 1, got {value!r}.", value=periods
-            )
-        # A day more than can be forecast, by which a date too far is known.
-        days = self.panel.next_periods(MOST_AHEAD + 1, price=np.ones(1)).day[0]
-        first = 0
-        if start is not None:
-            first = int(np.searchsorted(days, _day("start", start), side="right")) - 1
-            if first < 0:
-                raise QuestionError(
-                    "start_past",
-                    "`start` lies before {date}, the next {period} to be priced.",
-                    date=_iso(days[0]),
-                    period=self.period,
-                )
-        if until is None:
-            last = first + (periods or 1) - 1
-        else:
-            day = _day("until", until)
-            last = int(np.searchsorted(days, day + whole, side="right")) - 1 - whole
-            if last < first:
-                raise QuestionError(
-                    "until_too_soon",
-                    "No{whole} {period} of sales lies ahead by {date}; the next begins on {first} and ends "
-                    "on {end}. Give a later date, or more recent sales.",
-                    whole=" whole" if whole else "",
-                    period=self.period,
-                    date=_iso(day),
-                    first=_iso(days[first]),
-                    end=_iso(days[min(first + 1, MOST_AHEAD)] - 1),
-                )
-        if last >= MOST_AHEAD:
-            raise QuestionError(
-                "too_far",
-                "Forecasts reach {limit} {period}s, to {date}. "
-                "Ask for fewer, or add up the history to longer periods.",
-                limit=MOST_AHEAD,
-                period=self.period,
-                date=_iso(days[MOST_AHEAD] - 1),
-            )
-        dates = tuple(_iso(day) for day in days[first : last + 1])
-        return Window(first=first, periods=last - first + 1, dates=dates, end=_iso(days[last + 1] - 1))
+        """The periods ahead that are meant; see `window_of`."""
+        return window_of(self.panel, periods=periods, start=start, until=until, whole=whole)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,6 +98,79 @@ class Window:
     def of(self, posterior: Posterior) -> Posterior:
         """The rows of these periods, from those of one product's first `reach` or more periods ahead."""
         return posterior.take(np.arange(self.first, self.reach))
+
+
+def window_of(
+    panel: Panel,
+    *,
+    periods: int | None = None,
+    start: str | Date | None = None,
+    until: str | Date | None = None,
+    whole: bool = False,
+) -> Window:
+    """The periods ahead of one product's history (a panel of one row) that are meant.
+
+    Parameters
+    ----------
+    periods
+        How many, from `start` on; 1 where neither it nor `until` is given.
+    start, until
+        Dates, ISO 8601 where text: from the period that `start` lies in, by default the next one, to the
+        period that `until` lies in.
+    whole
+        Only periods that are over by the end of `until`.
+
+    Raises
+    ------
+    QuestionError
+        Both or impossible lengths are given, dates lie in the past or in the wrong order, or the periods
+        reach further than forecasts do.
+    """
+    if periods is not None and until is not None:
+        raise QuestionError("two_lengths", "Give `periods` or `until`, not both.")
+    if periods is not None and not (isinstance(periods, int) and periods >= 1):
+        raise QuestionError(
+            "not_a_count", "`periods` must be a whole number of at least 1, got {value!r}.", value=periods
+        )
+    # A day more than can be forecast, by which a date too far is known.
+    days = panel.next_periods(MOST_AHEAD + 1, price=np.ones(1)).day[0]
+    first = 0
+    if start is not None:
+        first = int(np.searchsorted(days, _day("start", start), side="right")) - 1
+        if first < 0:
+            raise QuestionError(
+                "start_past",
+                "`start` lies before {date}, the next {period} to be priced.",
+                date=_iso(days[0]),
+                period=panel.period,
+            )
+    if until is None:
+        last = first + (periods or 1) - 1
+    else:
+        day = _day("until", until)
+        last = int(np.searchsorted(days, day + whole, side="right")) - 1 - whole
+        if last < first:
+            raise QuestionError(
+                "until_too_soon",
+                "No{whole} {period} of sales lies ahead by {date}; the next begins on {first} and ends "
+                "on {end}. Give a later date, or more recent sales.",
+                whole=" whole" if whole else "",
+                period=panel.period,
+                date=_iso(day),
+                first=_iso(days[first]),
+                end=_iso(days[min(first + 1, MOST_AHEAD)] - 1),
+            )
+    if last >= MOST_AHEAD:
+        raise QuestionError(
+            "too_far",
+            "Forecasts reach {limit} {period}s, to {date}. "
+            "Ask for fewer, or add up the history to longer periods.",
+            limit=MOST_AHEAD,
+            period=panel.period,
+            date=_iso(days[MOST_AHEAD] - 1),
+        )
+    dates = tuple(_iso(day) for day in days[first : last + 1])
+    return Window(first=first, periods=last - first + 1, dates=dates, end=_iso(days[last + 1] - 1))
 
 
 def product_of(
