@@ -13,6 +13,7 @@ from policy.decision.product import Product
 from policy.decision.promotion import DEPTHS, Promotion, promotion
 from policy.decision.rules import Rules
 from policy.decision.what_if import what_if
+from policy.decision.what_would_make import WhatWouldMake, what_would_make
 
 
 @dataclass(frozen=True)
@@ -115,3 +116,7 @@ class AboutProduct:
             shipping=shipping,
             depths=depths,
         )
+
+    def what_would_make(self, *, price: float, rules: Rules | None = None) -> WhatWouldMake:
+        """Which single change would make the policy recommend a price."""
+        return what_would_make(self.product, price=price, rules=rules)
