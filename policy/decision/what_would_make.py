@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from policy.decision.choice import best_price, component_objective
 from policy.decision.given import require_positive
 from policy.decision.product import Product
-from policy.decision.recommend import price_within_rules, search_range
+from policy.decision.recommend import search_range
 from policy.decision.recommendation import AbstentionCode
 from policy.decision.rules import Rules, RulesInfeasible
+from policy.decision.settle import circumstances_of, price_within_rules
 from policy.decision.situation import Situation, posteriors_of
 from policy.model.posterior import Posterior
 
@@ -159,22 +160,17 @@ class _Policy:
         return answers
 
     def _recommended(self, posterior: Posterior, situation: Situation, wanted: float) -> float:
-        cost = float(situation.unit_cost[0])
-
         def mean_objective(prices: list[float]) -> NDArray:
             values = component_objective(
                 posterior, np.array([prices]), situation.objective_cost, situation.stock
             )
             return posterior.weights[0] @ values[0]
 
+        now = circumstances_of(
+            self.product.panel, situation, 0, rules=self.rules, currency=self.product.label.currency
+        )
         try:
-            return price_within_rules(
-                mean_objective,
-                wanted,
-                current=self.product.current_price,
-                cost=cost if np.isfinite(cost) else None,
-                rules=self.rules,
-            )[0]
+            return price_within_rules(mean_objective, wanted, rules=self.rules, now=now)[0]
         except RulesInfeasible:
             return self.product.current_price
 
