@@ -183,6 +183,15 @@ def test_a_single_one_that_cannot_rise_pulls_the_pack_down() -> None:
     assert result["four"].price == 39.99
 
 
+def test_a_single_one_whose_own_rules_conflict_keeps_its_price_and_the_pack_goes_by_it() -> None:
+    impossible = replace(FREE, max_change=0.1, minimum_advertised_price=20.0)
+    result = settled(
+        single=candidate(12.0, rules=impossible), four=candidate(44.0, rules=pack(4), current=38.0)
+    )
+    assert (result["single"].price, result["single"].conflict) == (10.0, ("max_change", "map"))
+    assert (result["four"].price, result["four"].conflict) == (39.99, ())
+
+
 def test_a_pack_whose_floor_is_too_high_is_a_conflict_named_to_both() -> None:
     dear = pack(4, rules=replace(FREE, min_margin=0.5))
     step = replace(FREE, max_change=0.1)

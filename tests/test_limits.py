@@ -56,6 +56,8 @@ def test_any_price_ends_inside_every_rule_or_names_the_conflict(
     assert all(demands(rules, result, now).values())
     places = [ORDER.index(clamp.rule) for clamp in clamps]
     assert places == sorted(set(places))
+    for clamp in clamps:
+        assert demands(rules, clamp.after, now)[clamp.rule] and clamp.after != clamp.before
     if result != now.current_price:
         assert result == pytest.approx(round(result * now.minor_units) / now.minor_units, rel=1e-12)
 
