@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from policy.decision.rules import Rules
+from assistant.cli_rules import rules_for
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -87,10 +87,19 @@ def _changes_words(answer: Answer) -> Wording:
 
 def recommend(arguments: argparse.Namespace) -> int:
     """Price every product of a file; the report of what was understood goes to stderr."""
-    rules = _rules(arguments)
     imported = read_file(arguments)
     print(imported.report.to_text(arguments.language), end="\n\n", file=sys.stderr)
+    rules = rules_for(arguments, imported.frame)
     history = selection(imported.frame, skus=arguments.product, store=arguments.store)
+    asked = set(history["sku"])
+    if isinstance(rules, dict):
+        from policy.decision.ties import related
+
+        # What is asked about is priced with all that it is priced together with.
+        together = related(rules, asked)
+        outlet = selection(imported.frame, skus=None, store=arguments.store)
+        history = outlet[outlet["sku"].isin(together)]
+        rules = {sku: rules[sku] for sku in set(history["sku"])}
 
     from assistant.cli_tables import pricing_begins, recommendation_table
     from policy import PricingPipeline
@@ -101,6 +110,8 @@ def recommend(arguments: argparse.Namespace) -> int:
 
     pipeline = PricingPipeline.from_pretrained(adapter=arguments.adapter)
     recommendations = pipeline.recommend(history, objective=arguments.objective, rules=rules)
+    if isinstance(rules, dict):
+        recommendations = [record for record in recommendations if record.sku in asked]
     if arguments.json:
         print(json.dumps([r.to_dict() for r in recommendations], ensure_ascii=False, indent=2))
         return 0
@@ -262,18 +273,6 @@ def _in_language(language: Language) -> Iterator[None]:
         yield
     except HistoryError as error:
         raise InputError(error_text(error, language)) from error
-
-
-def _rules(arguments: argparse.Namespace) -> Rules:
-    try:
-        return Rules(
-            max_change=arguments.max_change,
-            min_margin=arguments.min_margin,
-            price_ending=arguments.price_ending,
-            minimum_advertised_price=arguments.map,
-        )
-    except ValueError as error:
-        raise InputError(str(error)) from error
 
 
 def selection(history: pd.DataFrame, *, skus: list[str] | None, store: str | None) -> pd.DataFrame:

@@ -276,6 +276,18 @@ def what_if_facts(what_if: WhatIf, language: Language) -> list[Fact]:
     return sheet.facts
 
 
+def verdict_facts(it: Recommendation | WhatIf, language: Language) -> list[Fact]:
+    """The lowest and the highest price that each rule permits, as `rule.max_change.high` and so on."""
+    words = labels(language)
+    sheet = Sheet(subject_of(it.sku, it.store), language, period=it.period, currency=it.currency)
+    for verdict in it.verdicts:
+        rule = words["rules"][verdict.rule]
+        for end, value in (("low", verdict.low), ("high", verdict.high)):
+            label = words["facts"][f"rule_{end}"].format(rule=rule)
+            sheet.price(f"rule.{verdict.rule}.{end}", value, label=label)
+    return sheet.facts
+
+
 def _day(text: str, language: Language) -> str:
     return str(format_date(date.fromisoformat(text[:10]), "medium", locale=LOCALES[language]))
 

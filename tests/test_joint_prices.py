@@ -30,6 +30,11 @@ def near(wanted: float, weight: float = 1.0) -> Callable[[list[float]], NDArray]
     return lambda prices: 100 - weight * 1000 * np.log(np.array(prices) / wanted) ** 2
 
 
+def close_to(wanted: float) -> Callable[[list[float]], NDArray]:
+    """Worth that falls off with the squared distance: nearest is best, as for each product's own rules."""
+    return lambda prices: 100 - 100 * (np.array(prices) - wanted) ** 2
+
+
 def candidate(
     wanted: float | None,
     *,
@@ -162,9 +167,29 @@ def test_a_pack_that_is_cheap_already_is_left_alone() -> None:
     assert result["single"].verdicts[-1].low == 11.01
 
 
+def test_a_pack_is_left_alone_where_only_the_variants_disagree() -> None:
+    # It would rather cost 43.90, which gains too little to change it; four single ones cost more anyway.
+    result = settled(
+        white=candidate(12.0, rules=TOGETHER),
+        blue=candidate(13.0, rules=TOGETHER),
+        four=candidate(43.9, rules=pack(4, of="blue"), current=44.0),
+    )
+    assert result["white"].price == result["blue"].price
+    assert (result["four"].price, result["four"].clamps) == (44.0, ())
+
+
 def test_a_single_one_that_cannot_rise_pulls_the_pack_down() -> None:
     result = settled(single=candidate(None), four=candidate(44.0, rules=pack(4), current=38.0))
     assert result["four"].price == 39.99
+
+
+def test_a_single_one_whose_own_rules_conflict_keeps_its_price_and_the_pack_goes_by_it() -> None:
+    impossible = replace(FREE, max_change=0.1, minimum_advertised_price=20.0)
+    result = settled(
+        single=candidate(12.0, rules=impossible), four=candidate(44.0, rules=pack(4), current=38.0)
+    )
+    assert (result["single"].price, result["single"].conflict) == (10.0, ("max_change", "map"))
+    assert (result["four"].price, result["four"].conflict) == (39.99, ())
 
 
 def test_a_pack_whose_floor_is_too_high_is_a_conflict_named_to_both() -> None:
@@ -246,7 +271,7 @@ def families(draw: st.DrawFn) -> dict[Key, Member]:
             price = current if held else apply(wanted, rules, now)[0]
         except RulesInfeasible:
             price, held = current, True
-        members[None, sku] = Member(rules=rules, now=now, price=price, held=held, value=near(wanted))
+        members[None, sku] = Member(rules=rules, now=now, price=price, held=held, value=close_to(wanted))
     return members
 
 

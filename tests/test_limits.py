@@ -56,6 +56,8 @@ def test_any_price_ends_inside_every_rule_or_names_the_conflict(
     assert all(demands(rules, result, now).values())
     places = [ORDER.index(clamp.rule) for clamp in clamps]
     assert places == sorted(set(places))
+    for clamp in clamps:
+        assert demands(rules, clamp.after, now)[clamp.rule] and clamp.after != clamp.before
     if result != now.current_price:
         assert result == pytest.approx(round(result * now.minor_units) / now.minor_units, rel=1e-12)
 
@@ -270,6 +272,16 @@ def test_a_verdict_says_where_the_rule_stands() -> None:
     assert [it.note for it in check(7.0, rules, Circumstances(current_price=10.0))] == [
         None, "cost_unknown", "cost_unknown",
     ]  # fmt: skip
+
+
+def test_the_ends_of_a_rule_are_prices_that_can_be_charged() -> None:
+    # A margin of 30 % on a cost of 5.00 asks for 7.142857: 7.14 would break it.
+    now = replace(NOW, unit_cost=5.0, current_price=9.99)
+    rules = Rules(min_margin=0.3, max_change=0.15)
+    assert verdict("min_margin", 9.0, rules, now).low == 7.15
+    assert verdict("max_change", 9.0, rules, now).high == 11.48
+    assert verdict("min_margin", 7.15, rules, now).status == "binds"
+    assert verdict("min_margin", 7.14, rules, now).status == "violated"
 
 
 # Keeping and combining them

@@ -26,11 +26,18 @@ from assistant.store.records import (
 )
 from assistant.store.sales import read_history
 from assistant.store.schema import AliasRow, AuditRow, IdentityRow
-from policy.decision.reference_price import Profile, ReferenceCheck, reference_price
+from policy.decision.reference_price import Note, Profile, ReferenceCheck, reference_price
+from policy.history import Period
 
 if TYPE_CHECKING:
     from policy.decision.recommendation import Recommendation
     from policy.decision.rules import Rules
+
+_COARSE: Mapping[Period, tuple[Note, ...]] = {
+    "day": (),
+    "week": ("prices_by_week",),
+    "month": ("prices_by_month",),
+}
 
 
 class Store:
@@ -185,7 +192,7 @@ class Store:
             planned_price=planned_price,
             was_price=was_price,
             cut_since=cut_since,
-            notes=() if period == "day" else (f"prices_by_{period}",),
+            notes=_COARSE[period],
         )
 
     # Rules

@@ -10,6 +10,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from policy.decision.clauses import PackOf, is_european
+from policy.decision.recommendation import VerdictNote
 
 if TYPE_CHECKING:
     from policy.decision.rules import Rules
@@ -85,7 +86,7 @@ class Bound:
     low: float = 0.0
     high: float = math.inf
     applies: bool = True
-    note: str | None = None
+    note: VerdictNote | None = None
 
 
 def bounds(rules: Rules, now: Circumstances) -> list[Bound]:
@@ -125,7 +126,9 @@ def is_frozen(rules: Rules, now: Circumstances) -> bool:
 def _floors(rules: Rules, now: Circumstances) -> Iterator[Bound]:
     cost, exception = now.unit_cost, rules.below_cost_exception
     excepted = exception is not None and exception.covers(now.date)
-    unusable = "cost_unknown" if cost is None else "below_cost_exception" if excepted else None
+    unusable: VerdictNote | None = (
+        "cost_unknown" if cost is None else "below_cost_exception" if excepted else None
+    )
     if rules.min_margin is not None:
         floor = (cost or 0.0) / (1 - rules.min_margin)
         yield Bound(rule="min_margin", low=floor, applies=unusable is None, note=unusable)
@@ -138,7 +141,9 @@ def _floors(rules: Rules, now: Circumstances) -> Iterator[Bound]:
     market = rules.market or now.market
     minimum = rules.minimum_in(market)
     if minimum is not None:
-        warning = "resale_price_maintenance" if is_european(market, now.currency) else None
+        warning: VerdictNote | None = (
+            "resale_price_maintenance" if is_european(market, now.currency) else None
+        )
         yield Bound(rule="map", low=minimum, note=warning)
     elif rules.minimum_by_market:
         yield Bound(rule="map", applies=False, note="other_market")

@@ -295,9 +295,17 @@ def _candidates(one: _Unit) -> set[float]:
 
 
 def _values(one: _Unit) -> NDArray[np.float64]:
-    """Worth of the unit and the best of what hangs on it at each candidate, shape (P,)."""
+    """Worth of the unit and the best of what hangs on it at each candidate, shape (P,).
+
+    A price on which the members agree counts as their best: by their own rules it is, if only because no
+    other is worth a change.
+    """
     prices = (one.prices / one.unit).tolist()
     total = np.sum([member.value(prices) for member in one.members], axis=0)
+    wanted = [member.price * one.unit for member in one.members]
+    if max(wanted) - min(wanted) < _SAME:
+        agreed = np.abs(one.prices - wanted[0]) < _SAME
+        total = np.where(agreed, total.max() + 1e-9 * (1 + np.abs(total).max()), total)
     for below, pack in one.packs:
         last = _last_below(below, one, pack)
         best = np.maximum.accumulate(below.values)

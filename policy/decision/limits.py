@@ -69,8 +69,15 @@ def _verdict(price: float, bound: Bound, unit: int) -> Verdict:
         at_low = bound.low > 0 and round(cents) <= whole_up(low)
         at_high = math.isfinite(high) and round(cents) >= whole_down(high)
         status = "binds" if at_low or at_high else "holds"
-    ends = (bound.low if bound.low > 0 else None, bound.high if math.isfinite(bound.high) else None)
-    return Verdict(rule=bound.rule, status=status, low=ends[0], high=ends[1], note=bound.note)
+    if bound.rule not in _OF_OTHER_PRICES:  # shown to the cent, an end must still be inside
+        low, high = whole_up(low), whole_down(high)
+    return Verdict(
+        rule=bound.rule,
+        status=status,
+        low=low / unit if low > 0 else None,
+        high=high / unit if math.isfinite(high) else None,
+        note=bound.note,
+    )
 
 
 def apply(price: float, rules: Rules, now: Circumstances) -> tuple[float, tuple[Clamp, ...]]:

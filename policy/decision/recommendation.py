@@ -9,6 +9,22 @@ from typing import Any, Literal
 Objective = Literal["profit", "revenue"]
 Confidence = Literal["high", "medium", "low"]
 VerdictStatus = Literal["holds", "binds", "violated", "not_applicable"]
+VerdictNote = Literal[
+    "cost_unknown",
+    "date_unknown",
+    "not_frozen",
+    "below_cost_exception",
+    "exception_not_in_force",
+    "other_market",
+    "no_emergency",
+    "price_before_unknown",
+    "competitor_unknown",
+    "competitor_stale",
+    "alone_in_group",
+    "single_unknown",
+    "resale_price_maintenance",
+]
+"""Why a rule does not apply, or what to mind about it."""
 AbstentionCode = Literal[
     "too_little_history",
     "price_never_varied",
@@ -67,10 +83,9 @@ class Verdict:
     """`binds`: the price stands at the rule's bound, so that the rule keeps it from going further."""
     low: float | None = None
     high: float | None = None
-    """The prices that the rule permits, store currency, both ends included; None where it sets no end."""
-    note: str | None = None
-    """Code of why a rule does not apply (`cost_unknown`, `competitor_stale`, ...), or of what to mind about
-    it (`resale_price_maintenance`)."""
+    """The first and the last price that the rule permits, store currency, in whole minor units where it is
+    not another price that it must equal; None where it sets no end."""
+    note: VerdictNote | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,6 +17,14 @@ from typing import Any, Literal
 
 Profile = Literal["eu", "china"]
 Block = Literal["unknown_history", "no_reduction", "was_too_high"]
+Note = Literal[
+    "assumed_unchanged",
+    "progressive_cut",
+    "not_progressive",
+    "last_deal",
+    "prices_by_week",
+    "prices_by_month",
+]
 
 WINDOW_DAYS: dict[Profile, int] = {"eu": 30, "china": 7}
 
@@ -62,9 +70,8 @@ class ReferenceCheck:
     gaps: tuple[tuple[dt.date, dt.date], ...]
     """Days of the window whose price is not on record, both ends included."""
     blocked: Block | None
-    notes: tuple[str, ...]
-    """Codes: `assumed_unchanged` (it all holds provided that the price does until the start),
-    `progressive_cut`, `not_progressive`, `last_deal`, `prices_by_week`, ..."""
+    notes: tuple[Note, ...]
+    """What to mind: `assumed_unchanged` is that all holds provided that the price does until the start."""
 
     def largest_discount(self, lowest_price: float) -> float | None:
         """The deepest cut that may be announced with a price no lower than this, a fraction; None where the
@@ -86,7 +93,7 @@ def reference_price(
     planned_price: float | None = None,
     was_price: float | None = None,
     cut_since: dt.date | None = None,
-    notes: Sequence[str] = (),
+    notes: Sequence[Note] = (),
 ) -> ReferenceCheck:
     """Which earlier price and which percentage a cut may be announced with.
 
@@ -122,7 +129,7 @@ def reference_price(
         if later.first <= earlier.last:
             raise ValueError(f"Two spans overlap: both name a price for {later.first}.")
 
-    said = list(notes)
+    said: list[Note] = list(notes)
     begin = start
     if cut_since is not None and cut_since < start:
         if profile == "china" or _falls_step_by_step(known, cut_since, start, planned_price):
