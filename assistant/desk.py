@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 import math
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
-from datetime import date
-from typing import TYPE_CHECKING, Any, cast
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from assistant import search
 from assistant.facts import labels
@@ -20,10 +20,14 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from assistant.store import Product, Store
+    from policy.decision.about import AboutProduct
+    from policy.decision.foresee import Forecast
     from policy.decision.outcomes import DemandCurve, WhatIf
     from policy.decision.recommendation import Objective, Recommendation
     from policy.decision.rules import Rules
     from policy.pipeline import PricingPipeline
+
+T = TypeVar("T")
 
 _Key = tuple[str, str | None]
 """SKU and outlet of a product."""
@@ -185,6 +189,61 @@ class Desk:
         names = ", ".join(str(it.store) for it in outlets)
         raise DeskError("several_outlets" if outlets else "unknown_sku", sku=found.sku, stores=names)
 
+    def outlet(self, sku: str, store: str | None = None) -> Product:
+        """One product in one outlet; `store` may be None where one sells it. Raises `DeskError`."""
+        found = self.product(sku)
+        outlets = [it for it in self.store.products() if it.sku == found.sku]
+        chosen = [it for it in outlets if store is None or it.store == store]
+        if len(chosen) == 1:
+            return chosen[0]
+        raise DeskError("several_outlets", sku=found.sku, stores=", ".join(str(it.store) for it in outlets))
+
+    def ask(self, sku: str, question: Callable[[AboutProduct, Rules], T], *, store: str | None = None) -> T:
+        """What the policy says of one product in one outlet, with the rules that hold for it.
+
+        Raises `DeskError`, and what the question raises.
+        """
+        product = self.outlet(sku, store)
+        with self._computing:
+            history, _, rules = self._history([product.sku])
+            about = self.pipeline.about(history, sku=product.sku, store=product.store)
+            return question(about, rules[product.sku])
+
+    def forecast(
+        self,
+        skus: Sequence[str] | None,
+        *,
+        periods: int | None = None,
+        start: str | None = None,
+        until: str | None = None,
+        price: float | None = None,
+    ) -> Forecast:
+        """Units, revenue and profit of products, or of the whole shop where None, over the periods ahead, at
+        present prices or at one. Dates in ISO 8601. Raises `DeskError`, `QuestionError`."""
+        known, unknown = self.known(skus or ())
+        if unknown:
+            raise DeskError("unknown_sku", sku=", ".join(unknown))
+        wanted = None if skus is None else known
+        with self._computing:
+            return self.pipeline.forecast(
+                self._history(wanted)[0],
+                periods=periods,
+                start=start,
+                until=until,
+                skus=wanted,
+                prices=None if price is None or wanted is None else dict.fromkeys(wanted, price),
+            )
+
+    @property
+    def clock(self) -> tuple[date, str]:
+        """The day that questions are asked on, and the period that sales are counted by. The day is today,
+        but no later than the one after the newest sales end, since forecasts begin there."""
+        known = self.store.sales_end()
+        if known is None:
+            return date.today(), "week"
+        end, period = known
+        return min(date.today(), end + timedelta(days=1)), period
+
     def what_if(
         self,
         sku: str,
@@ -195,21 +254,33 @@ class Desk:
         amount: float | None = None,
         unit_cost: float | None = None,
         competitor_price: float | None = None,
+        stock: float | None = None,
+        fee_percent: float = 0.0,
+        shipping: float = 0.0,
+        periods: int | None = None,
+        start: str | None = None,
+        until: str | None = None,
     ) -> WhatIf:
         """What is expected at another price, against keeping the current one, and the rules it would break.
 
-        Exactly one of `price`, `percent` (-10 is ten per cent down) and `amount` (-10 is ten off), in the
-        store's currency; cost and competitor's price replace the known ones for this question.
-        Raises `DeskError`.
+        At most one of `price`, `percent` (-10 is ten per cent down) and `amount` (-10 is ten off), in the
+        store's currency; without any, the current price under other circumstances, which are those of
+        `policy.decision.what_if.what_if`. Raises `DeskError`, `QuestionError`.
         """
-        if sum(x is not None for x in (price, percent, amount)) != 1:
+        changes = sum(x is not None for x in (price, percent, amount))
+        elsewhere = (
+            any(x is not None for x in (unit_cost, competitor_price, stock)) or fee_percent or shipping
+        )
+        if changes > 1 or (changes == 0 and not elsewhere):
             raise DeskError("one_change")
         now = self.recommendation_of(sku, store=store)
         if percent is not None:
             price = now.current_price * (1 + percent / 100)
         elif amount is not None:
             price = now.current_price + amount
-        if not all(0 < x < math.inf for x in (price, unit_cost, competitor_price) if x is not None):
+        elif price is None:
+            price = now.current_price
+        if not 0 < price < math.inf:
             raise DeskError("bad_price")
         with self._computing:
             history, _, rules = self._history([now.sku])
@@ -217,9 +288,15 @@ class Desk:
                 history,
                 sku=now.sku,
                 store=now.store,
-                price=cast("float", price),
+                price=price,
                 unit_cost=unit_cost,
                 competitor_price=competitor_price,
+                stock=stock,
+                fee=fee_percent / 100,
+                shipping=shipping,
+                periods=periods,
+                start=start,
+                until=until,
                 rules=rules,
             )
 

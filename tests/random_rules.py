@@ -46,6 +46,8 @@ rule_sets = st.builds(
     max_change=st.none() | shares(1.5),
     max_increase=st.none() | shares(1.5),
     max_decrease=st.none() | shares(1.0),
+    lowest_price=st.none() | prices(),
+    highest_price=st.none() | prices(),
     freezes=st.just(()) | freezes,
     min_margin=st.none() | shares(0.9),
     allow_below_cost=st.booleans(),
@@ -86,6 +88,10 @@ def demands(rules: Rules, price: float, now: Circumstances) -> dict[str, bool]:
         asked["max_increase"] = change <= rules.max_increase + drift
     if rules.max_decrease is not None:
         asked["max_decrease"] = change >= -rules.max_decrease - drift
+    if rules.lowest_price is not None:
+        asked["lowest_price"] = price >= rules.lowest_price - slack
+    if rules.highest_price is not None:
+        asked["highest_price"] = price <= rules.highest_price + slack
     if now.date and any(f.start <= now.date <= f.end for f in rules.freezes):
         asked["freeze"] = price == now.current_price
     exception = rules.below_cost_exception

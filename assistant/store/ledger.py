@@ -122,6 +122,17 @@ def price_spans(session: Session, product: ProductRow, *, until: dt.date) -> tup
     return spans, period
 
 
+def sales_end(session: Session) -> tuple[dt.date, Period] | None:
+    """The last day that the newest sales cover, and the length of their periods; None without sales."""
+    newest = sa.func.max(SaleRow.date)
+    query = sa.select(SaleRow.product_id, newest).group_by(SaleRow.product_id)
+    row = session.execute(query.order_by(newest.desc(), sa.func.count().desc()).limit(1)).first()
+    if row is None:
+        return None
+    period = _period(read_sales(session, np.array([row[0]], dtype=np.int64)).day)
+    return _following(row[1], period) - dt.timedelta(days=1), period
+
+
 def _period(days: NDArray[np.int64]) -> Period:
     """The step between the dates of one product's sales; a day where there is one date only."""
     table = pd.DataFrame({"series": 0, "date": pd.to_datetime(days, unit="D")})

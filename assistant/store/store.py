@@ -161,6 +161,11 @@ class Store:
             require_skus(session, [sku])
             return ledger.read_ledger(session, sku)
 
+    def sales_end(self) -> tuple[dt.date, Period] | None:
+        """The last day that the newest sales cover, and the length of their periods; None without sales."""
+        with self._database.read() as session:
+            return ledger.sales_end(session)
+
     def reference_price(
         self,
         sku: str,

@@ -19,6 +19,8 @@ ORDER = (
     "max_change",
     "max_increase",
     "max_decrease",
+    "lowest_price",
+    "highest_price",
     "freeze",
     "min_margin",
     "below_cost",
@@ -109,6 +111,10 @@ def _change_bounds(rules: Rules, now: Circumstances) -> Iterator[Bound]:
         yield Bound(rule="max_increase", high=current * (1 + rules.max_increase))
     if rules.max_decrease is not None:
         yield Bound(rule="max_decrease", low=current * (1 - rules.max_decrease))
+    if rules.lowest_price is not None:
+        yield Bound(rule="lowest_price", low=rules.lowest_price)
+    if rules.highest_price is not None:
+        yield Bound(rule="highest_price", high=rules.highest_price)
     if rules.freezes:
         if now.date is None:
             yield Bound(rule="freeze", applies=False, note="date_unknown")

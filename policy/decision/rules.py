@@ -20,6 +20,7 @@ __all__ = ["Rules", "RulesInfeasible"]
 _FIRST_FIELDS = ("max_change", "min_margin", "allow_below_cost", "price_ending", "minimum_advertised_price")
 """Those of the first version: always in the digest, so that decisions on record keep naming their rules."""
 
+_PRICES = ("minimum_advertised_price", "lowest_price", "highest_price")
 _CHANGES = ("max_change", "max_increase", "max_decrease")
 
 _CLAUSES: Mapping[str, type] = {
@@ -46,6 +47,9 @@ class Rules:
     """Largest price / current price - 1 in one step, a fraction >= 0."""
     max_decrease: float | None = None
     """Largest 1 - price / current price in one step, a fraction in [0, 1]."""
+    lowest_price: float | None = None
+    highest_price: float | None = None
+    """The merchant's own ends, store currency."""
     freezes: tuple[Freeze, ...] = ()
     """Days on which the price may not change."""
     min_margin: float | None = 0.10
@@ -75,7 +79,7 @@ class Rules:
     """What this product is a pack of; it costs less than as many single ones in the same outlet."""
 
     def __post_init__(self) -> None:
-        for name in (*_CHANGES, "min_margin", "minimum_advertised_price", "price_ending"):
+        for name in (*_CHANGES, *_PRICES, "min_margin", "price_ending"):
             value = getattr(self, name)
             if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
                 raise ValueError(f"`{name}` must be a number, or None, got {value!r}.")
@@ -85,11 +89,13 @@ class Rules:
                 raise ValueError(f"`{name}` must be a fraction of at least 0, or None, got {change!r}.")
         if self.max_decrease is not None and self.max_decrease > 1:
             raise ValueError(f"`max_decrease` must be a fraction in [0, 1], got {self.max_decrease!r}.")
-        margin, map_, ending = self.min_margin, self.minimum_advertised_price, self.price_ending
+        margin, ending = self.min_margin, self.price_ending
         if margin is not None and not 0 <= margin < 1:
             raise ValueError(f"`min_margin` must be in [0, 1), or None, got {margin!r}.")
-        if map_ is not None and not (math.isfinite(map_) and map_ > 0):
-            raise ValueError(f"`minimum_advertised_price` must be positive, or None, got {map_!r}.")
+        for name in _PRICES:
+            price = getattr(self, name)
+            if price is not None and not (math.isfinite(price) and price > 0):
+                raise ValueError(f"`{name}` must be positive, or None, got {price!r}.")
         if ending is not None and not (
             0 <= ending < 10_000 and abs(ending * 100 - round(ending * 100)) < 1e-6
         ):
