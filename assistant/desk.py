@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from assistant import search
+from assistant.basis import bases, by_product, digest
 from assistant.facts import labels
 from assistant.store.database import StoreError
+from assistant.suggesting import Assumed, Limits, own_limits
 from assistant.wording import Language
 
 if TYPE_CHECKING:
@@ -28,9 +29,6 @@ if TYPE_CHECKING:
     from policy.pipeline import PricingPipeline
 
 T = TypeVar("T")
-
-_Key = tuple[str, str | None]
-"""SKU and outlet of a product."""
 
 ACTOR = "assistant"
 """Who wrote a decision, in the store's records."""
@@ -147,6 +145,31 @@ class Desk:
         with self._computing:
             return self._saved(self._recommendations(known, objective), objective)
 
+    def suggest(
+        self,
+        skus: Sequence[str],
+        *,
+        objective: Objective = "profit",
+        limits: Limits,
+        assumed: Assumed,
+        periods: int = 1,
+    ) -> list[Recommendation]:
+        """Recommendations under limits and circumstances of one question. They are not saved: what is
+        approved is decided as things are. Raises `DeskError`."""
+        known, unknown = self.known(skus)
+        if unknown:
+            raise DeskError("unknown_sku", sku=", ".join(unknown))
+        with self._computing:
+            history, _, rules = self._history(known)
+            try:
+                narrowed = rules | {sku: limits.within(rules[sku]) for sku in known}
+            except ValueError as error:
+                raise DeskError("bad_rules", error=str(error)) from error
+            found = self.pipeline.recommend(
+                assumed.in_history(history, known), objective=objective, rules=narrowed, horizon=periods
+            )
+        return [own_limits(it, rules[it.sku], narrowed[it.sku]) for it in found if it.sku in known]
+
     def overview(self, *, objective: Objective = "profit") -> list[Decision]:
         """Recommendations for the whole shop, the largest expected gain first, abstentions last."""
         with self._computing:
@@ -218,8 +241,8 @@ class Desk:
         until: str | None = None,
         price: float | None = None,
     ) -> Forecast:
-        """Units, revenue and profit of products, or of the whole shop where None, over the periods ahead, at
-        present prices or at one. Dates in ISO 8601. Raises `DeskError`, `QuestionError`."""
+        """What will sell of products, or of the whole shop where None, at present prices or at one; dates in
+        ISO 8601. Raises `DeskError`, `QuestionError`."""
         known, unknown = self.known(skus or ())
         if unknown:
             raise DeskError("unknown_sku", sku=", ".join(unknown))
@@ -238,8 +261,7 @@ class Desk:
     def clock(self) -> tuple[date, str]:
         """The day that questions are asked on, and the period that sales are counted by. The day is today,
         but no later than the one after the newest sales end, since forecasts begin there."""
-        known = self.store.sales_end()
-        if known is None:
+        if (known := self.store.sales_end()) is None:
             return date.today(), "week"
         end, period = known
         return min(date.today(), end + timedelta(days=1)), period
@@ -305,7 +327,7 @@ class Desk:
         found = self.product(sku)
         with self._computing:
             history, _, _ = self._history([found.sku])
-            basis = f"{self.adapter} {_digest(history)}"
+            basis = f"{self.adapter} {digest(history)}"
             known = self._curves.get(found.sku)
             if known is None or known[0] != basis:
                 curves = [curve for curve in self.pipeline.demand_curve(history) if curve.sku == found.sku]
@@ -320,9 +342,9 @@ class Desk:
         shop's adapter."""
         adapter = self.adapter
         history, newest, rules = self._history(skus)
-        every = _by_product(history)
+        every = by_product(history)
         groups = {key: group for key, group in every.items() if skus is None or key[0] in skus}
-        basis = {key: f"{adapter} {newest} {part}" for key, part in _bases(every, rules, groups).items()}
+        basis = {key: f"{adapter} {newest} {part}" for key, part in bases(every, rules, groups).items()}
         stale = [
             key
             for key in groups
@@ -372,39 +394,6 @@ def _load(future: Future[PricingPipeline]) -> None:
         future.set_result(PricingPipeline.from_pretrained())
     except BaseException as error:  # whoever asks for the policy gets the error, wherever it happened
         future.set_exception(error)
-
-
-def _by_product(history: pd.DataFrame) -> dict[tuple[str, str | None], pd.DataFrame]:
-    """The history of each (sku, store); store is None where the table names none."""
-    if "store" not in history.columns:
-        return {(str(sku), None): group for sku, group in history.groupby("sku", sort=True)}
-    groups = history.groupby([history["store"].fillna(""), "sku"], sort=True)
-    return {(str(key[1]), str(key[0]) or None): group for key, group in groups}
-
-
-def _bases(
-    every: Mapping[_Key, pd.DataFrame], rules: Mapping[str, Rules], asked: Iterable[_Key]
-) -> dict[_Key, str]:
-    """What the price of each product asked about rests on: its history and rules, and those of the products
-    of its outlet that it is priced together with."""
-    from policy.decision.ties import families
-
-    own = {key: f"{_digest(group)} {rules[key[0]].digest}" for key, group in every.items()}
-    family = families(rules)
-    others = {
-        (sku, store): [(it, store) for it in sorted(family.get(sku, ())) if it != sku and (it, store) in own]
-        for sku, store in asked
-    }
-    return {key: " ".join([own[key], *(own[it] for it in others[key])]) for key in others}
-
-
-def _digest(history: pd.DataFrame) -> str:
-    """The content of one product's table, whatever its index."""
-    from pandas.util import hash_pandas_object
-
-    known = history.dropna(axis=1, how="all")  # other products decide whether an empty column is there
-    rows: Any = hash_pandas_object(known, index=False).to_numpy()
-    return hashlib.sha256("|".join(known.columns).encode() + rows.tobytes()).hexdigest()[:16]
 
 
 def _by_gain(decision: Decision) -> tuple[bool, float]:
