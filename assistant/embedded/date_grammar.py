@@ -64,14 +64,27 @@ class Grammar:
         return said
 
     def _event(self, match: re.Match[str], group: str) -> str:
-        start, end = match.span(group)
-        rows = (row for table in ("events", "seasonal_events") for row in self.tables[table])
-        found = ((key, words.match(match.string, start)) for key, words in rows)
-        return next(key for key, words in found if words and words.end() == end)
+        text, (start, end) = match.string, match.span(group)
+        for table in ("events", "seasonal_events"):
+            for event, words in self.tables[table]:
+                # Either what follows belongs to the row's conditions, or the row could go on but must not.
+                found = words.match(text, start)
+                if (found and found.end() == end) or words.fullmatch(text, start, end):
+                    return event
+        raise KeyError(f"{match[group]!r} is in no row of events ({self.language}/dates.toml)")
 
     def value(self, table: str, text: str) -> str:
-        """The key of the table's row that has this word."""
-        return next(key for key, pattern in self.tables[table] if pattern.fullmatch(text))
+        """The key of the table's row that has this word.
+
+        Raises
+        ------
+        KeyError
+            Where a pattern reads what the table does not have.
+        """
+        for key, pattern in self.tables[table]:
+            if pattern.fullmatch(text):
+                return key
+        raise KeyError(f"{text!r} is in no row of `{table}` ({self.language}/dates.toml)")
 
     def number(self, text: str) -> int:
         """A count in digits or words: 4, couple of, 三十."""

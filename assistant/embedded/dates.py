@@ -33,7 +33,7 @@ _DAYS_IN: Mapping[Unit, float] = {
     "quarter": 365.25 / 4,
     "year": 365.25,
 }
-_DEADLINES = ("before", "until", "to", "through")
+_DEADLINES = ("before", "by_day", "until", "to", "through")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,10 +80,13 @@ class When:
 
 
 def when_in(text: str, language: str, *, today: date) -> When | None:
-    """The time that a request is most likely about: its first deadline, else stretch, else length."""
+    """The time that a request is most likely about: its first deadline, else stretch, else length.
+
+    An event stands back behind other days: in "Black Friday, 25% off from 27 to 30 November" it is a name.
+    """
     times = times_in(text, language, today=today)
     order = ("deadline", "stretch", "length")
-    return min(times, key=lambda when: order.index(when.kind), default=None)
+    return min(times, key=lambda when: (order.index(when.kind), when.event is not None), default=None)
 
 
 def times_in(text: str, language: str, *, today: date) -> tuple[When, ...]:
@@ -199,7 +202,7 @@ class _Reading:
         length = next((part.length for part in parts if part.length is not None), None)
         if length is None and "unit" in said:
             length = (1, self.reader.unit(said))
-        if rule.do in ("since", "before", "until", "to", "through", "after", "from", "plain"):
+        if rule.do in (*_DEADLINES, "since", "after", "from", "plain"):
             return replace(times[0], mark="Z", relation="" if rule.do == "plain" else rule.do)
         if length is not None and rule.do in ("within", "length", "past_length", "next_length"):
             tense = {"past_length": -1, "next_length": 1}.get(rule.do, 0)
@@ -309,7 +312,7 @@ class _Reading:
         """First and last day of what is said of a stretch; None for an open end."""
         start, end = stretch
         is_day = start == end or found.event is not None
-        if found.is_part and found.relation in ("before", "until", "to"):
+        if found.is_part and found.relation in _DEADLINES:
             return None, start + (end - start) // 2
         match found.relation:
             case "since" | "from":
@@ -318,6 +321,8 @@ class _Reading:
                 return end + _DAY, None
             case "before":
                 return None, start - _DAY
+            case "by_day":
+                return None, start if start == end and found.event is None else start - _DAY
             case "until":  # "by March" is before March begins, "by this week" before it is over
                 return None, start if is_day else end if start <= self.today else start - _DAY
             case "to":
