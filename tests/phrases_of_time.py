@@ -165,6 +165,9 @@ ENGLISH = [
     ("green tea expires mid january, 500 packs left", "deadline 2026-11-26..2027-01-15"),
     ("79 instead of 89 for three days from Dec 4 2026", "stretch 2026-12-04..2026-12-06"),
     ("what if I only start a week later?", "deadline 2026-11-26..2026-12-03"),
+    ("will the candle sell out before the new year", "deadline 2026-11-26..2026-12-31"),
+    ("the first of December", "stretch 2026-12-01..2026-12-01"),
+    ("by the summer", "deadline 2026-11-26..2027-06-01"),
 ]
 
 CHINESE = [

@@ -64,10 +64,11 @@ def test_whatever_the_day_times_are_whole_and_lie_in_the_text(language: str, tod
 
 WORDS = {
     "en": "by before until since from to the last next this first of end start early mid in for on 2 3rd "
-    "11/3 two weeks month quarter year days ago Friday weekend May June Q3 2025 2026-02-30 Christmas winter today "
-    "and , . sold will 31 -",
+    "11/3 two weeks month quarter year days ago Friday weekend May June Q3 2025 2026-02-30 Christmas winter "
+    "today and , . sold will 31 -",
     "zh": "到 从 前 之前 后 内 起 在 去年 明年 上个月 下 个 两 三 十 周 周五 周末 天 月 9月 3号 31号 月底 "
-    "年底 年初 上旬 第一 最后 近 未来 过去 还有 春节 双十一 618 国庆 季度 半年 今天 的 , 。 卖了 会 11/3 2025年",
+    "年底 年初 上旬 第一 最后 近 未来 过去 还有 春节 双十一 618 国庆 季度 半年 今天 "
+    "的 , 。 卖了 会 11/3 2025年",
 }
 
 
