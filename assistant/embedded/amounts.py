@@ -29,14 +29,15 @@ class Amounts:
     """Places that are no part of a product's name."""
 
 
-def amounts_in(text: str, words: Lexicon) -> Amounts:
+def amounts_in(text: str, words: Lexicon, *, taken: Sequence[Span] = ()) -> Amounts:
     """Read the numbers of a normalised message.
 
     Each place in the text is claimed once, by the first role whose pattern fits: a percentage, a coupon, a
     stretch of time, a past price, a measure in a product's name, a change in money, a price. A bare number is
-    a price only where the message has nothing else that could be meant.
+    a price only where the message has nothing else that could be meant. Places in `taken` are claimed before
+    all: times that `dates` has found, whose numbers are no prices and whose words name no product.
     """
-    claimed: list[Span] = []
+    claimed = list(taken)
     values: dict[str, list[tuple[float, Span]]] = {role: [] for role in ROLES}
     for role in ROLES:
         for pattern in words.amounts[role]:
@@ -49,10 +50,12 @@ def amounts_in(text: str, words: Lexicon) -> Amounts:
                 values[role].append((_value(match, words), whole))
     for pattern, fixed in words.fixed_percents:
         if found := pattern.search(text):
-            return _change(text, words, percent=fixed, fixed=True, spans=_outside(values, found.span()))
+            return _change(
+                text, words, percent=fixed, fixed=True, spans=_outside(values, found.span(), *taken)
+            )
 
     prices = [value for value, _ in sorted(values["price"], key=lambda pair: pair[1])]
-    spans = _outside(values)
+    spans = _outside(values, *taken)
     if not prices and not values["percent"] and not values["amount"]:
         bare = [m for m in re.finditer(NUMBER, text) if not any(s <= m.start() < e for s, e in claimed)]
         alone = [m for m in bare if _is_alone(text, m)]
