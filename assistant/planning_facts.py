@@ -86,6 +86,26 @@ def product_forecast_facts(it: ProductForecast, found: Forecast, language: Langu
     return [*forecast_facts(it, found, subject, language), *sheet.facts]
 
 
+def cover_facts(it: ProductForecast, found: Forecast, stock: float | None, language: Language) -> list[Fact]:
+    """How long a stock lasts by the expected units: the period in which it ends, where that is in sight."""
+    sheet = Sheet(f"{subject_of(it.sku, it.store)}.ahead", language, period=found.period, section="forecast")
+    first = it.by_period[0].units.mean
+    sheet.add("pace", quantity(first, language), first, "units")
+    if stock is None or stock <= 0:
+        return sheet.facts
+    sheet.add("stock", quantity(stock, language), stock, "units")
+    left = stock
+    for i, ahead in enumerate(it.by_period):
+        left -= ahead.units.mean
+        if left <= 0:
+            sheet.day("runs_out", ahead.date)
+            weeks = i + 1 + left / ahead.units.mean
+            text = labels(language)["periods"][found.period][1].format(count=f"{weeks:.1f}")
+            sheet.add("cover", text, weeks, found.period)
+            break
+    return sheet.facts
+
+
 def break_even_facts(
     it: BreakEven, language: Language, *, for_margin: tuple[float, float] | None
 ) -> list[Fact]:

@@ -47,7 +47,7 @@ def amounts_in(text: str, words: Lexicon, *, taken: Sequence[Span] = ()) -> Amou
                     continue
                 whole = span if role == "spec" else match.span()
                 claimed.append(whole)
-                values[role].append((_value(match, words), whole))
+                values[role].append((value_of(match, words), whole))
     for pattern, fixed in words.fixed_percents:
         if found := pattern.search(text):
             return _change(
@@ -105,8 +105,9 @@ def _outside(values: dict[str, list[tuple[float, Span]]], *more: Span) -> list[S
     return [span for role in ROLES if role != "spec" for _, span in values[role]] + list(more)
 
 
-def _value(match: re.Match[str], words: Lexicon) -> float:
-    """The value of one match; a pattern may name a fraction ("15块9") or pay-tenths ("7折", seven tenths)."""
+def value_of(match: re.Match[str], words: Lexicon) -> float:
+    """The value of one match; a pattern may name a fraction ("15块9"), pay-tenths ("7折", seven tenths),
+    cents or tenths of the currency (分, 毛)."""
     groups = match.groupdict()
     value = parse_number(match["n"], words)
     if groups.get("frac"):
@@ -115,6 +116,10 @@ def _value(match: re.Match[str], words: Lexicon) -> float:
         value *= 10
     if groups.get("pay") is not None:
         value = value * 10 - 100 if value < 10 else value - 100
+    if groups.get("cents") is not None:
+        value /= 100
+    if groups.get("tenth") is not None:
+        value /= 10
     if groups.get("minus"):
         value = -value
     return value

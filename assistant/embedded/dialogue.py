@@ -7,8 +7,10 @@ running theirs on the results recorded in the conversation.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import date
 
 from langchain_core.messages import BaseMessage, SystemMessage
 
@@ -24,6 +26,7 @@ from assistant.embedded.conversation import (
     turns_of,
 )
 from assistant.embedded.deciding import decide
+from assistant.embedded.planning import Clock, plan_ahead
 from assistant.embedded.products import Ask, Resolved, State, fitting, resolve, stating
 from assistant.embedded.replies import MOST_PRODUCTS, Kind, Reply, other_currency
 from assistant.embedded.understanding import UNKNOWN, Mention, Request, language_of, understand
@@ -48,6 +51,9 @@ INSTEAD: Mapping[str, str] = {
 MOST_TRIED = 2
 """Earlier what-if prices that stand beside a new one."""
 
+_ISO_DAY = re.compile(r"\b\d{4}-\d\d-\d\d\b")
+_PERIOD = re.compile(r"\bperiod\b[^.;,]*?\b(day|week|month)\b", re.IGNORECASE)
+
 
 class Pending(Exception):
     """Tool calls whose results the plan needs first."""
@@ -64,17 +70,22 @@ def next_step(messages: Sequence[BaseMessage]) -> tuple[Call, ...] | tuple[Reply
         return (Reply(kind="greeting", request=Request(text="", language="en")),)
     system = " ".join(str(message.text) for message in messages if isinstance(message, SystemMessage))
     language = language_of(system, "en")
+    clock = _clock(system)
     state, names = State(), dict[str, str]()
     for turn in turns[:-1]:
         names |= names_in(turn.payloads)
         language_then = language_of(turn.said, language)
-        state = _remember(turn, understand(turn.said, language=language_then, names=names), state)
+        said = understand(turn.said, language=language_then, names=names, today=clock.today)
+        state = _remember(turn, said, state, clock)
     turn = turns[-1]
     names |= names_in(turn.payloads)
     replies: list[Reply] = []
-    for request in understand(turn.said, language=language_of(turn.said, language), names=names):
+    requests = understand(
+        turn.said, language=language_of(turn.said, language), names=names, today=clock.today
+    )
+    for request in requests:
         try:
-            reply = _plan(request, state, turn)
+            reply = _plan(request, state, turn, clock)
         except Pending as pending:
             return pending.calls
         replies.append(reply)
@@ -82,11 +93,17 @@ def next_step(messages: Sequence[BaseMessage]) -> tuple[Call, ...] | tuple[Reply
     return tuple(replies)
 
 
-def _remember(turn: Turn, requests: Sequence[Request], state: State) -> State:
+def _clock(system: str) -> Clock:
+    """Today and the shop's period, as the system message gives them."""
+    day, period = _ISO_DAY.search(system), _PERIOD.search(system)
+    return Clock(date.fromisoformat(day[0]) if day else date.today(), period[1] if period else "week")
+
+
+def _remember(turn: Turn, requests: Sequence[Request], state: State, clock: Clock) -> State:
     """The state after a turn that is over."""
     for request in requests:
         try:
-            state = replace(_after(_plan(request, state, turn), state), answer=turn.answer)
+            state = replace(_after(_plan(request, state, turn, clock), state), answer=turn.answer)
         except Pending:  # words without tool calls, or another model's calls
             products = tuple({p.sku: p for x in turn.payloads for p in map(product_of, items_of(x))}.values())
             spoken = request.mentions or _spoken_of(turn.answer) or state.mentions
@@ -124,7 +141,7 @@ def _after(reply: Reply, state: State) -> State:
     )
 
 
-def _plan(request: Request, state: State, turn: Turn) -> Reply:
+def _plan(request: Request, state: State, turn: Turn, clock: Clock) -> Reply:
     """What to answer to one request; raises Pending for results that are not there yet."""
 
     def ask(calls: Sequence[Call]) -> list[Payload]:
@@ -137,6 +154,8 @@ def _plan(request: Request, state: State, turn: Turn) -> Reply:
         # message is read again with the name set aside, and does not come here.
         ask([Call.of("find_products", query=request.text)])
     request = _in_context(request, state)
+    if (planned := plan_ahead(request, state, ask, clock)) is not None:
+        return planned
     if (decided := decide(request, state, ask)) is not None:
         return decided
     request = _instead(request, state)

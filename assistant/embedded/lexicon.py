@@ -70,6 +70,8 @@ class Lexicon:
     soft: re.Pattern[str]
     determiners: re.Pattern[str]
     shortest_phrase: int
+    circumstances: Mapping[str, Patterns]
+    """How numbers that are no price of the shop's own are told, by what they are."""
     yes: re.Pattern[str]
     no: re.Pattern[str]
     """What a whole message is that agrees to what was asked, or does not."""
@@ -115,6 +117,7 @@ def lexicon(language: str) -> Lexicon:
         soft=_any(phrases["soft"]),
         determiners=_any(phrases["determiners"]),
         shortest_phrase=phrases["shortest"],
+        circumstances={role: _each(patterns, number) for role, patterns in source["circumstances"].items()},
         yes=_compile(source["replies"]["yes"]),
         no=_compile(source["replies"]["no"]),
         reason=_compile(source["replies"]["reason"]),
@@ -141,6 +144,7 @@ def _source(language: str) -> dict[str, Any]:
                 place = [it["name"] for it in first[kind]].index(row["before"])
                 first[kind].insert(place, row)
         first["flags"] |= part.get("flags", {})
+        first["circumstances"] = first.get("circumstances", {}) | part.get("circumstances", {})
         for name, words in part.get("phrases", {}).items():
             first["phrases"][name] = [*first["phrases"][name], *words]
         for name in ("markers", "keywords"):

@@ -17,7 +17,9 @@ MOST_PRODUCTS = 6
 Kind = Literal[
     "price", "table", "explain", "brief", "confidence", "elasticity", "facts", "what_if", "overview", "gaps",
     "inelastic", "list", "clarify", "which", "at_which_price", "which_direction", "currency", "not_found",
-    "error", "decided", "rules", "topic", "help", "greeting", "thanks", "unknown",
+    "forecast", "cover", "break_even", "clearance", "no_stock", "promotion", "target", "reference",
+    "unit_price", "assumed", "cannot", "promo_choice", "error", "decided", "rules", "topic", "help",
+    "greeting", "thanks", "unknown",
 ]  # fmt: skip
 
 

@@ -88,7 +88,7 @@ def _value(rule: RuleWords, match: re.Match[str], words: Lexicon) -> Value:
     return _READ[rule.kind](parse_number(match["n"], words))
 
 
-def _ending(number: float) -> float:
+def ending(number: float) -> float:
     """ "99" and ".99" are cents, as in 4.99; one digit is the first after the point, as in 4.90."""
     if number < 1 or number != int(number):
         return round(number % 1, 2)
@@ -99,7 +99,7 @@ _FIXED: dict[str, Value] = {"yes": True, "no": False, "off": None, "whole": 0.0}
 _READ: dict[str, Callable[[float], float]] = {
     "percent": lambda number: round(number / 100, 6),
     "money": lambda number: number,
-    "ending": _ending,
+    "ending": ending,
 }
 
 

@@ -10,11 +10,13 @@ import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import date
 from functools import lru_cache
 
 from rapidfuzz.distance import OSA
 
 from assistant.embedded.amounts import Amounts, amounts_in
+from assistant.embedded.circumstances import Circumstances, blanked, circumstances_in
 from assistant.embedded.lexicon import Lexicon, languages, lexicon, matches
 from assistant.embedded.rule_words import Clause, RuleChange, clauses_in
 
@@ -67,6 +69,8 @@ class Request:
     """Something to say first: what is refused, or not built; the intent is then what can be done instead."""
     mentions: tuple[Mention, ...] = ()
     amounts: Amounts = field(default_factory=Amounts)
+    given: Circumstances = field(default_factory=Circumstances)
+    """What is assumed or demanded beside the price."""
     flags: frozenset[str] = frozenset()
     selection: Selection | None = None
     reason: str = ""
@@ -105,7 +109,9 @@ def language_of(text: str, default: str) -> str:
     return max(others, key=others.__getitem__) if others else default
 
 
-def understand(text: str, *, language: str, names: Mapping[str, str] | None = None) -> tuple[Request, ...]:
+def understand(
+    text: str, *, language: str, names: Mapping[str, str] | None = None, today: date | None = None
+) -> tuple[Request, ...]:
     """Read one message.
 
     Parameters
@@ -117,26 +123,30 @@ def understand(text: str, *, language: str, names: Mapping[str, str] | None = No
     names
         Names and SKUs of products already spoken of, with the SKU of each: these words are names wherever
         they occur.
+    today
+        The day on which they are said; without it no time is read.
 
     Returns
     -------
     What is asked, in order; at least one request.
     """
-    return _understand(text, language, tuple(sorted((names or {}).items())))
+    return _understand(text, language, tuple(sorted((names or {}).items())), today)
 
 
 @lru_cache(maxsize=256)
-def _understand(text: str, language: str, names: tuple[tuple[str, str], ...]) -> tuple[Request, ...]:
+def _understand(
+    text: str, language: str, names: tuple[tuple[str, str], ...], today: date | None
+) -> tuple[Request, ...]:
     words = lexicon(language)
     masked, aside = _set_aside(_normal(text), names, words)
     masked = _mend(masked, words)
     parts: list[str] = []
     requests: list[Request] = []
     for part in _sentences(masked, words):
-        request = _read(part, words, aside)
-        if requests and not _stands_alone(request, requests[-1]):
+        request = _read(part, words, aside, today)
+        if requests and (not _stands_alone(request, requests[-1]) or _leads(requests[-1], request)):
             parts[-1] = f"{parts[-1]} {part}"
-            requests[-1] = _read(parts[-1], words, aside)
+            requests[-1] = _read(parts[-1], words, aside, today)
         elif (
             requests
             and requests[-1].intent in ("greeting", "thanks", UNKNOWN)
@@ -148,6 +158,12 @@ def _understand(text: str, language: str, names: tuple[tuple[str, str], ...]) ->
             parts.append(part)
             requests.append(request)
     return tuple(requests) or (Request(text=text, language=language),)
+
+
+def _leads(before: Request, request: Request) -> bool:
+    """Whether a sentence only tells the circumstances of the next: "We buy it at 31. What price is best?" """
+    tells = before.given != Circumstances() and not before.has_number and "?" not in before.text
+    return tells and before.topic in (None, request.topic, "override") and not request.mentions
 
 
 def _stands_alone(request: Request, before: Request) -> bool:
@@ -163,15 +179,19 @@ def _stands_alone(request: Request, before: Request) -> bool:
     return request.intent != before.intent or bool(request.mentions)
 
 
-def _read(part: str, words: Lexicon, aside: Mapping[str, Mention]) -> Request:
-    amounts = amounts_in(part, words)
+def _read(part: str, words: Lexicon, aside: Mapping[str, Mention], today: date | None) -> Request:
+    named = next((topic for topic in words.topics if matches(topic.patterns, part)), None)
+    given = circumstances_in(part, words, topic=None if named is None else named.name, today=today)
+    rest = blanked(part, given.spans)
+    amounts = amounts_in(rest, words)
     request = Request(
         text=_restore(part, aside),
         language=words.language,
-        mentions=_mentions(part, amounts, words, aside),
+        mentions=_mentions(rest, amounts, words, aside),
         amounts=amounts,
+        given=given,
         flags=frozenset(name for name, patterns in words.flags.items() if matches(patterns, part)),
-        selection=_selection(part, words),
+        selection=_selection(rest, words),
     )
     for topic in words.topics:
         if matches(topic.patterns, part) and (request.has_number or not topic.needs_number):

@@ -9,6 +9,8 @@ import prompts
 from assistant.embedded.conversation import Payload, items_of
 from assistant.embedded.decision_wording import decided, rules
 from assistant.embedded.dialogue import INSTEAD
+from assistant.embedded.planning import PLANS
+from assistant.embedded.planning_wording import PLANNING
 from assistant.embedded.replies import Reply
 from assistant.embedded.sentences import Sentences, bullets, lines, paragraphs, sentences, values_of
 from assistant.embedded.shop_wording import gaps, inelastic, overview, product_list
@@ -28,9 +30,11 @@ def render(replies: Sequence[Reply]) -> str:
 def _render(reply: Reply) -> str:
     words = sentences(reply.language)
     topic = reply.request.topic
+    if reply.kind in PLANNING:
+        return PLANNING[reply.kind](reply, words)
     note = words.say(f"topics.{topic}") if topic and reply.kind not in ("decided", "rules") else ""
     asks_back = reply.kind in ("topic", "which", "clarify", "not_found", "currency", "error")
-    if asks_back and topic in DECISIONS and reply.kind != "topic":
+    if asks_back and topic in (*DECISIONS, *PLANS) and reply.kind != "topic":
         note = ""  # the question back says it all
     lead = words.known(f"instead.{topic}", {}) if topic in INSTEAD and not asks_back else ""
     return paragraphs(words.sentences(note, lead), _RENDERERS[reply.kind](reply, words))
@@ -321,6 +325,7 @@ def _fixed(key: str) -> Callable[[Reply, Sentences], str]:
 
 
 _RENDERERS: Mapping[str, Callable[[Reply, Sentences], str]] = {
+    **PLANNING,
     "price": _price,
     "table": _table,
     "explain": _explain,

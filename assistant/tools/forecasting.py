@@ -9,7 +9,7 @@ from pydantic import Field
 
 from assistant.desk import Desk
 from assistant.facts import Fact, Sheet, count, labels, subject_of
-from assistant.planning_facts import forecast_facts, product_forecast_facts
+from assistant.planning_facts import cover_facts, forecast_facts, product_forecast_facts
 from assistant.tools.asking import Periods, Start, Until
 from assistant.tools.result import Report, Result, Runtime, Sku, run, values_of
 from assistant.wording import Language
@@ -31,11 +31,15 @@ def forecast(
     price: Annotated[
         float | None, Field(description="Another price to assume for these products.", gt=0)
     ] = None,
+    stock: Annotated[
+        float | None, Field(description="Units on hand of one product, if not those on record.", gt=0)
+    ] = None,
 ) -> Result:
     """Units, revenue and profit expected over the next periods, with 80 % intervals, at present prices.
 
     `items` are products, `total` the sum of all. `left_out` cannot be forecast, `reason` says why. Where
-    `cautions` hold stock_below_forecast, demand is larger than the stock on hand.
+    `cautions` hold stock_below_forecast, demand is larger than the stock on hand; `runs_out` is then the
+    start of the period in which it ends, `cover` how long it lasts.
     Example: {"status": "ok", "language": "en", "period": "week", "items": [{"sku": "TEA-ORG-100", "name":
     "Organic Green Tea 100 g", "cautions": [], "facts": {"units": "132", "units_range": "101–165", "revenue":
     "$1,254", "profit": "$818", "periods": "4 weeks", "start": "Nov 23, 2026", "until": "Dec 20, 2026",
@@ -49,6 +53,9 @@ def forecast(
         products = sorted(found.products, key=lambda it: -it.total.revenue.mean)
         for it in products[: MOST_ROWS if skus is None else None]:
             facts = product_forecast_facts(it, found, language)
+            if skus is not None:
+                on_hand = stock or desk.ask(it.sku, lambda about, _: about.product.stock, store=it.store)
+                facts += cover_facts(it, found, on_hand, language)
             every += facts
             items.append(_item(it, facts, found))
         total = _total(found, language) if len(products) > 1 else None
