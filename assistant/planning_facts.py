@@ -120,6 +120,7 @@ def break_even_facts(
     sheet.price("unit_cost", it.unit_cost)
     if it.fee:
         sheet.percent("fee", it.fee)
+        sheet.percent("kept", 1 - it.fee)
     if it.shipping:
         sheet.price("shipping", it.shipping)
     for side, margin in (("now", it.now), ("then", it.at)):
@@ -219,6 +220,7 @@ def promotion_facts(it: Promotion, language: Language, *, lowest_price: float | 
 def _depth(sheet: Sheet, it: DepthOutcome, currency: str | None, suffix: str) -> None:
     sheet.percent(f"depth{suffix}", it.depth)
     sheet.price(f"promo_price{suffix}", it.price)
+    sheet.price("cut", it.price / (1 - it.depth) - it.price)
     _totals(sheet, it.totals, currency, suffix="_promo")
     _signed_total(sheet, "gain", it.net_gain, currency)
     sheet.percent("chance", _chance(it.chance))

@@ -62,7 +62,7 @@ def amounts_in(text: str, words: Lexicon, *, taken: Sequence[Span] = ()) -> Amou
         prices = [parse_number(m.group(), words) for m in alone]
         spans += [m.span() for m in alone]
     percent = values["percent"][0][0] if values["percent"] else None
-    amount = values["amount"][0][0] if values["amount"] and percent is None else None
+    amount = values["amount"][0][0] if values["amount"] else None  # "20 % off or 20 dollars off"
     return _change(text, words, percent=percent, amount=amount, prices=prices, spans=spans)
 
 
@@ -112,6 +112,8 @@ def value_of(match: re.Match[str], words: Lexicon) -> float:
     value = parse_number(match["n"], words)
     if groups.get("frac"):
         value += parse_number(groups["frac"], words) / 10
+    if groups.get("hundredths"):
+        value += parse_number(match["hundredths"], words) / 100
     if groups.get("tenths") is not None:
         value *= 10
     if groups.get("pay") is not None:
@@ -147,6 +149,8 @@ def _numeral(text: str, words: Lexicon) -> float:
     """A number in words: one word (twenty), or digits and scales in turn (三十五, 一百二)."""
     if text in words.numerals:
         return words.numerals[text]
+    if re.search(r"[a-z]", text):
+        return sum(words.numerals[word] for word in re.split(r"[\s-]+", text))
     total, digit, scale = 0.0, 0.0, 1.0
     for sign in text:
         value = words.numerals[sign]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from datetime import date
@@ -11,8 +12,13 @@ from assistant.embedded.dates import When, times_in
 from assistant.embedded.lexicon import Lexicon
 from assistant.embedded.rule_words import ending
 
-ONLY_WITH: Mapping[str, str] = {"was_price": "discount_law", "margin_percent": "margin"}
+ONLY_WITH: Mapping[str, str] = {
+    "was_price": "discount_law",
+    "margin_percent": "margin",
+    "margin_points": "margin",
+}
 """Roles that a number has only where this topic is spoken of."""
+_NUMBERS = re.compile(r"[$€£¥]?\d[\d.,]*\d|\d")
 BLANK = "|"
 """What stands for words that are read: it ends a product's name, and keeps every place where it was."""
 
@@ -46,7 +52,8 @@ class Circumstances:
         """The time ahead that is meant: a deadline, else a stretch, else a length."""
         order = ("deadline", "stretch", "length")
         ahead = [when for when in self.times if not when.is_past]
-        return min(ahead, key=lambda when: order.index(when.kind), default=None)
+        # "Black Friday, 27 to 30 November": the days that are named, not the event.
+        return min(ahead, key=lambda it: (order.index(it.kind), it.event is not None), default=None)
 
     def over(self, before: Circumstances) -> Circumstances:
         """These, and what was said before and is not said anew."""
@@ -68,7 +75,9 @@ def circumstances_in(text: str, words: Lexicon, *, topic: str | None, today: dat
                 continue
             value = value_of(match, words)
             found[role] = ending(value) if role == "price_ending" else value
-            spans.append(match.span())
+            # The words may hold a product's name ("we buy the mug at 3"): only numbers are taken.
+            numbers = (it.span() for it in _NUMBERS.finditer(text, *match.span()))
+            spans += [match.span("n"), *numbers]
     return Circumstances(**found, times=times, spans=tuple(spans))
 
 

@@ -26,7 +26,7 @@ from assistant.embedded.conversation import (
     turns_of,
 )
 from assistant.embedded.deciding import decide
-from assistant.embedded.planning import Clock, plan_ahead
+from assistant.embedded.planning import Clock, continued, plan_ahead
 from assistant.embedded.products import Ask, Resolved, State, fitting, resolve, stating
 from assistant.embedded.replies import MOST_PRODUCTS, Kind, Reply, other_currency
 from assistant.embedded.understanding import UNKNOWN, Mention, Request, language_of, understand
@@ -153,7 +153,7 @@ def _plan(request: Request, state: State, turn: Turn, clock: Clock) -> Reply:
         # Such words may stand in a product's name, which is only a name. Once the shop has named it, the
         # message is read again with the name set aside, and does not come here.
         ask([Call.of("find_products", query=request.text)])
-    request = _in_context(request, state)
+    request = _in_context(continued(request, state), state)
     if (planned := plan_ahead(request, state, ask, clock)) is not None:
         return planned
     if (decided := decide(request, state, ask)) is not None:
@@ -258,7 +258,7 @@ def _changes(amounts: Amounts, product: Product) -> list[Call]:
     calls = [Call.of("what_if", sku=product.sku, price=price) for price in amounts.prices]
     if amounts.percent is not None:
         calls.append(Call.of("what_if", sku=product.sku, percent=amounts.percent))
-    elif amounts.amount is not None:
+    if amounts.amount is not None:
         calls.append(Call.of("what_if", sku=product.sku, amount=amounts.amount))
     return calls
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
@@ -28,6 +29,8 @@ PER: Mapping[str, Measure] = {
     "per_l": "l", "per_ml": "ml", "per_m": "m", "per_ft": "ft", "per_jin": "jin", "per_liang": "liang",
 }  # fmt: skip
 
+_MONEY = re.compile(r"\d[\d,]*(?:\.\d+)?")
+
 
 @dataclass(frozen=True)
 class Clock:
@@ -40,36 +43,42 @@ class Clock:
 
 def plan_ahead(request: Request, state: State, ask: Ask, clock: Clock) -> Reply | None:
     """The reply to a question of these kinds; None where it is none of them."""
-    request = _continued(request, state)
     plan = _plan_of(request, state)
     return None if plan is None else PLANS[plan](request, state, ask, clock)
 
 
 def _plan_of(request: Request, state: State) -> str | None:
-    given, topic = request.given, request.topic
-    named = bool(request.mentions or request.selection or state.focus)
-    if topic in ("rules", "rounding") and "wants_price" in request.flags and given.named(*LIMITS) and named:
+    given, topic, amounts = request.given, request.topic, request.amounts
+    named = bool(request.mentions or request.selection or state.focus or state.mentions)
+    asks = "wants_price" in request.flags
+    if asks and named and given.named(*LIMITS) and topic in ("rules", "rounding", "clearance", None):
         return "limited"
-    if topic == "clearance" and "which_ones" in request.flags and not request.mentions:
-        return None  # of the whole shop
-    if topic == "fees" or (topic in (None, "override") and given.named(*COSTS) and named):
-        return "fees"
+    if topic == "clearance" and "which_ones" in request.flags:
+        return "slow_stock"
+    if given.named(*COSTS) and named and topic in ("fees", "shipping", "override", "margin", None):
+        return "fees" if topic != "margin" else "margin"
+    if "than_said" in request.flags and (amounts.percent is not None or amounts.amount is not None):
+        return "than_said"
+    if topic == "forecast" and request.has_number:
+        return "tried"
+    if topic in ("action", "cross") and request.has_number and "asks_effect" in request.flags:
+        return "tried"
+    if given.named("unit_cost") and topic == "currency":
+        return "assumed"
     if topic in PLANS:
         return topic
-    if (
-        topic in ("match", "override", None, "clearance")
-        and given.named(*ASSUMED)
-        and request.intent in TESTED
-    ):
+    if topic in ("match", "override", None) and given.named(*ASSUMED) and request.intent in TESTED:
         return "assumed"
-    if topic is None and given.named(*LIMITS) and request.intent in ("price", "what_if", UNKNOWN):
-        return "limited"
-    if topic is None and given.when is not None and request.intent == "price" and named:
-        return "limited"
-    return None
+    if topic is None and request.has_number and named:
+        both = amounts.percent is not None and amounts.amount is not None
+        if both or (given.when is not None and request.intent in ("what_if", UNKNOWN)):
+            return "tried"
+    ahead = request.intent == "price" and given.when is not None and named
+    limited = bool(given.named(*LIMITS)) and request.intent in ("price", "what_if", UNKNOWN)
+    return "limited" if topic is None and (ahead or limited) else None
 
 
-def _continued(request: Request, state: State) -> Request:
+def continued(request: Request, state: State) -> Request:
     """The request with what it leaves unsaid of a plan taken from the question before."""
     before = state.request
     instead = request.topic == "action" and "make_it" in request.flags
@@ -78,7 +87,7 @@ def _continued(request: Request, state: State) -> Request:
     if before.topic not in _FOLLOWED or "usual" in request.flags:
         return request
     says_more = request.has_number or request.given != Circumstances()
-    other_product = bool(request.mentions) and "same_question" in request.flags
+    other_product = bool(request.mentions) and bool(request.flags & {"same_question", "likewise"})
     plain = request.intent in (UNKNOWN, "find", "what_if") or (request.intent == "price" and says_more)
     if not (plain or instead) or not (says_more or other_product or state.asked):
         return request
@@ -133,7 +142,8 @@ def _window(when: When | None, clock: Clock, *, end: str = "until") -> dict[str,
     if when is None:
         return {}
     unit = clock.period
-    if when.length is not None and when.kind != "stretch" and when.start in (None, clock.today):
+    counted = when.length is not None and (when.kind == "length" or when.length[1] == unit)
+    if counted and (when.start is None or when.start <= clock.today):
         return {"periods": when.periods(unit)}  # type: ignore[arg-type]
     last = when.end
     if when.start is not None and last is None:
@@ -328,6 +338,49 @@ def _assumed(request: Request, state: State, ask: Ask, clock: Clock) -> Reply:
     return _told("assumed", request, found, ask(calls), calls)
 
 
+def _tried(request: Request, state: State, ask: Ask, clock: Clock) -> Reply:
+    """What-ifs at every price or change named, over the time that is named."""
+    found = _named(request, state, ask)
+    if isinstance(found, Reply):
+        return found
+    amounts, window = request.amounts, _window(request.given.when, clock)
+    if not amounts.signed:
+        return Reply(kind="which_direction", request=replace(request, topic=None), resolved=found)
+    changes: list[dict[str, Any]] = [{"price": price} for price in amounts.prices]
+    changes += [{"percent": amounts.percent}] if amounts.percent is not None else []
+    changes += [{"amount": amounts.amount}] if amounts.amount is not None else []
+    calls = [
+        Call.of("what_if", sku=product.sku, **change, **window)
+        for product in found.products[:MOST_PRODUCTS]
+        for change in changes
+    ]
+    told = replace(request, topic=None, intent="what_if")
+    return _told("what_if", told, found, ask(calls), calls)
+
+
+def _than_said(request: Request, state: State, ask: Ask, clock: Clock) -> Reply:
+    """A change from the price that was suggested, not from the one now."""
+    found = _named(request, state, ask)
+    if isinstance(found, Reply):
+        return found
+    sku, amounts = found.products[0].sku, request.amounts
+    payload = ask([Call.of("recommend", skus=[sku], objective=request.objective)])[0]
+    items = items_of(payload)
+    said = _MONEY.search(str(items[0].get("facts", {}).get("price", ""))) if items else None
+    if said is None or not amounts.signed:
+        return Reply(kind="at_which_price", request=replace(request, topic=None), resolved=found)
+    base = float(said[0].replace(",", ""))
+    price = round(base * (1 + (amounts.percent or 0.0) / 100) + (amounts.amount or 0.0), 2)
+    call = Call.of("what_if", sku=sku, price=price)
+    return _told("what_if", replace(request, topic=None, intent="what_if"), found, ask([call]), [call])
+
+
+def _slow_stock(request: Request, state: State, ask: Ask, clock: Clock) -> Reply:
+    payload = ask([Call.of("catalogue_overview")])[0]
+    told = replace(request, topic=None, intent="overview")
+    return _told("overview", told, Resolved(), [payload])
+
+
 def _limited(request: Request, state: State, ask: Ask, clock: Clock) -> Reply:
     """A suggestion within limits of this question, or for several periods."""
     found = _named(request, state, ask)
@@ -405,6 +458,9 @@ PLANS: Mapping[str, _Plan] = {
     "unit_price": _unit_price,
     "assumed": _assumed,
     "limited": _limited,
+    "tried": _tried,
+    "than_said": _than_said,
+    "slow_stock": _slow_stock,
     "coupon": _cannot,
     "bundle": _cannot,
     "shipping": _cannot,

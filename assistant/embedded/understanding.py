@@ -342,6 +342,7 @@ def _restore(part: str, aside: Mapping[str, Mention]) -> str:
 
 def _normal(text: str) -> str:
     """One way to write what can be written in several: widths, quotes and spaces."""
+    text = text.replace("，", ", ")  # 涨到22，45 are two numbers
     text = unicodedata.normalize("NFKC", text).replace("’", "'").replace("`", "'")
     return re.sub(r"[ \t]+", " ", text).strip()
 

@@ -9,6 +9,7 @@ from datetime import date as Date
 from policy.decision.break_even import BreakEven, break_even
 from policy.decision.clearance import Clearance, clearance
 from policy.decision.outcomes import WhatIf
+from policy.decision.price_test import PriceTest, price_test
 from policy.decision.product import Product
 from policy.decision.promotion import DEPTHS, Promotion, promotion
 from policy.decision.rules import Rules
@@ -120,3 +121,28 @@ class AboutProduct:
     def what_would_make(self, *, price: float, rules: Rules | None = None) -> WhatWouldMake:
         """Which single change would make the policy recommend a price."""
         return what_would_make(self.product, price=price, rules=rules)
+
+    def price_test(
+        self,
+        *,
+        prices: Sequence[float] | None = None,
+        power: float = 0.8,
+        error: float = 0.1,
+        most_periods: int = 13,
+        rules: Rules | None = None,
+        unit_cost: float | None = None,
+        fee: float = 0.0,
+        shipping: float = 0.0,
+    ) -> PriceTest:
+        """Which prices to test, for how long, at what cost, and what may come of it."""
+        return price_test(
+            self.product,
+            prices=prices,
+            power=power,
+            error=error,
+            most_periods=most_periods,
+            rules=rules,
+            unit_cost=unit_cost,
+            fee=fee,
+            shipping=shipping,
+        )
