@@ -307,7 +307,9 @@ def chosen_model() -> BaseChatModel:
 
 @dynamic_prompt
 def _system_prompt(request: ModelRequest[Turn]) -> str:
-    return prompts.load(request.runtime.context.language, "system.txt")
+    context = request.runtime.context
+    today, period = context.desk.clock
+    return prompts.fill(context.language, "system.txt", today=today.isoformat(), period=period)
 
 
 def name_of(model: BaseChatModel) -> str:

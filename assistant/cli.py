@@ -8,6 +8,8 @@ import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
 
+from assistant.cli_rules import add_rules
+
 PROGRAM = "pricing-assistant"
 
 PASSED_ON = {
@@ -139,15 +141,7 @@ def parser() -> argparse.ArgumentParser:
     )
     recommend.add_argument("--objective", choices=("profit", "revenue"), default="profit")
     recommend.add_argument("--language", choices=("en", "zh"), default="en", help="language of the table")
-    rules = recommend.add_argument_group("rules, which hold whatever the model says (`none` lifts one)")
-    rules.add_argument(
-        "--max-change", type=_fraction, metavar="SHARE", default=0.20, help="largest step (default: 20%%)"
-    )
-    rules.add_argument(
-        "--min-margin", type=_fraction, metavar="SHARE", default=0.10, help="smallest margin (default: 10%%)"
-    )
-    rules.add_argument("--price-ending", type=_amount, metavar="ENDING", help="0.99 for 4.99, 9 for 139")
-    rules.add_argument("--map", type=_amount, metavar="PRICE", help="minimum advertised price")
+    add_rules(recommend)
 
     backtest = _add(
         commands,
@@ -278,29 +272,6 @@ def _add_file(command: argparse.ArgumentParser) -> None:
         help="what a missing period means: nothing sold, or not recorded (default: found from the data)",
     )
     command.add_argument("--skip-bad-rows", action="store_true", help="set unreadable rows aside and say so")
-
-
-def _fraction(text: str) -> float | None:
-    """`20%` and `0.2` are 0.2; `none` is None."""
-    if text.lower() == "none":
-        return None
-    try:
-        value = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a share; write 20% or 0.2, or none") from None
-    if value >= 1 and not text.endswith("%"):
-        raise argparse.ArgumentTypeError(f"{text} is more than everything; write {text}% or {value / 100:g}")
-    return value
-
-
-def _amount(text: str) -> float | None:
-    """A number, or `none`."""
-    if text.lower() == "none":
-        return None
-    try:
-        return float(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
 
 
 def _port(text: str) -> int:

@@ -14,16 +14,16 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from assistant.adapters import adapter_words, priced_by
-from policy.decision.rules import Rules
+from assistant.cli_rules import rules_for
 from prompts import substitute
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from assistant.agent import Assistant
+    from assistant.agent import Answer, Assistant
     from assistant.store import Store
     from assistant.store.importing import Imported
-    from assistant.wording import Language
+    from assistant.wording import Language, Wording
 
 
 MANY = 500
@@ -46,11 +46,15 @@ def app(arguments: argparse.Namespace) -> int:
 
 def ask(arguments: argparse.Namespace) -> int:
     """One question, one answer; 1 where the language model gave none."""
-    answer = _assistant(arguments).ask(arguments.question, thread=f"ask-{uuid4()}")
+    assistant, thread = _assistant(arguments), f"ask-{uuid4()}"
+    answer = assistant.ask(arguments.question, thread=thread)
+    assistant.forget(thread)  # nobody can go on with it, so that nothing of it is left waiting
     if arguments.json:
         print(json.dumps(answer.to_dict(), ensure_ascii=False, indent=2))
     else:
         _say(answer.text)
+        if answer.pending:
+            _say(_changes_words(answer)("ask.once"))
     return 1 if answer.failed else 0
 
 
@@ -62,24 +66,43 @@ def chat(arguments: argparse.Namespace) -> int:
         import readline  # noqa: F401  # arrow keys and history in `input`
 
         print("Ask about prices, in English or Chinese. /quit ends the conversation.")
+    prompt = "> "
     while True:
         try:
-            question = input("> " if at_terminal else "").strip()
+            question = input(prompt if at_terminal else "").strip()
         except EOFError:
             return 0
         if question in ("/quit", "/exit"):
             return 0
         if question:
-            _say(assistant.ask(question, thread=thread).text)
+            answer = assistant.ask(question, thread=thread)
+            _say(answer.text)
             print(flush=True)
+            prompt = _changes_words(answer)("ask.prompt") if answer.pending else "> "
+
+
+def _changes_words(answer: Answer) -> Wording:
+    from assistant.tools.writing import WORDS
+    from assistant.wording import wording
+
+    return wording(answer.language, WORDS)
 
 
 def recommend(arguments: argparse.Namespace) -> int:
     """Price every product of a file; the report of what was understood goes to stderr."""
-    rules = _rules(arguments)
     imported = read_file(arguments)
     print(imported.report.to_text(arguments.language), end="\n\n", file=sys.stderr)
+    rules = rules_for(arguments, imported.frame)
     history = selection(imported.frame, skus=arguments.product, store=arguments.store)
+    asked = set(history["sku"])
+    if isinstance(rules, dict):
+        from policy.decision.ties import related
+
+        # What is asked about is priced with all that it is priced together with.
+        together = related(rules, asked)
+        outlet = selection(imported.frame, skus=None, store=arguments.store)
+        history = outlet[outlet["sku"].isin(together)]
+        rules = {sku: rules[sku] for sku in set(history["sku"])}
 
     from assistant.cli_tables import pricing_begins, recommendation_table
     from policy import PricingPipeline
@@ -90,6 +113,8 @@ def recommend(arguments: argparse.Namespace) -> int:
 
     pipeline = PricingPipeline.from_pretrained(adapter=arguments.adapter)
     recommendations = pipeline.recommend(history, objective=arguments.objective, rules=rules)
+    if isinstance(rules, dict):
+        recommendations = [record for record in recommendations if record.sku in asked]
     if arguments.json:
         print(json.dumps([r.to_dict() for r in recommendations], ensure_ascii=False, indent=2))
         return 0
@@ -266,18 +291,6 @@ def _in_language(language: Language) -> Iterator[None]:
         yield
     except HistoryError as error:
         raise InputError(error_text(error, language)) from error
-
-
-def _rules(arguments: argparse.Namespace) -> Rules:
-    try:
-        return Rules(
-            max_change=arguments.max_change,
-            min_margin=arguments.min_margin,
-            price_ending=arguments.price_ending,
-            minimum_advertised_price=arguments.map,
-        )
-    except ValueError as error:
-        raise InputError(str(error)) from error
 
 
 def selection(history: pd.DataFrame, *, skus: list[str] | None, store: str | None) -> pd.DataFrame:

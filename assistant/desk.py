@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
-from datetime import date
-from typing import TYPE_CHECKING, Any, cast
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from assistant import search
+from assistant.basis import bases, by_product, digest
 from assistant.facts import labels
 from assistant.store.database import StoreError
+from assistant.suggesting import Assumed, Limits, own_limits
 from assistant.wording import Language
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from assistant.store import Product, Store
+    from policy.decision.about import AboutProduct
+    from policy.decision.foresee import Forecast
     from policy.decision.outcomes import DemandCurve, WhatIf
     from policy.decision.recommendation import Objective, Recommendation
+    from policy.decision.rules import Rules
     from policy.pipeline import PricingPipeline
+
+T = TypeVar("T")
 
 ACTOR = "assistant"
 """Who wrote a decision, in the store's records."""
@@ -139,6 +145,31 @@ class Desk:
         with self._computing:
             return self._saved(self._recommendations(known, objective), objective)
 
+    def suggest(
+        self,
+        skus: Sequence[str],
+        *,
+        objective: Objective = "profit",
+        limits: Limits,
+        assumed: Assumed,
+        periods: int = 1,
+    ) -> list[Recommendation]:
+        """Recommendations under limits and circumstances of one question. They are not saved: what is
+        approved is decided as things are. Raises `DeskError`."""
+        known, unknown = self.known(skus)
+        if unknown:
+            raise DeskError("unknown_sku", sku=", ".join(unknown))
+        with self._computing:
+            history, _, rules = self._history(known)
+            try:
+                narrowed = rules | {sku: limits.within(rules[sku]) for sku in known}
+            except ValueError as error:
+                raise DeskError("bad_rules", error=str(error)) from error
+            found = self.pipeline.recommend(
+                assumed.in_history(history, known), objective=objective, rules=narrowed, horizon=periods
+            )
+        return [own_limits(it, rules[it.sku], narrowed[it.sku]) for it in found if it.sku in known]
+
     def overview(self, *, objective: Objective = "profit") -> list[Decision]:
         """Recommendations for the whole shop, the largest expected gain first, abstentions last."""
         with self._computing:
@@ -163,8 +194,12 @@ class Desk:
         raise DeskError("stale_decision", id=decision_id)
 
     def recommendation(self, decision_id: str) -> Recommendation:
-        """What a decision of this desk was saved from. Raises `KeyError` for an id it did not give."""
-        return self._given[decision_id]
+        """What a decision was saved from. Raises `StoreError` for an id that the store does not know."""
+        if decision_id in self._given:
+            return self._given[decision_id]
+        from policy.decision.recommendation import Recommendation
+
+        return Recommendation.from_dict(self.store.decision(decision_id).record)
 
     def recommendation_of(self, sku: str, *, store: str | None = None) -> Recommendation:
         """The recommendation for one product in one outlet, not saved. Raises `DeskError`."""
@@ -177,6 +212,60 @@ class Desk:
         names = ", ".join(str(it.store) for it in outlets)
         raise DeskError("several_outlets" if outlets else "unknown_sku", sku=found.sku, stores=names)
 
+    def outlet(self, sku: str, store: str | None = None) -> Product:
+        """One product in one outlet; `store` may be None where one sells it. Raises `DeskError`."""
+        found = self.product(sku)
+        outlets = [it for it in self.store.products() if it.sku == found.sku]
+        chosen = [it for it in outlets if store is None or it.store == store]
+        if len(chosen) == 1:
+            return chosen[0]
+        raise DeskError("several_outlets", sku=found.sku, stores=", ".join(str(it.store) for it in outlets))
+
+    def ask(self, sku: str, question: Callable[[AboutProduct, Rules], T], *, store: str | None = None) -> T:
+        """What the policy says of one product in one outlet, with the rules that hold for it.
+
+        Raises `DeskError`, and what the question raises.
+        """
+        product = self.outlet(sku, store)
+        with self._computing:
+            history, _, rules = self._history([product.sku])
+            about = self.pipeline.about(history, sku=product.sku, store=product.store)
+            return question(about, rules[product.sku])
+
+    def forecast(
+        self,
+        skus: Sequence[str] | None,
+        *,
+        periods: int | None = None,
+        start: str | None = None,
+        until: str | None = None,
+        price: float | None = None,
+    ) -> Forecast:
+        """What will sell of products, or of the whole shop where None, at present prices or at one; dates in
+        ISO 8601. Raises `DeskError`, `QuestionError`."""
+        known, unknown = self.known(skus or ())
+        if unknown:
+            raise DeskError("unknown_sku", sku=", ".join(unknown))
+        wanted = None if skus is None else known
+        with self._computing:
+            return self.pipeline.forecast(
+                self._history(wanted)[0],
+                periods=periods,
+                start=start,
+                until=until,
+                skus=wanted,
+                prices=None if price is None or wanted is None else dict.fromkeys(wanted, price),
+            )
+
+    @property
+    def clock(self) -> tuple[date, str]:
+        """The day that questions are asked on, and the period that sales are counted by. The day is today,
+        but no later than the one after the newest sales end, since forecasts begin there."""
+        if (known := self.store.sales_end()) is None:
+            return date.today(), "week"
+        end, period = known
+        return min(date.today(), end + timedelta(days=1)), period
+
     def what_if(
         self,
         sku: str,
@@ -187,38 +276,58 @@ class Desk:
         amount: float | None = None,
         unit_cost: float | None = None,
         competitor_price: float | None = None,
+        stock: float | None = None,
+        fee_percent: float = 0.0,
+        shipping: float = 0.0,
+        periods: int | None = None,
+        start: str | None = None,
+        until: str | None = None,
     ) -> WhatIf:
-        """What is expected at another price, against keeping the current one.
+        """What is expected at another price, against keeping the current one, and the rules it would break.
 
-        Exactly one of `price`, `percent` (-10 is ten per cent down) and `amount` (-10 is ten off), in the
-        store's currency; cost and competitor's price replace the known ones for this question.
-        Raises `DeskError`.
+        At most one of `price`, `percent` (-10 is ten per cent down) and `amount` (-10 is ten off), in the
+        store's currency; without any, the current price under other circumstances, which are those of
+        `policy.decision.what_if.what_if`. Raises `DeskError`, `QuestionError`.
         """
-        if sum(x is not None for x in (price, percent, amount)) != 1:
+        changes = sum(x is not None for x in (price, percent, amount))
+        elsewhere = (
+            any(x is not None for x in (unit_cost, competitor_price, stock)) or fee_percent or shipping
+        )
+        if changes > 1 or (changes == 0 and not elsewhere):
             raise DeskError("one_change")
         now = self.recommendation_of(sku, store=store)
         if percent is not None:
             price = now.current_price * (1 + percent / 100)
         elif amount is not None:
             price = now.current_price + amount
-        if not all(0 < x < math.inf for x in (price, unit_cost, competitor_price) if x is not None):
+        elif price is None:
+            price = now.current_price
+        if not 0 < price < math.inf:
             raise DeskError("bad_price")
         with self._computing:
+            history, _, rules = self._history([now.sku])
             return self.pipeline.what_if(
-                self._history([now.sku])[0],
+                history,
                 sku=now.sku,
                 store=now.store,
-                price=cast("float", price),
+                price=price,
                 unit_cost=unit_cost,
                 competitor_price=competitor_price,
+                stock=stock,
+                fee=fee_percent / 100,
+                shipping=shipping,
+                periods=periods,
+                start=start,
+                until=until,
+                rules=rules,
             )
 
     def curve(self, sku: str, *, store: str | None = None) -> DemandCurve:
         """Demand and profit over price, for the figure beside an answer. Raises `DeskError`."""
         found = self.product(sku)
         with self._computing:
-            history, _ = self._history([found.sku])
-            basis = f"{self.adapter} {_digest(history)}"
+            history, _, _ = self._history([found.sku])
+            basis = f"{self.adapter} {digest(history)}"
             known = self._curves.get(found.sku)
             if known is None or known[0] != basis:
                 curves = [curve for curve in self.pipeline.demand_curve(history) if curve.sku == found.sku]
@@ -232,14 +341,10 @@ class Desk:
         """In the order of the history; computed only where a product's history or rules changed, or the
         shop's adapter."""
         adapter = self.adapter
-        history, newest = self._history(skus)
-        every = _by_product(history)
+        history, newest, rules = self._history(skus)
+        every = by_product(history)
         groups = {key: group for key, group in every.items() if skus is None or key[0] in skus}
-        rules = self.store.rules_for(sorted({sku for sku, _ in every}))
-        basis = {
-            key: f"{adapter} {newest} {_digest(group)} {rules[key[0]].digest if key[0] in rules else ''}"
-            for key, group in groups.items()
-        }
+        basis = {key: f"{adapter} {newest} {part}" for key, part in bases(every, rules, groups).items()}
         stale = [
             key
             for key in groups
@@ -252,18 +357,23 @@ class Desk:
                     self._memory[*key, objective] = _Remembered(basis[key], it)
         return [self._memory[(*key, objective)].recommendation for key in groups]
 
-    def _history(self, skus: Sequence[str] | None) -> tuple[pd.DataFrame, date]:
-        """The history of some products, or of all, and the shop's newest date.
+    def _history(self, skus: Sequence[str] | None) -> tuple[pd.DataFrame, date, dict[str, Rules]]:
+        """The history of some products, or of all, the shop's newest date, and the rules of all in the table.
 
-        With some products comes the one that sold last: the policy tells by it which of them are out of date,
-        and what a period is, so that a product asked about alone is judged as in the whole shop.
+        With some products come those that rules price together with them, and the one that sold last: the
+        policy tells by it which of them are out of date, and what a period is, so that a product asked about
+        alone is judged and priced as in the whole shop.
         """
+        from policy.decision.ties import related
+
         products = self.store.products()
         if not products:
             raise DeskError("empty_shop")
         last = max(products, key=lambda product: (product.last_date, product.periods, product.sku))
-        wanted = None if skus is None else sorted({*skus, last.sku})
-        return self.store.history(wanted), last.last_date
+        rules = self.store.rules_for()
+        wanted = None if skus is None else sorted({*related(rules, skus), last.sku})
+        held = {product.sku for product in products} if wanted is None else wanted
+        return self.store.history(wanted), last.last_date, {sku: rules[sku] for sku in held}
 
     def _saved(self, recommendations: Sequence[Recommendation], objective: Objective) -> list[Decision]:
         keys = [(it.sku, it.store or None, objective) for it in recommendations]
@@ -284,23 +394,6 @@ def _load(future: Future[PricingPipeline]) -> None:
         future.set_result(PricingPipeline.from_pretrained())
     except BaseException as error:  # whoever asks for the policy gets the error, wherever it happened
         future.set_exception(error)
-
-
-def _by_product(history: pd.DataFrame) -> dict[tuple[str, str | None], pd.DataFrame]:
-    """The history of each (sku, store); store is None where the table names none."""
-    if "store" not in history.columns:
-        return {(str(sku), None): group for sku, group in history.groupby("sku", sort=True)}
-    groups = history.groupby([history["store"].fillna(""), "sku"], sort=True)
-    return {(str(key[1]), str(key[0]) or None): group for key, group in groups}
-
-
-def _digest(history: pd.DataFrame) -> str:
-    """The content of one product's table, whatever its index."""
-    from pandas.util import hash_pandas_object
-
-    known = history.dropna(axis=1, how="all")  # other products decide whether an empty column is there
-    rows: Any = hash_pandas_object(known, index=False).to_numpy()
-    return hashlib.sha256("|".join(known.columns).encode() + rows.tobytes()).hexdigest()[:16]
 
 
 def _by_gain(decision: Decision) -> tuple[bool, float]:

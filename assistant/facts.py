@@ -180,7 +180,7 @@ class Sheet:
             self._range("elasticity", low, high, "elasticity")
 
     def day(self, key: str, iso: str, *, label: str | None = None) -> None:
-        self.add(key, _day(iso, self.language), None, "date", label)
+        self.add(key, day(iso, self.language), None, "date", label)
 
     def outcomes(self, take: Outcome | None, keep: Outcome | None, unit_cost: float | None) -> None:
         """What is expected at one price and at the current one, the money of both to the same decimals."""
@@ -276,7 +276,20 @@ def what_if_facts(what_if: WhatIf, language: Language) -> list[Fact]:
     return sheet.facts
 
 
-def _day(text: str, language: Language) -> str:
+def verdict_facts(it: Recommendation | WhatIf, language: Language) -> list[Fact]:
+    """The lowest and the highest price that each rule permits, as `rule.max_change.high` and so on."""
+    words = labels(language)
+    sheet = Sheet(subject_of(it.sku, it.store), language, period=it.period, currency=it.currency)
+    for verdict in it.verdicts:
+        rule = words["rules"][verdict.rule]
+        for end, value in (("low", verdict.low), ("high", verdict.high)):
+            label = words["facts"][f"rule_{end}"].format(rule=rule)
+            sheet.price(f"rule.{verdict.rule}.{end}", value, label=label)
+    return sheet.facts
+
+
+def day(text: str, language: Language) -> str:
+    """A date in ISO 8601 as people read it, e.g. `Nov 23, 2026`."""
     return str(format_date(date.fromisoformat(text[:10]), "medium", locale=LOCALES[language]))
 
 

@@ -6,16 +6,19 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from policy.decision.about import AboutProduct
 from policy.decision.curves import demand_curves
 from policy.decision.foresee import Forecast, Given, foresee
 from policy.decision.outcomes import LEVELS, DemandCurve, WhatIf
-from policy.decision.product import product_of
+from policy.decision.product import Product, product_of
 from policy.decision.recommend import Label, labels_of, recommend
 from policy.decision.recommendation import Objective, Recommendation
 from policy.decision.rules import Rules
+from policy.decision.settle import what_if_verdicts
+from policy.decision.what_if import under_rules
 from policy.history import HistoryError, canonical_history
 from policy.learning.store.progress import Progress
 from policy.model.adapter_folders import base_beside
@@ -200,7 +203,9 @@ class PricingPipeline:
         self,
         history: pd.DataFrame,
         *,
-        periods: int = 1,
+        periods: int | None = None,
+        start: str | date | None = None,
+        until: str | date | None = None,
         skus: Sequence[str] | None = None,
         prices: Given | None = None,
         unit_costs: Given | None = None,
@@ -217,6 +222,8 @@ class PricingPipeline:
             panel,
             labels,
             periods=periods,
+            start=start,
+            until=until,
             skus=skus,
             prices=prices,
             unit_costs=unit_costs,
@@ -295,10 +302,15 @@ class PricingPipeline:
         periods: int | None = None,
         start: str | date | None = None,
         until: str | date | None = None,
+        rules: Rules | Mapping[str, Rules] | None = None,
     ) -> WhatIf:
         """What to expect at a price of the merchant's choosing, against keeping the present one.
 
-        Parameters are those of `policy.decision.what_if.what_if`, for one product of the history.
+        Parameters are those of `policy.decision.what_if.what_if`, for one product of the history, and
+
+        rules
+            Limits for all products, or by sku, that the price is held against; none by default. Products
+            that it is priced together with are taken at their present prices.
 
         Raises
         ------
@@ -307,7 +319,9 @@ class PricingPipeline:
         ValueError
             A price that is not a positive number, or dates that are not ahead.
         """
-        return self.about(history, sku=sku, store=store).what_if(
+        panel, labels = self._panel(history)
+        product = self._product(panel, labels, sku, store)
+        found = AboutProduct(product).what_if(
             price=price,
             unit_cost=unit_cost,
             competitor_price=competitor_price,
@@ -317,6 +331,14 @@ class PricingPipeline:
             periods=periods,
             start=start,
             until=until,
+        )
+        situation = product.situation(1).with_future(
+            cost=None if unit_cost is None else np.array([unit_cost]),
+            competitor_price=None if competitor_price is None else np.array([competitor_price]),
+        )
+        row, currency = panel.row_of(product.sku, product.store), product.label.currency
+        return under_rules(
+            found, what_if_verdicts(panel, situation, row, price, rules=rules, currency=currency)
         )
 
     def about(self, history: pd.DataFrame, *, sku: str, store: str | None = None) -> AboutProduct:
@@ -329,9 +351,16 @@ class PricingPipeline:
             The product is not in the history, or is in several stores and `store` is not given.
         """
         panel, labels = self._panel(history)
-        fitted = self._fitted(panel)
-        return AboutProduct(
-            product_of(panel, labels, network=self._model.network, adapters=fitted, sku=sku, store=store)
+        return AboutProduct(self._product(panel, labels, sku, store))
+
+    def _product(self, panel: Panel, labels: list[Label], sku: str, store: str | None) -> Product:
+        return product_of(
+            panel,
+            labels,
+            network=self._model.network,
+            adapters=self._fitted(panel),
+            sku=sku,
+            store=store,
         )
 
     def _panel(self, history: pd.DataFrame) -> tuple[Panel, list[Label]]:

@@ -82,3 +82,23 @@ def known_posterior(
         np.full((periods, k), dispersion),
         np.full(periods, np.log(price)),
     )
+
+
+def promoted(
+    sku: str,
+    rng: np.random.Generator,
+    *,
+    lift: float,
+    dip: float = 0.0,
+    weeks: int = 80,
+    every: int = 10,
+    level: float = 300.0,
+) -> pd.DataFrame:
+    """Poisson demand of elasticity -2 at prices tested within 15 %; every so many weeks a flagged promotion a
+    quarter cheaper, with its own log lift, and in the two weeks after it a log dip."""
+    week = np.arange(weeks)
+    flag = week % every == every - 1
+    price = np.round(tested_prices(rng, weeks, spread=0.15) * np.where(flag, 0.75, 1.0), 2)
+    after = np.isin(week % every, (0, 1)) & (week > 1)
+    log_units = np.log(level) - 2.0 * np.log(price / REFERENCE) + lift * flag - dip * after
+    return weekly(sku, price, rng.poisson(np.exp(log_units)), cost=COST, promo=flag.astype(float))

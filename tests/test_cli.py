@@ -16,6 +16,7 @@ from test_cli_tables import ALL
 
 from assistant import cli, cli_commands
 from assistant.cli_tables import pricing_begins, recommendation_table
+from policy.decision.clauses import PackOf
 from policy.decision.recommendation import Recommendation
 from policy.decision.rules import Rules
 
@@ -181,6 +182,41 @@ def test_none_lifts_a_rule(sales: Path, pipeline: PricedPipeline) -> None:
     assert pipeline.asked["rules"] == Rules(max_change=None, min_margin=None)
 
 
+def test_a_file_gives_rules_by_product(sales: Path, tmp_path: Path, pipeline: PricedPipeline) -> None:
+    rules = tmp_path / "rules.json"
+    own = {"pack_of": {"sku": "A", "units": 4}, "price_ending": 0.99}
+    rules.write_text(json.dumps({"store": {"max_change": 0.1, "min_margin": 0.2}, "products": {"B": own}}))
+    options = ["--rules", str(rules), "--max-change", "5%", "--product", "B"]
+    assert cli.main(["recommend", str(sales), *options]) == 0
+    pack = PackOf(sku="A", units=4)
+    assert pipeline.asked["rules"] == {
+        "A": Rules(max_change=0.05, min_margin=0.2),
+        "B": Rules(max_change=0.05, min_margin=0.2, price_ending=0.99, pack_of=pack),
+    }
+    assert set(pipeline.asked["history"]["sku"]) == {"A", "B"}, "a pack is priced with its single one"
+
+
+@pytest.mark.parametrize(
+    ("rules", "said"),
+    [
+        ("{", "no JSON"),
+        ('{"shop": {}}', '"store", "categories", "products"'),
+        ('{"products": {"B": 3}}', "'B'"),
+        ('{"products": {"X": {}}}', "'X'"),
+        ('{"categories": {"mugs": {}}}', "category"),
+        ('{"store": {"max_chnge": 0.1}}', "max_chnge"),
+        ('{"store": {"min_margin": 2}}', "min_margin"),
+    ],
+)
+def test_a_file_of_rules_that_cannot_be_says_why(
+    rules: str, said: str, sales: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "rules.json"
+    path.write_text(rules)
+    assert cli.main(["recommend", str(sales), "--rules", str(path)]) == 1
+    assert said in capsys.readouterr().err
+
+
 def test_a_share_above_one_asks_what_was_meant(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         cli.main(["recommend", "sales.csv", "--max-change", "15"])
@@ -308,3 +344,23 @@ def test_a_conversation_can_be_piped(
     said = capsys.readouterr().out
     assert "US$18.00" in said
     assert "never asked" not in said
+
+
+def test_a_change_is_confirmed_in_a_conversation_and_only_there(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from assistant.store import Store
+
+    assert cli.main(["demo"]) == 0
+    capsys.readouterr()
+    rule = "don't move any price more than 10% at once"
+    assert cli.main(["ask", rule]) == 0
+    assert "nothing was done" in capsys.readouterr().out
+    store = Store.open(home=home)
+    before = store.rules_in_force()
+    for answers, changed in ((f"{rule}\nno\n", False), (f"{rule}\n好的\n", True)):
+        monkeypatch.setattr("sys.stdin", io.StringIO(answers))
+        assert cli.main(["chat"]) == 0
+        assert (store.rules_in_force() != before) is changed
+    newest = next(it for it in store.rules_in_force() if it.scope == "store")
+    assert (newest.rules.max_change, newest.actor) == (0.1, "merchant")

@@ -142,6 +142,23 @@ def test_new_rules_and_new_sales_are_computed_anew(desk: Desk, policy: ThumbPoli
     assert len(policy.calls) == 3
 
 
+def test_what_is_priced_together_is_priced_with_what_it_depends_on(
+    desk: Desk, policy: ThumbPolicy, store: Store
+) -> None:
+    for sku in ("MUG-CER-350W", "MUG-CER-350B"):
+        store.set_rules({"price_group": "mugs"}, scope="product", key=sku, actor="test")
+    pack = {"pack_of": {"sku": "MUG-CER-350W", "units": 4}}
+    store.set_rules(pack, scope="product", key="BND-MUG4", actor="test")
+    (blue,) = desk.recommend(["MUG-CER-350B"])
+    assert {"MUG-CER-350W", "MUG-CER-350B", "BND-MUG4"} <= set(policy.calls[0])
+    assert "MUG-TRV-500" not in policy.calls[0]
+    assert desk.recommend(["MUG-CER-350B"]) == [blue]
+    # Another limit on the set may move the mugs too.
+    store.set_rules(pack | {"max_change": 0.01}, scope="product", key="BND-MUG4", actor="test")
+    (again,) = desk.recommend(["MUG-CER-350B"])
+    assert again.id != blue.id
+
+
 def test_a_product_asked_about_alone_is_judged_as_in_the_whole_shop(home: Path) -> None:
     # The pan sold last in week 3 of 40: alone it would look fresh.
     sales = history(weeks=40)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import get_args
 
 import pytest
 from hypothesis import given
@@ -19,10 +20,15 @@ from assistant.facts import (
     money,
     percent,
     quantity,
+    verdict_facts,
     what_if_facts,
 )
 from assistant.wording import Language
-from policy.decision.recommendation import Recommendation
+from policy.decision.bounds import ORDER
+from policy.decision.recommend import WORTH_A_WARNING
+from policy.decision.recommendation import Recommendation, Verdict, VerdictNote, VerdictStatus
+from policy.decision.reference_price import Block, Note
+from policy.decision.rules import Rules
 
 
 @pytest.fixture
@@ -88,6 +94,33 @@ def test_labels_are_complete_in_both_languages() -> None:
         return {key: keys(value) for key, value in table.items()} if isinstance(table, dict) else None
 
     assert keys(labels("en")) == keys(labels("zh"))
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_everything_that_rules_can_say_has_words(language: Language) -> None:
+    words = labels(language)
+    assert set(words["rules"]) >= set(ORDER)
+    for rule in ORDER:
+        assert {f"conflict_{rule}", f"breaks_{rule}"} <= set(words["cautions"])
+    assert set(words["rule_fields"]) == set(Rules().to_dict())
+    assert set(words["rule_status"]) == set(get_args(VerdictStatus))
+    assert set(WORTH_A_WARNING) <= set(words["cautions"])
+    assert set(words["rule_notes"]) == set(get_args(VerdictNote))
+    assert {f"notes.{it}" for it in get_args(Note)} <= set(words["reference"])
+    assert {f"blocked.{it}" for it in get_args(Block)} <= set(words["reference"])
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_the_ends_of_rules_are_facts(language: Language, shop: dict[str, Recommendation]) -> None:
+    verdicts = (
+        Verdict(rule="max_change", status="binds", low=14.4, high=21.6),
+        Verdict(rule="map", status="not_applicable", note="other_market"),
+    )
+    facts = verdict_facts(replace(shop["CAN-LAV-200"], verdicts=verdicts), language)
+    assert [fact.id for fact in facts] == [
+        "CAN-LAV-200.rule.max_change.low", "CAN-LAV-200.rule.max_change.high",
+    ]  # fmt: skip
+    assert [fact.raw for fact in facts] == [14.4, 21.6]
 
 
 def test_an_abstention_gives_no_price_and_no_outcome_of_one(shop: dict[str, Recommendation]) -> None:

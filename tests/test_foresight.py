@@ -128,7 +128,8 @@ def test_currencies_are_never_added_up(pipe: PricingPipeline, shop: pd.DataFrame
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"periods": 0}, "`periods` must be a whole number from 1 to 28"),
+        ({"periods": 0}, "`periods` must be a whole number of at least 1"),
+        ({"periods": 29}, "Forecasts reach 28 weeks"),
         ({"skus": ["X"]}, "1 products asked about are not in the history, the first is 'X'"),
         ({"periods": 3, "prices": {"A": [1.0, 2.0]}}, "The price of 'A' must be one positive number or 3"),
         ({"promos": {"A": 20.0}}, r"The promo of 'A' must be one number in \[0, 1\]"),

@@ -11,9 +11,10 @@ from typing import Any, get_args
 import pytest
 
 import prompts
-from assistant.embedded.dialogue import INSTEAD, Kind, Reply
+from assistant.embedded.dialogue import INSTEAD
 from assistant.embedded.lexicon import languages, lexicon
 from assistant.embedded.products import Resolved
+from assistant.embedded.replies import Kind, Reply
 from assistant.embedded.sentences import Sentences, sentences
 from assistant.embedded.understanding import Request
 from assistant.embedded.wording import _RENDERERS, render
@@ -219,12 +220,14 @@ def test_a_missing_value_is_named() -> None:
 
 
 def test_languages_say_the_same_things_with_the_same_facts() -> None:
-    english, *others = (tomllib.loads(prompts.load(language, "sentences.toml")) for language in languages())
+    english, *others = (prompts.parts(language, "sentences") for language in languages())
     for other in others:
-        for section, entries in english.items():
-            assert set(entries) == set(other[section]), section
-            for key, sentence in entries.items():
-                assert fields(other[section][key]) <= fields(sentence) | {"period"}, (section, key)
+        assert len(other) == len(english)
+        for ours, theirs in zip(map(tomllib.loads, english), map(tomllib.loads, other), strict=True):
+            for section, entries in ours.items():
+                assert set(entries) == set(theirs[section]), section
+                for key, sentence in entries.items():
+                    assert fields(theirs[section][key]) <= fields(sentence) | {"period"}, (section, key)
 
 
 def fields(sentence: str | list[str]) -> set[str]:
@@ -238,7 +241,9 @@ def test_what_could_not_be_settled_is_asked_beside_the_answer() -> None:
     assert "teapot" in render([missing]) and "teapot" not in render([reply])
 
 
-@pytest.mark.parametrize("file", ["sentences.toml", "interface.toml", "tuning.toml", "help.txt"])
+@pytest.mark.parametrize(
+    "file", ["sentences.toml", "changes.toml", "interface.toml", "tuning.toml", "help.txt"]
+)
 def test_bold_chinese_ends_before_its_punctuation(file: str) -> None:
     # CommonMark does not close bold between punctuation and a letter, and Chinese has no space there.
     for bold, after in re.findall(r"\*\*([^*\n]+)\*\*(.?)", prompts.load("zh", file)):

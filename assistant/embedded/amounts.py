@@ -29,14 +29,15 @@ class Amounts:
     """Places that are no part of a product's name."""
 
 
-def amounts_in(text: str, words: Lexicon) -> Amounts:
+def amounts_in(text: str, words: Lexicon, *, taken: Sequence[Span] = ()) -> Amounts:
     """Read the numbers of a normalised message.
 
     Each place in the text is claimed once, by the first role whose pattern fits: a percentage, a coupon, a
     stretch of time, a past price, a measure in a product's name, a change in money, a price. A bare number is
-    a price only where the message has nothing else that could be meant.
+    a price only where the message has nothing else that could be meant. Places in `taken` are claimed before
+    all: times that `dates` has found, whose numbers are no prices and whose words name no product.
     """
-    claimed: list[Span] = []
+    claimed = list(taken)
     values: dict[str, list[tuple[float, Span]]] = {role: [] for role in ROLES}
     for role in ROLES:
         for pattern in words.amounts[role]:
@@ -46,20 +47,22 @@ def amounts_in(text: str, words: Lexicon) -> Amounts:
                     continue
                 whole = span if role == "spec" else match.span()
                 claimed.append(whole)
-                values[role].append((_value(match, words), whole))
+                values[role].append((value_of(match, words), whole))
     for pattern, fixed in words.fixed_percents:
         if found := pattern.search(text):
-            return _change(text, words, percent=fixed, fixed=True, spans=_outside(values, found.span()))
+            return _change(
+                text, words, percent=fixed, fixed=True, spans=_outside(values, found.span(), *taken)
+            )
 
     prices = [value for value, _ in sorted(values["price"], key=lambda pair: pair[1])]
-    spans = _outside(values)
+    spans = _outside(values, *taken)
     if not prices and not values["percent"] and not values["amount"]:
         bare = [m for m in re.finditer(NUMBER, text) if not any(s <= m.start() < e for s, e in claimed)]
         alone = [m for m in bare if _is_alone(text, m)]
         prices = [parse_number(m.group(), words) for m in alone]
         spans += [m.span() for m in alone]
     percent = values["percent"][0][0] if values["percent"] else None
-    amount = values["amount"][0][0] if values["amount"] and percent is None else None
+    amount = values["amount"][0][0] if values["amount"] else None  # "20 % off or 20 dollars off"
     return _change(text, words, percent=percent, amount=amount, prices=prices, spans=spans)
 
 
@@ -102,16 +105,23 @@ def _outside(values: dict[str, list[tuple[float, Span]]], *more: Span) -> list[S
     return [span for role in ROLES if role != "spec" for _, span in values[role]] + list(more)
 
 
-def _value(match: re.Match[str], words: Lexicon) -> float:
-    """The value of one match; a pattern may name a fraction ("15块9") or pay-tenths ("7折", seven tenths)."""
+def value_of(match: re.Match[str], words: Lexicon) -> float:
+    """The value of one match; a pattern may name a fraction ("15块9"), pay-tenths ("7折", seven tenths),
+    cents or tenths of the currency (分, 毛)."""
     groups = match.groupdict()
     value = parse_number(match["n"], words)
     if groups.get("frac"):
         value += parse_number(groups["frac"], words) / 10
+    if groups.get("hundredths"):
+        value += parse_number(match["hundredths"], words) / 100
     if groups.get("tenths") is not None:
         value *= 10
     if groups.get("pay") is not None:
         value = value * 10 - 100 if value < 10 else value - 100
+    if groups.get("cents") is not None:
+        value /= 100
+    if groups.get("tenth") is not None:
+        value /= 10
     if groups.get("minus"):
         value = -value
     return value
@@ -139,6 +149,8 @@ def _numeral(text: str, words: Lexicon) -> float:
     """A number in words: one word (twenty), or digits and scales in turn (三十五, 一百二)."""
     if text in words.numerals:
         return words.numerals[text]
+    if re.search(r"[a-z]", text):
+        return sum(words.numerals[word] for word in re.split(r"[\s-]+", text))
     total, digit, scale = 0.0, 0.0, 1.0
     for sign in text:
         value = words.numerals[sign]

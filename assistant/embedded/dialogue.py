@@ -7,9 +7,10 @@ running theirs on the results recorded in the conversation.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Literal
+from dataclasses import replace
+from datetime import date
 
 from langchain_core.messages import BaseMessage, SystemMessage
 
@@ -24,7 +25,10 @@ from assistant.embedded.conversation import (
     product_of,
     turns_of,
 )
+from assistant.embedded.deciding import decide
+from assistant.embedded.planning import Clock, continued, plan_ahead
 from assistant.embedded.products import Ask, Resolved, State, fitting, resolve, stating
+from assistant.embedded.replies import MOST_PRODUCTS, Kind, Reply, other_currency
 from assistant.embedded.understanding import UNKNOWN, Mention, Request, language_of, understand
 
 PRODUCT_INTENTS = ("price", "compare", "explain", "confidence", "elasticity", "facts", "what_if")
@@ -40,22 +44,15 @@ INSTEAD: Mapping[str, str] = {
     "match": "what_if",
     "coupon": "what_if",
     "discount_law": "what_if",
-    "action": "what_if",
     "reverse": "what_if",
 }
 """What can be answered where the thing asked for cannot: the answer opens with the topic's sentence."""
 
-DOLLARS = frozenset({"USD", "CAD", "AUD", "NZD", "HKD", "SGD", "TWD"})
-MOST_PRODUCTS = 6
-"""Products of one what-if question."""
 MOST_TRIED = 2
 """Earlier what-if prices that stand beside a new one."""
 
-Kind = Literal[
-    "price", "table", "explain", "brief", "confidence", "elasticity", "facts", "what_if", "overview", "gaps",
-    "inelastic", "list", "clarify", "which", "at_which_price", "which_direction", "currency", "not_found",
-    "error", "topic", "help", "greeting", "thanks", "unknown",
-]  # fmt: skip
+_ISO_DAY = re.compile(r"\b\d{4}-\d\d-\d\d\b")
+_PERIOD = re.compile(r"\bperiod\b[^.;,]*?\b(day|week|month)\b", re.IGNORECASE)
 
 
 class Pending(Exception):
@@ -66,22 +63,6 @@ class Pending(Exception):
         self.calls = tuple(calls)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Reply:
-    """What to say: a kind of answer and the tool results it words."""
-
-    kind: Kind
-    request: Request
-    payloads: tuple[Payload, ...] = ()
-    resolved: Resolved = field(default_factory=Resolved)
-    calls: tuple[Call, ...] = ()
-
-    @property
-    def language(self) -> str:
-        """The language the tools formatted their facts in; without any, the question's."""
-        return next((str(p["language"]) for p in self.payloads if p.get("language")), self.request.language)
-
-
 def next_step(messages: Sequence[BaseMessage]) -> tuple[Call, ...] | tuple[Reply, ...]:
     """Calls to make now, or, once all results are there, the replies that make up the answer."""
     turns = turns_of(messages)
@@ -89,17 +70,22 @@ def next_step(messages: Sequence[BaseMessage]) -> tuple[Call, ...] | tuple[Reply
         return (Reply(kind="greeting", request=Request(text="", language="en")),)
     system = " ".join(str(message.text) for message in messages if isinstance(message, SystemMessage))
     language = language_of(system, "en")
+    clock = _clock(system)
     state, names = State(), dict[str, str]()
     for turn in turns[:-1]:
         names |= names_in(turn.payloads)
         language_then = language_of(turn.said, language)
-        state = _remember(turn, understand(turn.said, language=language_then, names=names), state)
+        said = understand(turn.said, language=language_then, names=names, today=clock.today)
+        state = _remember(turn, said, state, clock)
     turn = turns[-1]
     names |= names_in(turn.payloads)
     replies: list[Reply] = []
-    for request in understand(turn.said, language=language_of(turn.said, language), names=names):
+    requests = understand(
+        turn.said, language=language_of(turn.said, language), names=names, today=clock.today
+    )
+    for request in requests:
         try:
-            reply = _plan(request, state, turn)
+            reply = _plan(request, state, turn, clock)
         except Pending as pending:
             return pending.calls
         replies.append(reply)
@@ -107,11 +93,17 @@ def next_step(messages: Sequence[BaseMessage]) -> tuple[Call, ...] | tuple[Reply
     return tuple(replies)
 
 
-def _remember(turn: Turn, requests: Sequence[Request], state: State) -> State:
+def _clock(system: str) -> Clock:
+    """Today and the shop's period, as the system message gives them."""
+    day, period = _ISO_DAY.search(system), _PERIOD.search(system)
+    return Clock(date.fromisoformat(day[0]) if day else date.today(), period[1] if period else "week")
+
+
+def _remember(turn: Turn, requests: Sequence[Request], state: State, clock: Clock) -> State:
     """The state after a turn that is over."""
     for request in requests:
         try:
-            state = replace(_after(_plan(request, state, turn), state), answer=turn.answer)
+            state = replace(_after(_plan(request, state, turn, clock), state), answer=turn.answer)
         except Pending:  # words without tool calls, or another model's calls
             products = tuple({p.sku: p for x in turn.payloads for p in map(product_of, items_of(x))}.values())
             spoken = request.mentions or _spoken_of(turn.answer) or state.mentions
@@ -149,7 +141,7 @@ def _after(reply: Reply, state: State) -> State:
     )
 
 
-def _plan(request: Request, state: State, turn: Turn) -> Reply:
+def _plan(request: Request, state: State, turn: Turn, clock: Clock) -> Reply:
     """What to answer to one request; raises Pending for results that are not there yet."""
 
     def ask(calls: Sequence[Call]) -> list[Payload]:
@@ -161,7 +153,11 @@ def _plan(request: Request, state: State, turn: Turn) -> Reply:
         # Such words may stand in a product's name, which is only a name. Once the shop has named it, the
         # message is read again with the name set aside, and does not come here.
         ask([Call.of("find_products", query=request.text)])
-    request = _in_context(request, state)
+    request = _in_context(continued(request, state), state)
+    if (planned := plan_ahead(request, state, ask, clock)) is not None:
+        return planned
+    if (decided := decide(request, state, ask)) is not None:
+        return decided
     request = _instead(request, state)
     if request.topic is not None and request.intent == UNKNOWN:
         return Reply(kind="topic", request=request)
@@ -204,7 +200,7 @@ def _about_products(request: Request, state: State, ask: Ask) -> Reply:
         return replace(
             reply, kind="clarify" if found.candidates else "not_found" if found.missing else "which"
         )
-    if request.has_number and _other_currency(request.amounts.currency, found.products):
+    if request.has_number and other_currency(request.amounts.currency, found.products):
         return replace(reply, kind="currency")
     if request.intent == "what_if":
         return _what_if(request, state, ask, reply)
@@ -262,7 +258,7 @@ def _changes(amounts: Amounts, product: Product) -> list[Call]:
     calls = [Call.of("what_if", sku=product.sku, price=price) for price in amounts.prices]
     if amounts.percent is not None:
         calls.append(Call.of("what_if", sku=product.sku, percent=amounts.percent))
-    elif amounts.amount is not None:
+    if amounts.amount is not None:
         calls.append(Call.of("what_if", sku=product.sku, amount=amounts.amount))
     return calls
 
@@ -340,17 +336,9 @@ def _instead(request: Request, state: State) -> Request:
     everything = "every" in request.flags and not request.mentions
     if intent == "what_if" and (everything or not request.has_number):
         intent = UNKNOWN
-    if intent in PRODUCT_INTENTS and not named and request.topic not in ("match", "action"):
+    if intent in PRODUCT_INTENTS and not named and request.topic != "match":
         intent = UNKNOWN
     return replace(request, intent=intent)
-
-
-def _other_currency(said: str | None, products: Sequence[Product]) -> bool:
-    """Whether a price was named in a currency that is not the shop's."""
-    known = {product.currency for product in products if product.currency}
-    if said is None or not known:
-        return False
-    return not (known & DOLLARS) if said == "USD" else said not in known
 
 
 def _failed(payload: Payload) -> bool:

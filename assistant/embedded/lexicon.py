@@ -1,4 +1,4 @@
-"""What the embedded model knows of a language, read from `prompts/<language>/lexicon.toml`."""
+"""What the embedded model knows of a language, read from `prompts/<language>/lexicon.toml` and its parts."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from typing import Any
 
 import prompts
 
@@ -31,6 +32,17 @@ class Topic:
     name: str
     patterns: Patterns
     needs_number: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class RuleWords:
+    """How merchants speak of one limit."""
+
+    field: str
+    """Of `policy.Rules`."""
+    kind: str
+    """How its number is read (`percent`, `money`, `ending`), or the value (`yes`, `no`, `off`, `whole`)."""
+    patterns: Patterns
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,15 +70,22 @@ class Lexicon:
     soft: re.Pattern[str]
     determiners: re.Pattern[str]
     shortest_phrase: int
+    circumstances: Mapping[str, Patterns]
+    """How numbers that are no price of the shop's own are told, by what they are."""
     yes: re.Pattern[str]
     no: re.Pattern[str]
     """What a whole message is that agrees to what was asked, or does not."""
+    reason: re.Pattern[str]
+    rules: tuple[RuleWords, ...]
+    rule_splitters: re.Pattern[str]
+    rule_fillers: re.Pattern[str]
+    rule_unread: re.Pattern[str]
 
 
 @cache
 def lexicon(language: str) -> Lexicon:
     """The compiled lexicon of one language."""
-    source = tomllib.loads(prompts.load(language, "lexicon.toml"))
+    source = _source(language)
     amounts, phrases = source["amounts"], source["phrases"]
     number = f"(?:{NUMBER}|{amounts['numerals_pattern']})" if amounts["numerals_pattern"] else NUMBER
     return Lexicon(
@@ -98,9 +117,41 @@ def lexicon(language: str) -> Lexicon:
         soft=_any(phrases["soft"]),
         determiners=_any(phrases["determiners"]),
         shortest_phrase=phrases["shortest"],
+        circumstances={role: _each(patterns, number) for role, patterns in source["circumstances"].items()},
         yes=_compile(source["replies"]["yes"]),
         no=_compile(source["replies"]["no"]),
+        reason=_compile(source["replies"]["reason"]),
+        rules=tuple(
+            RuleWords(field=row["field"], kind=row["kind"], patterns=_each(row["patterns"], number))
+            for row in source["rule_changes"]
+        ),
+        rule_splitters=_any(source["rule_phrases"]["splitters"]),
+        rule_fillers=_any(source["rule_phrases"]["fillers"]),
+        rule_unread=_compile(source["rule_phrases"]["unread"]),
     )
+
+
+def _source(language: str) -> dict[str, Any]:
+    """`lexicon.toml` with its parts (`lexicon_<part>.toml`).
+
+    A part's topics and intents go before the one that each names by `before`; its flags are added, and its
+    phrases' words, markers and keywords are added to those of the same list.
+    """
+    first, *others = (tomllib.loads(text) for text in prompts.parts(language, "lexicon"))
+    for part in others:
+        for kind in ("topics", "intents"):
+            for row in part.get(kind, ()):
+                place = [it["name"] for it in first[kind]].index(row["before"])
+                first[kind].insert(place, row)
+        first["flags"] |= part.get("flags", {})
+        first["circumstances"] = first.get("circumstances", {}) | part.get("circumstances", {})
+        for name, words in part.get("phrases", {}).items():
+            first["phrases"][name] = [*first["phrases"][name], *words]
+        for name in ("markers", "keywords"):
+            first[name] = [*first[name], *part.get(name, ())]
+        for role, patterns in part.get("amounts", {}).items():
+            first["amounts"][role] = [*patterns, *first["amounts"][role]]
+    return first
 
 
 def matches(patterns: Patterns, text: str) -> bool:

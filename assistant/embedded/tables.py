@@ -32,7 +32,7 @@ def price_table(items: Sequence[Payload], words: Sentences) -> str:
                 _note(item, words),
             ]
         )
-    return _markdown(words.cells("table.price", period=_period(items, words)), rows, words)
+    return markdown(words.cells("table.price", period=_period(items, words)), rows, words)
 
 
 def compare_table(items: Sequence[Payload], words: Sentences) -> str:
@@ -59,7 +59,7 @@ def compare_table(items: Sequence[Payload], words: Sentences) -> str:
                 _note(item, words),
             ]
         )
-    return _markdown(words.cells("table.compare", period=_period(items, words)), rows, words)
+    return markdown(words.cells("table.compare", period=_period(items, words)), rows, words)
 
 
 def what_if_table(items: Sequence[Payload], words: Sentences) -> list[str]:
@@ -80,7 +80,7 @@ def what_if_table(items: Sequence[Payload], words: Sentences) -> list[str]:
             )
         paragraphs += [
             words.say("what_if.title", first),
-            _markdown(words.cells("table.what_if"), rows, words),
+            markdown(words.cells("table.what_if"), rows, words),
         ]
     return paragraphs
 
@@ -98,7 +98,7 @@ def _period(items: Sequence[Payload], words: Sentences) -> str:
     return words.label("period", str(items[0].get("period") or "week")) if items else ""
 
 
-def _markdown(head: Sequence[str], rows: Sequence[Sequence[Any]], words: Sentences) -> str:
+def markdown(head: Sequence[str], rows: Sequence[Sequence[Any]], words: Sentences) -> str:
     """A Markdown table without the columns that have nothing in any row."""
     kept = [i for i in range(len(head)) if any(row[i] for row in rows)]
     none = words.say("table.none")

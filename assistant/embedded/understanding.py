@@ -10,14 +10,19 @@ import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import date
 from functools import lru_cache
 
 from rapidfuzz.distance import OSA
 
 from assistant.embedded.amounts import Amounts, amounts_in
+from assistant.embedded.circumstances import Circumstances, blanked, circumstances_in
 from assistant.embedded.lexicon import Lexicon, languages, lexicon, matches
+from assistant.embedded.rule_words import Clause, RuleChange, clauses_in
 
 UNKNOWN = "unknown"
+WITH_REASON = ("approve", "action", "reject")
+"""Topics whose message may say why."""
 _MASK = 0xA000
 """First of the letters that stand for names set aside: of a script (Yi) that no merchant here writes in."""
 _QUOTED = re.compile(
@@ -45,6 +50,14 @@ class Selection:
     other: bool = False
 
 
+@dataclass(frozen=True)
+class RuleClause:
+    """Limits to change, and what the message calls the products that they are to hold for."""
+
+    changes: tuple[RuleChange, ...]
+    mentions: tuple[Mention, ...]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Request:
     """One thing a merchant asks for."""
@@ -56,8 +69,16 @@ class Request:
     """Something to say first: what is refused, or not built; the intent is then what can be done instead."""
     mentions: tuple[Mention, ...] = ()
     amounts: Amounts = field(default_factory=Amounts)
+    given: Circumstances = field(default_factory=Circumstances)
+    """What is assumed or demanded beside the price."""
     flags: frozenset[str] = frozenset()
     selection: Selection | None = None
+    reason: str = ""
+    """Why the merchant decides so, where they say."""
+    clauses: tuple[RuleClause, ...] = ()
+    """Rules to change."""
+    unread: str = ""
+    """What is said of a rule without the amount that it needs."""
 
     @property
     def objective(self) -> str:
@@ -88,7 +109,9 @@ def language_of(text: str, default: str) -> str:
     return max(others, key=others.__getitem__) if others else default
 
 
-def understand(text: str, *, language: str, names: Mapping[str, str] | None = None) -> tuple[Request, ...]:
+def understand(
+    text: str, *, language: str, names: Mapping[str, str] | None = None, today: date | None = None
+) -> tuple[Request, ...]:
     """Read one message.
 
     Parameters
@@ -100,26 +123,30 @@ def understand(text: str, *, language: str, names: Mapping[str, str] | None = No
     names
         Names and SKUs of products already spoken of, with the SKU of each: these words are names wherever
         they occur.
+    today
+        The day on which they are said; without it no time is read.
 
     Returns
     -------
     What is asked, in order; at least one request.
     """
-    return _understand(text, language, tuple(sorted((names or {}).items())))
+    return _understand(text, language, tuple(sorted((names or {}).items())), today)
 
 
 @lru_cache(maxsize=256)
-def _understand(text: str, language: str, names: tuple[tuple[str, str], ...]) -> tuple[Request, ...]:
+def _understand(
+    text: str, language: str, names: tuple[tuple[str, str], ...], today: date | None
+) -> tuple[Request, ...]:
     words = lexicon(language)
     masked, aside = _set_aside(_normal(text), names, words)
     masked = _mend(masked, words)
     parts: list[str] = []
     requests: list[Request] = []
     for part in _sentences(masked, words):
-        request = _read(part, words, aside)
-        if requests and not _stands_alone(request, requests[-1]):
+        request = _read(part, words, aside, today)
+        if requests and (not _stands_alone(request, requests[-1]) or _leads(requests[-1], request)):
             parts[-1] = f"{parts[-1]} {part}"
-            requests[-1] = _read(parts[-1], words, aside)
+            requests[-1] = _read(parts[-1], words, aside, today)
         elif (
             requests
             and requests[-1].intent in ("greeting", "thanks", UNKNOWN)
@@ -131,6 +158,12 @@ def _understand(text: str, language: str, names: tuple[tuple[str, str], ...]) ->
             parts.append(part)
             requests.append(request)
     return tuple(requests) or (Request(text=text, language=language),)
+
+
+def _leads(before: Request, request: Request) -> bool:
+    """Whether a sentence only tells the circumstances of the next: "We buy it at 31. What price is best?" """
+    tells = before.given != Circumstances() and not before.has_number and "?" not in before.text
+    return tells and before.topic in (None, request.topic, "override") and not request.mentions
 
 
 def _stands_alone(request: Request, before: Request) -> bool:
@@ -146,19 +179,23 @@ def _stands_alone(request: Request, before: Request) -> bool:
     return request.intent != before.intent or bool(request.mentions)
 
 
-def _read(part: str, words: Lexicon, aside: Mapping[str, Mention]) -> Request:
-    amounts = amounts_in(part, words)
+def _read(part: str, words: Lexicon, aside: Mapping[str, Mention], today: date | None) -> Request:
+    named = next((topic for topic in words.topics if matches(topic.patterns, part)), None)
+    given = circumstances_in(part, words, topic=None if named is None else named.name, today=today)
+    rest = blanked(part, given.spans)
+    amounts = amounts_in(rest, words)
     request = Request(
         text=_restore(part, aside),
         language=words.language,
-        mentions=_mentions(part, amounts, words, aside),
+        mentions=_mentions(rest, amounts, words, aside),
         amounts=amounts,
+        given=given,
         flags=frozenset(name for name, patterns in words.flags.items() if matches(patterns, part)),
-        selection=_selection(part, words),
+        selection=_selection(rest, words),
     )
     for topic in words.topics:
         if matches(topic.patterns, part) and (request.has_number or not topic.needs_number):
-            request = replace(request, topic=topic.name)
+            request = _decision(replace(request, topic=topic.name), part, words, aside)
             break
     for intent, patterns in words.intents:
         if matches(patterns, part) and (
@@ -166,6 +203,35 @@ def _read(part: str, words: Lexicon, aside: Mapping[str, Mention]) -> Request:
         ):
             return replace(request, intent=intent)
     return request
+
+
+def _decision(request: Request, part: str, words: Lexicon, aside: Mapping[str, Mention]) -> Request:
+    """The request with what its topic needs besides: a decision's reason, the rules to change."""
+    if request.topic in WITH_REASON and (match := words.reason.search(part)):
+        said = part[: match.start()]
+        amounts = amounts_in(said, words)
+        return replace(
+            request,
+            reason=_restore(match["reason"], aside).strip(" .。!！"),
+            amounts=amounts,
+            mentions=_mentions(said, amounts, words, aside),
+        )
+    if request.topic == "rules":
+        clauses, unread = clauses_in(part, words)
+        told = tuple(
+            RuleClause(clause.changes, _named_in(clause, part, request.amounts, words, aside))
+            for clause in clauses
+        )
+        return replace(request, clauses=told, unread=_restore(unread, aside).strip(" ,.;"))
+    return request
+
+
+def _named_in(
+    clause: Clause, part: str, amounts: Amounts, words: Lexicon, aside: Mapping[str, Mention]
+) -> tuple[Mention, ...]:
+    """What a clause calls the products that its rules are to hold for."""
+    taken = (*amounts.spans, (0, clause.start), *clause.spans)
+    return _mentions(part[: clause.end], replace(amounts, spans=taken), words, aside)
 
 
 def _asks_price(part: str, words: Lexicon) -> bool:
@@ -276,6 +342,7 @@ def _restore(part: str, aside: Mapping[str, Mention]) -> str:
 
 def _normal(text: str) -> str:
     """One way to write what can be written in several: widths, quotes and spaces."""
+    text = text.replace("，", ", ")  # 涨到22，45 are two numbers
     text = unicodedata.normalize("NFKC", text).replace("’", "'").replace("`", "'")
     return re.sub(r"[ \t]+", " ", text).strip()
 

@@ -2,7 +2,15 @@
 
 from assistant.store.database import StoreError, data_home
 from assistant.store.ingest import ImportResult
-from assistant.store.records import AuditEntry, Decision, Product, RulesVersion, Verdict
+from assistant.store.records import (
+    AuditEntry,
+    Decision,
+    Product,
+    RuleChange,
+    RulesProposal,
+    RulesVersion,
+    Verdict,
+)
 from assistant.store.store import Store
 
 __all__ = [
@@ -10,6 +18,8 @@ __all__ = [
     "Decision",
     "ImportResult",
     "Product",
+    "RuleChange",
+    "RulesProposal",
     "RulesVersion",
     "Store",
     "StoreError",

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from assistant.store.database import StoreError
+from assistant.store.ledger import decision_name
 from assistant.store.records import Decision, Ruling, Verdict
 from assistant.store.schema import AuditRow, DecisionRow, LedgerRow, ProductRow, VerdictRow
 
@@ -38,7 +39,7 @@ def save(session: Session, recommendations: Sequence[Recommendation], *, actor: 
         for r in recommendations
     ]
     insert = sa.insert(DecisionRow).returning(DecisionRow.id, sort_by_parameter_order=True)
-    ids = [public_id(number) for number in session.scalars(insert, rows)]
+    ids = [decision_name(number) for number in session.scalars(insert, rows)]
     _note(session, actor, "decisions_saved", None, {"first": ids[0], "last": ids[-1]})
     return ids
 
@@ -60,7 +61,7 @@ def latest(session: Session, sku: str) -> DecisionRow | None:
 
 def given(row: DecisionRow) -> Decision:
     """A row as what the store hands out."""
-    return Decision(id=public_id(row.id), created_at=row.created_at, actor=row.actor, record=row.record)
+    return Decision(id=decision_name(row.id), created_at=row.created_at, actor=row.actor, record=row.record)
 
 
 def verdict(session: Session, decision_id: str) -> Verdict | None:
@@ -143,11 +144,6 @@ def withdraw(session: Session, decision_id: str, *, actor: str) -> None:
         detail |= {"old": last.price, "new": before, "effective_from": last.effective_from.isoformat()}
     _rule(session, row, "withdrawn", actor)
     _note(session, actor, "decision_withdrawn", row.sku, detail)
-
-
-def public_id(number: int) -> str:
-    """A decision's id as people and tools see it."""
-    return f"D{number}"
 
 
 def _last_verdict(session: Session, row: DecisionRow) -> VerdictRow | None:

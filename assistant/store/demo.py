@@ -11,7 +11,7 @@ from __future__ import annotations
 import csv
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,6 @@ from numpy.typing import NDArray
 
 from assistant.store.ingest import ImportResult
 from assistant.store.store import Store
-from policy.decision.rules import Rules
 from policy.history import canonical_history
 from policy.market import FAMILIES, DemandCurves, Markets, Simulator
 
@@ -30,6 +29,8 @@ LAST_WEEK = "2026-11-16"
 WEEKS = 104
 CURRENCY = "USD"
 ACTOR = "demo"
+RULES = {"max_change": 0.20, "min_margin": 0.10, "allow_below_cost": False}
+"""Of the whole shop."""
 
 _CATALOGUE = Path(__file__).with_name("demo_catalogue.csv")
 _QUIET_WEEKS = 3  # the newest weeks bring no promotion and no new price, except where the catalogue says so
@@ -78,11 +79,10 @@ def create_demo(store: Store, *, seed: int = 7) -> ImportResult:
         demo_history(seed=seed), source="demo shop", content_hash=content_hash, actor=ACTOR
     )
     store.add_aliases({a.sku: a.aliases for a in articles}, actor=ACTOR)
-    rules = Rules()
-    store.set_rules(rules, scope="store", actor=ACTOR)
+    store.set_rules(RULES, scope="store", actor=ACTOR)
     for article in articles:
         if article.minimum_advertised_price is not None:
-            own = replace(rules, minimum_advertised_price=article.minimum_advertised_price)
+            own = {"minimum_advertised_price": article.minimum_advertised_price}
             store.set_rules(own, scope="product", key=article.sku, actor=ACTOR)
     return result
 

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import bisect
 import datetime as dt
+from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import sqlalchemy as sa
 from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
 from assistant.store.sales import SAME, chunks, date_of, product_of, read_sales, sort_key
-from assistant.store.schema import LedgerRow
+from assistant.store.schema import LedgerRow, ProductRow, SaleRow
+from policy.decision.reference_price import PriceSpan
+from policy.history.periods import Period, detected_period
 
 
 def record_prices(session: Session, products: NDArray[np.int64], *, import_id: int, now: dt.datetime) -> int:
@@ -47,6 +52,103 @@ def record_prices(session: Session, products: NDArray[np.int64], *, import_id: i
     if rows:
         session.connection().execute(sa.insert(LedgerRow), rows)
     return len(rows)
+
+
+def read_ledger(session: Session, sku: str) -> pd.DataFrame:
+    """Every price ever recorded for an article, outlet by outlet, in the order in which they count."""
+    query = (
+        sa.select(ProductRow.store, LedgerRow)
+        .join(ProductRow, ProductRow.id == LedgerRow.product_id)
+        .where(ProductRow.sku == sku)
+        .order_by(ProductRow.store, LedgerRow.effective_from, LedgerRow.id)
+    )
+    rows = [
+        {
+            "store": store or None,
+            "effective_from": pd.Timestamp(row.effective_from),
+            "price": row.price,
+            "source": row.source,
+            "decision_id": None if row.decision_id is None else decision_name(row.decision_id),
+            "recorded_at": row.recorded_at,
+        }
+        for store, row in session.execute(query)
+    ]
+    columns = ["store", "effective_from", "price", "source", "decision_id", "recorded_at"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def price_spans(session: Session, product: ProductRow, *, until: dt.date) -> tuple[list[PriceSpan], Period]:
+    """The price of a product in one outlet on every day that is known, up to a day.
+
+    A day is known where a period with a row of sales covers it; it has the price that the ledger gives it.
+    After the newest sales of the shop, as far as this product's reach them, the ledger's price is carried on
+    and called assumed. The second is the length of the periods: prices are no finer than that.
+    """
+    sales = read_sales(session, np.array([product.id], dtype=np.int64))
+    period = _period(sales.day)
+    last_sale = session.scalar(sa.select(sa.func.max(SaleRow.date)))
+    sold = {}
+    for day, units in zip(sales.day.tolist(), sales.numbers["units"].tolist(), strict=True):
+        first = date_of(day)
+        for step in range((_following(first, period) - first).days):
+            sold[first + dt.timedelta(days=step)] = None if np.isnan(units) else units > 0
+    if not sold or last_sale is None:
+        return [], period
+    newest, assumed = max(sold), set()
+    if newest >= last_sale:  # up to date, so that nothing else than its price is known to hold now
+        ahead = range(1, (until - newest).days + 1)
+        assumed = {newest + dt.timedelta(days=step) for step in ahead}
+    query = sa.select(LedgerRow.effective_from, LedgerRow.price).where(LedgerRow.product_id == product.id)
+    holds: dict[dt.date, float] = {}
+    for day, price in session.execute(query.order_by(LedgerRow.id)):
+        holds[day] = price  # of rows that name one day, the last recorded
+    changes = sorted(holds)
+    spans: list[PriceSpan] = []
+    for date in sorted({date for date in sold if date <= until} | assumed):
+        since = changes[bisect.bisect_right(changes, date) - 1]  # the ledger knows every day of a sale
+        new = PriceSpan(
+            first=date,
+            last=date,
+            price=holds[since],
+            sold=sold.get(date),
+            assumed=date in assumed,
+            since=since,
+        )
+        last = spans[-1] if spans else None
+        if last and last.last + dt.timedelta(days=1) == date and replace(last, first=date, last=date) == new:
+            spans[-1] = replace(last, last=date)
+        else:
+            spans.append(new)
+    return spans, period
+
+
+def sales_end(session: Session) -> tuple[dt.date, Period] | None:
+    """The last day that the newest sales cover, and the length of their periods; None without sales."""
+    newest = sa.func.max(SaleRow.date)
+    query = sa.select(SaleRow.product_id, newest).group_by(SaleRow.product_id)
+    row = session.execute(query.order_by(newest.desc(), sa.func.count().desc()).limit(1)).first()
+    if row is None:
+        return None
+    period = _period(read_sales(session, np.array([row[0]], dtype=np.int64)).day)
+    return _following(row[1], period) - dt.timedelta(days=1), period
+
+
+def _period(days: NDArray[np.int64]) -> Period:
+    """The step between the dates of one product's sales; a day where there is one date only."""
+    table = pd.DataFrame({"series": 0, "date": pd.to_datetime(days, unit="D")})
+    return detected_period(table) or "day" if len(np.unique(days)) > 1 else "day"
+
+
+def _following(day: dt.date, period: Period) -> dt.date:
+    """The first day of the next period."""
+    if period == "month":
+        return (day.replace(day=1) + dt.timedelta(days=32)).replace(day=1)
+    return day + dt.timedelta(days=7 if period == "week" else 1)
+
+
+def decision_name(number: int) -> str:
+    """The id under which people know a decision."""
+    return f"D{number}"
 
 
 def _in_force(session: Session, products: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:

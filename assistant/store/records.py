@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal
 
 from policy.decision.rules import Rules
@@ -66,9 +67,64 @@ class RulesVersion:
     key: str | None
     """Category or SKU; None for the store."""
     version: int
-    rules: Rules
+    fields: dict[str, Any]
+    """The rules set here, by name, in JSON types; what is not named is left to wider scopes."""
     actor: str
     created_at: dt.datetime
+
+    @property
+    def rules(self) -> Rules:
+        """As if this scope stood alone: what it does not name has its default."""
+        return Rules.from_dict(self.fields)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RuleChange:
+    """One rule of one scope, before and after. Values in JSON types."""
+
+    scope: Scope
+    key: str | None
+    """Category or SKU; None for the store."""
+    field: str
+    """Name of the rule in `Rules`."""
+    was_set: bool
+    """Whether the scope itself named it; otherwise the next wider scope decided."""
+    old: Any
+    is_set: bool
+    new: Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class RulesProposal:
+    """A change of rules that nobody has confirmed. Plain data, so that it can wait anywhere."""
+
+    scope: Scope
+    key: str | None
+    base_version: int
+    """Version of the scope's rules that it starts from, 0 where it has none."""
+    before: dict[str, Any] | None
+    after: dict[str, Any] | None
+    """The scope's rules by name; None where it has none."""
+    changes: tuple[RuleChange, ...]
+    """In the scope itself."""
+    effects: tuple[RuleChange, ...] = ()
+    """In what holds for each product, all scopes taken together."""
+
+    @property
+    def skus(self) -> tuple[str, ...]:
+        """The products for which other rules would hold."""
+        return tuple(dict.fromkeys(str(change.key) for change in self.effects))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON types."""
+        changes = {name: [asdict(it) for it in getattr(self, name)] for name in ("changes", "effects")}
+        return {field.name: getattr(self, field.name) for field in fields(self)} | changes
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> RulesProposal:
+        """The inverse of `to_dict`."""
+        changes = {n: tuple(RuleChange(**it) for it in values[n]) for n in ("changes", "effects")}
+        return cls(**(dict(values) | changes))
 
 
 @dataclass(frozen=True, kw_only=True)

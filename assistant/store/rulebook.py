@@ -1,39 +1,53 @@
-"""Versioned rules of the store, its categories and its products; the nearest to a product holds."""
+"""Versioned rules of the store, its categories and its products, and what a change of them would do.
+
+Each scope keeps the rules that were set there, by name; the nearest scope that names a rule decides it
+(`Rules.layered`). Rules kept before scopes could leave any out name five of them, and so still decide those.
+"""
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, replace
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from assistant.store.database import StoreError
-from assistant.store.records import RulesVersion, Scope
+from assistant.store.records import RuleChange, RulesProposal, RulesVersion, Scope
 from assistant.store.schema import AuditRow, ProductRow, RulesRow
 from policy.decision.rules import Rules
 
 _SCOPES: tuple[Scope, ...] = ("store", "category", "product")
 
+_NEAR_ONLY: Mapping[str, tuple[Scope, ...]] = {
+    "pack_of": ("product",),
+    "price_group": ("category", "product"),
+    "below_cost_exception": ("category", "product"),
+}
+"""Rules that make no sense for a whole shop, and where they may be set."""
 
-def set_rules(session: Session, rules: Rules | None, *, scope: Scope, key: str | None, actor: str) -> int:
+
+def set_rules(
+    session: Session, rules: Rules | Mapping[str, Any] | None, *, scope: Scope, key: str | None, actor: str
+) -> int:
     """Add a version, unless the rules in force are the same; returns the version in force."""
-    if (scope == "store") != (key is None):
-        raise ValueError(f"`key` is a category or SKU, and None for the store; got {scope!r} with {key!r}.")
+    body = _body(rules, scope)
     _require_known(session, scope, key)
-    body, digest = (rules.to_dict(), rules.digest) if rules else (None, "")
-    query = sa.select(RulesRow).where(RulesRow.scope == scope, RulesRow.key == (key or ""))
-    last = session.scalars(query.order_by(RulesRow.version.desc())).first()
-    if last is not None and last.digest == digest:
+    last = _newest(session, scope, key)
+    if last is not None and last.body == body:
         return last.version
     version = last.version + 1 if last else 1
     now = dt.datetime.now(dt.UTC)
     shared: dict[str, Any] = {"scope": scope, "version": version}
+    digest = "" if body is None else Rules.from_dict(body).digest
     session.add(
         RulesRow(**shared, key=key or "", body=body, digest=digest, actor=actor, created_at=now),
     )
-    detail = shared | {"old": last.body if last else None, "new": body}
+    old = last.body if last else None
+    changes = [asdict(change) for change in _changes(old or {}, body or {}, scope, key)]
+    detail = shared | {"old": old, "new": body, "changes": changes}
     session.add(AuditRow(at=now, actor=actor, action="rules_set", subject=key, detail=detail))
     return version
 
@@ -53,7 +67,7 @@ def rules_in_force(session: Session) -> list[RulesVersion]:
             scope=scope,
             key=key or None,
             version=row.version,
-            rules=Rules.from_dict(row.body),
+            fields=row.body,
             actor=row.actor,
             created_at=row.created_at,
         )
@@ -63,19 +77,111 @@ def rules_in_force(session: Session) -> list[RulesVersion]:
     ]
 
 
-def rules_for(session: Session, skus: Iterable[str]) -> dict[str, Rules]:
-    """The rules of each article: its own, else its category's, else the store's, else the defaults."""
-    found = {(r.scope, r.key): r.rules for r in rules_in_force(session)}
-    widest = found.get(("store", None), Rules())
+def rules_for(
+    session: Session, skus: Iterable[str] | None, *, proposal: RulesProposal | None = None
+) -> dict[str, Rules]:
+    """The rules of each article, or of all where None, as they are or as a proposal would make them."""
+    found = {(r.scope, r.key): r.fields for r in rules_in_force(session)}
+    if proposal is not None:
+        found[proposal.scope, proposal.key] = proposal.after or {}
     query = sa.select(ProductRow.sku, ProductRow.category).order_by(ProductRow.store.desc())
-    category = {sku: name for sku, name in session.execute(query) if name}
-    return {
-        sku: found.get(("product", sku)) or found.get(("category", category.get(sku))) or widest
-        for sku in skus
-    }
+    category: dict[str, str | None] = {}
+    for sku, name in session.execute(query):
+        category[sku] = name or category.get(sku)
+    shared: dict[str | None, Rules] = {}  # by category: articles without rules of their own are most
+    rules = {}
+    for sku in category if skus is None else skus:
+        of = category.get(sku)
+        wider = found.get(("store", None), {}), found.get(("category", of), {})
+        own = found.get(("product", sku))
+        if own is None and of not in shared:
+            shared[of] = Rules.layered(wider)
+        rules[sku] = shared[of] if own is None else Rules.layered([*wider, own])
+    return rules
+
+
+def propose_rules(
+    session: Session, fields: Mapping[str, Any], *, unset: Iterable[str], scope: Scope, key: str | None
+) -> RulesProposal:
+    """What a scope's rules would become, and what that changes where; nothing is written."""
+    _require_known(session, scope, key)
+    last = _newest(session, scope, key)
+    before = None if last is None else last.body
+    after = {name: value for name, value in (before or {}).items() if name not in set(unset)}
+    try:
+        after |= _body(fields, scope) or {}
+    except ValueError as error:
+        raise StoreError(str(error)) from error
+    draft = RulesProposal(
+        scope=scope,
+        key=key,
+        base_version=last.version if last else 0,
+        before=before,
+        after=after or None,
+        changes=tuple(_changes(before or {}, after, scope, key)),
+    )
+    now, then = rules_for(session, None), rules_for(session, None, proposal=draft)
+    effects = [
+        change
+        for sku in sorted(now)
+        if now[sku] != then[sku]
+        for change in _changes(now[sku].to_dict(), then[sku].to_dict(), "product", sku)
+    ]
+    return replace(draft, effects=tuple(effects))
+
+
+def confirm_rules(session: Session, proposal: RulesProposal, *, actor: str) -> int:
+    """Put a proposal in force; returns the version. Raises `StoreError` where it is out of date."""
+    last = _newest(session, proposal.scope, proposal.key)
+    if (last.version if last else 0) != proposal.base_version:
+        where = proposal.scope if proposal.key is None else f"{proposal.scope} '{proposal.key}'"
+        raise StoreError(
+            f"The rules of {where} were changed after this change was proposed, so nothing was set. "
+            "Propose it again, and look at the difference."
+        )
+    return set_rules(session, proposal.after, scope=proposal.scope, key=proposal.key, actor=actor)
+
+
+def _body(rules: Rules | Mapping[str, Any] | None, scope: Scope) -> dict[str, Any] | None:
+    """Rules by name in JSON types, checked; None where there are none."""
+    if rules is None:
+        return None
+    given = rules.to_dict() if isinstance(rules, Rules) else dict(rules)
+    for name, scopes in _NEAR_ONLY.items():
+        if given.get(name) is not None and scope not in scopes:
+            raise ValueError(f"`{name}` is set for a {' or a '.join(scopes)}, not for a whole {scope}.")
+    if isinstance(rules, Rules):
+        return given
+    whole = Rules.from_dict(rules).to_dict()
+    return {name: whole[name] for name in rules}
+
+
+def _changes(
+    before: Mapping[str, Any], after: Mapping[str, Any], scope: Scope, key: str | None
+) -> list[RuleChange]:
+    return [
+        RuleChange(
+            scope=scope,
+            key=key,
+            field=name,
+            was_set=name in before,
+            old=before.get(name),
+            is_set=name in after,
+            new=after.get(name),
+        )
+        for name in Rules().to_dict()
+        if (name in before) != (name in after) or before.get(name) != after.get(name)
+    ]
+
+
+def _newest(session: Session, scope: Scope, key: str | None) -> RulesRow | None:
+    query = sa.select(RulesRow).where(RulesRow.scope == scope, RulesRow.key == (key or ""))
+    return session.scalars(query.order_by(RulesRow.version.desc()).limit(1)).first()
 
 
 def _require_known(session: Session, scope: Scope, key: str | None) -> None:
+    if scope not in _SCOPES or (scope == "store") != (key is None):
+        raise ValueError(f"`key` is a category or SKU, and None for the store; got {scope!r} with {key!r}.")
     if scope == "store":
         return
     column = ProductRow.sku if scope == "product" else ProductRow.category

@@ -13,8 +13,8 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
-from assistant.store.schema import SaleRow
-from policy.history.checks import NUMBERS
+from assistant.store.schema import ProductRow, SaleRow
+from policy.history.checks import NUMBERS, REQUIRED
 
 SAME = 1e-9
 """Relative difference below which two numbers are one: another file format's noise, not another value."""
@@ -104,6 +104,32 @@ def read_sales(session: Session, products: NDArray[np.int64] | None = None) -> S
         numbers={c: np.array(column[c], dtype=np.float64) for c in NUMBERS},
         currency=np.array(column["currency"], dtype=object),
     )
+
+
+def read_history(session: Session, skus: Sequence[str] | None) -> pd.DataFrame:
+    """Canonical history of these articles in all outlets, or of all articles where None."""
+    query = sa.select(ProductRow).order_by(ProductRow.store, ProductRow.sku)
+    if skus is not None:
+        query = query.where(ProductRow.sku.in_(skus))
+    products = session.scalars(query).all()
+    ids = np.array([p.id for p in products], dtype=np.int64)
+    sales = read_sales(session, None if skus is None else ids)
+    by_id = np.argsort(ids)
+    place = by_id[np.searchsorted(ids, sales.product, sorter=by_id)] if len(sales) else sales.product
+    order = np.argsort(place, kind="stable")
+    place = place[order]
+    columns: dict[str, Any] = {
+        "store": pd.Index([p.store or None for p in products], dtype="str")[place],
+        "sku": pd.Index([p.sku for p in products], dtype="str")[place],
+        "date": sales.day[order].astype("datetime64[D]").astype("datetime64[us]"),
+        **{c: sales.numbers[c][order] for c in NUMBERS},
+        "category": pd.Index([p.category for p in products], dtype="str")[place],
+        "name": pd.Index([p.name for p in products], dtype="str")[place],
+        "currency": pd.array(sales.currency[order], dtype="str"),
+    }
+    frame = pd.DataFrame(columns)
+    empty = frame.columns[frame.isna().all()].difference(list(REQUIRED))
+    return frame.drop(columns=empty)
 
 
 def add_sales(session: Session, sales: Sales, rows: NDArray[np.int64], *, import_id: int) -> None:

@@ -8,22 +8,36 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
 
-from assistant.store import decisions, rulebook
-from assistant.store.database import Database, StoreError, data_home, database_url, has_store
+from assistant.store import decisions, ledger, rulebook
+from assistant.store.database import Database, data_home, database_url, has_store
 from assistant.store.ingest import ImportResult, take_in
-from assistant.store.records import AuditEntry, Decision, Product, RulesVersion, Scope, Verdict
-from assistant.store.sales import read_sales
-from assistant.store.schema import AliasRow, AuditRow, IdentityRow, LedgerRow, ProductRow, SaleRow
-from policy.history.checks import NUMBERS, REQUIRED
+from assistant.store.products import one_outlet, read_products, require_skus
+from assistant.store.records import (
+    AuditEntry,
+    Decision,
+    Product,
+    RulesProposal,
+    RulesVersion,
+    Scope,
+    Verdict,
+)
+from assistant.store.sales import read_history
+from assistant.store.schema import AliasRow, AuditRow, IdentityRow
+from policy.decision.reference_price import Note, Profile, ReferenceCheck, reference_price
+from policy.history import Period
 
 if TYPE_CHECKING:
     from policy.decision.recommendation import Recommendation
     from policy.decision.rules import Rules
+
+_COARSE: Mapping[Period, tuple[Note, ...]] = {
+    "day": (),
+    "week": ("prices_by_week",),
+    "month": ("prices_by_month",),
+}
 
 
 class Store:
@@ -118,47 +132,13 @@ class Store:
 
     def products(self) -> list[Product]:
         """All products, in order of outlet and SKU."""
-        span = (
-            sa.select(
-                SaleRow.product_id,
-                sa.func.count().label("periods"),
-                sa.func.min(SaleRow.date).label("first"),
-                sa.func.max(SaleRow.date).label("last"),
-            )
-            .group_by(SaleRow.product_id)
-            .subquery()
-        )
-        query = (
-            sa.select(ProductRow, span.c.periods, span.c.first, span.c.last, SaleRow.price)
-            .join(span, span.c.product_id == ProductRow.id)
-            .join(SaleRow, (SaleRow.product_id == ProductRow.id) & (SaleRow.date == span.c.last))
-            .order_by(ProductRow.store, ProductRow.sku)
-        )
         with self._database.read() as session:
-            aliases: dict[str, list[str]] = {}
-            for alias in session.scalars(sa.select(AliasRow).order_by(AliasRow.alias)):
-                aliases.setdefault(alias.sku, []).append(alias.alias)
-            return [
-                Product(
-                    id=row.id,
-                    sku=row.sku,
-                    store=row.store or None,
-                    name=row.name,
-                    category=row.category,
-                    currency=row.currency,
-                    aliases=tuple(aliases.get(row.sku, ())),
-                    periods=periods,
-                    first_date=first,
-                    last_date=last,
-                    price=price,
-                )
-                for row, periods, first, last, price in session.execute(query)
-            ]
+            return read_products(session)
 
     def add_aliases(self, aliases: Mapping[str, Iterable[str]], *, actor: str) -> None:
         """Give articles more names, by SKU; names that they have already are left."""
         with self._database.write() as session:
-            _require_skus(session, aliases)
+            require_skus(session, aliases)
             known = {(a.sku, a.alias) for a in session.scalars(sa.select(AliasRow))}
             wanted = {(sku, alias) for sku, names in aliases.items() for alias in names}
             for sku, alias in sorted(wanted - known):
@@ -171,76 +151,119 @@ class Store:
 
         Sorted by outlet, SKU and date. Optional columns that hold nothing are left out.
         """
-        query = sa.select(ProductRow).order_by(ProductRow.store, ProductRow.sku)
-        if skus is not None:
-            query = query.where(ProductRow.sku.in_(skus))
         with self._database.read() as session:
-            products = session.scalars(query).all()
-            ids = np.array([p.id for p in products], dtype=np.int64)
-            sales = read_sales(session, None if skus is None else ids)
-        by_id = np.argsort(ids)
-        place = by_id[np.searchsorted(ids, sales.product, sorter=by_id)] if len(sales) else sales.product
-        order = np.argsort(place, kind="stable")
-        place = place[order]
-        columns: dict[str, Any] = {
-            "store": pd.Index([p.store or None for p in products], dtype="str")[place],
-            "sku": pd.Index([p.sku for p in products], dtype="str")[place],
-            "date": sales.day[order].astype("datetime64[D]").astype("datetime64[us]"),
-            **{c: sales.numbers[c][order] for c in NUMBERS},
-            "category": pd.Index([p.category for p in products], dtype="str")[place],
-            "name": pd.Index([p.name for p in products], dtype="str")[place],
-            "currency": pd.array(sales.currency[order], dtype="str"),
-        }
-        frame = pd.DataFrame(columns)
-        empty = frame.columns[frame.isna().all()].difference(list(REQUIRED))
-        return frame.drop(columns=empty)
+            return read_history(session, skus)
 
     def price_ledger(self, sku: str) -> pd.DataFrame:
         """Every price ever recorded for an article: store, effective_from, price, source, decision_id,
         recorded_at. Oldest day first; where rows share a day, the last one holds."""
-        query = (
-            sa.select(ProductRow.store, LedgerRow)
-            .join(ProductRow, ProductRow.id == LedgerRow.product_id)
-            .where(ProductRow.sku == sku)
-            .order_by(ProductRow.store, LedgerRow.effective_from, LedgerRow.id)
-        )
         with self._database.read() as session:
-            _require_skus(session, [sku])
-            rows = [
-                {
-                    "store": store or None,
-                    "effective_from": pd.Timestamp(row.effective_from),
-                    "price": row.price,
-                    "source": row.source,
-                    "decision_id": None if row.decision_id is None else decisions.public_id(row.decision_id),
-                    "recorded_at": row.recorded_at,
-                }
-                for store, row in session.execute(query)
-            ]
-        return pd.DataFrame(
-            rows, columns=["store", "effective_from", "price", "source", "decision_id", "recorded_at"]
+            require_skus(session, [sku])
+            return ledger.read_ledger(session, sku)
+
+    def sales_end(self) -> tuple[dt.date, Period] | None:
+        """The last day that the newest sales cover, and the length of their periods; None without sales."""
+        with self._database.read() as session:
+            return ledger.sales_end(session)
+
+    def reference_price(
+        self,
+        sku: str,
+        *,
+        start: dt.date,
+        profile: Profile,
+        planned_price: float | None = None,
+        was_price: float | None = None,
+        cut_since: dt.date | None = None,
+        store: str | None = None,
+    ) -> ReferenceCheck:
+        """Which earlier price and percentage a cut of an article may be announced with, by its ledger.
+
+        See `policy.decision.reference_price`. Prices known by week or month only are said to be (a shorter
+        cut inside would not show), and so is a price that is only assumed to hold until the cut.
+
+        Raises
+        ------
+        StoreError
+            The article is not known, or sold in several outlets and `store` names none of them.
+        """
+        with self._database.read() as session:
+            product = one_outlet(session, sku, store)
+            spans, period = ledger.price_spans(session, product, until=start - dt.timedelta(days=1))
+        return reference_price(
+            spans,
+            start=start,
+            profile=profile,
+            planned_price=planned_price,
+            was_price=was_price,
+            cut_since=cut_since,
+            notes=_COARSE[period],
         )
 
     # Rules
 
-    def set_rules(self, rules: Rules | None, *, scope: Scope, key: str | None = None, actor: str) -> int:
+    def set_rules(
+        self, rules: Rules | Mapping[str, Any] | None, *, scope: Scope, key: str | None = None, actor: str
+    ) -> int:
         """Put rules in force for the store, a category or a product; returns their version.
 
-        None withdraws them, so that the next wider scope holds. Earlier versions are kept.
-        Raises `StoreError` for a category or SKU that the store does not know.
+        A mapping sets the rules that it names, as `Rules.to_dict` names them, and leaves the others to wider
+        scopes; `Rules` sets every one; None withdraws them all. They take the place of the scope's rules so
+        far, whose versions are kept. Raises `StoreError` for a category or SKU that the store does not know,
+        ValueError for rules that cannot be.
         """
         with self._database.write() as session:
             return rulebook.set_rules(session, rules, scope=scope, key=key, actor=actor)
+
+    def propose_rules(
+        self,
+        fields: Mapping[str, Any],
+        *,
+        unset: Iterable[str] = (),
+        scope: Scope,
+        key: str | None = None,
+    ) -> RulesProposal:
+        """What changing some rules of a scope would change, in the scope and product by product.
+
+        Nothing is written; `confirm_rules` puts it in force.
+
+        Parameters
+        ----------
+        fields
+            New values by name, as in `Rules.to_dict`; None switches a rule off.
+        unset
+            Names that the scope shall not decide any more, so that the next wider one does.
+
+        Raises
+        ------
+        StoreError
+            The category or SKU is not known, or the rules cannot be.
+        """
+        with self._database.read() as session:
+            return rulebook.propose_rules(session, fields, unset=unset, scope=scope, key=key)
+
+    def confirm_rules(self, proposal: RulesProposal, *, actor: str) -> int:
+        """Put proposed rules in force, with the difference in the audit log; returns their version.
+
+        Raises `StoreError` where the scope's rules were changed since they were proposed.
+        """
+        with self._database.write() as session:
+            return rulebook.confirm_rules(session, proposal, actor=actor)
 
     def rules_in_force(self) -> list[RulesVersion]:
         """The newest rules of every scope that has some: the store's, then categories', then products'."""
         with self._database.read() as session:
             return rulebook.rules_in_force(session)
 
-    def rules_for(self, skus: Iterable[str]) -> dict[str, Rules]:
-        """The rules of each article: its own, else its category's, else the store's, else the defaults."""
+    def rules_for(
+        self, skus: Iterable[str] | None = None, *, proposal: RulesProposal | None = None
+    ) -> dict[str, Rules]:
+        """What holds for each article, or for all: of each rule what the nearest scope that names it says.
+
+        With a proposal, what would hold if it were confirmed.
+        """
         with self._database.read() as session:
-            return rulebook.rules_for(session, skus)
+            return rulebook.rules_for(session, skus, proposal=proposal)
 
     # Decisions
 
@@ -337,14 +360,3 @@ class Store:
 
 def _audit(actor: str, action: str, subject: str | None, detail: dict[str, Any]) -> AuditRow:
     return AuditRow(at=dt.datetime.now(dt.UTC), actor=actor, action=action, subject=subject, detail=detail)
-
-
-def _require_skus(session: Session, skus: Iterable[str]) -> None:
-    known = set(session.scalars(sa.select(ProductRow.sku)))
-    for sku in skus:
-        if sku not in known:
-            raise _unknown_sku(sku)
-
-
-def _unknown_sku(sku: str) -> StoreError:
-    return StoreError(f"There is no product '{sku}' in this store. Import its sales first, or check the SKU.")

@@ -8,16 +8,37 @@ function of the desk and the language that returns a `Report`, and is offered to
 from langchain_core.tools import BaseTool
 
 from assistant.tools.approving import APPROVE, REJECT
+from assistant.tools.breaking_even import break_even
+from assistant.tools.clearing import clearance
 from assistant.tools.finding import find_products
+from assistant.tools.forecasting import forecast
 from assistant.tools.learning import START_FINE_TUNING
+from assistant.tools.measuring import unit_price
 from assistant.tools.overview import catalogue_overview
 from assistant.tools.pricing import explain, recommend, what_if
+from assistant.tools.promoting import promotion
+from assistant.tools.referring import reference_price
 from assistant.tools.result import Report, Result, Runtime, Turn
 from assistant.tools.rules import SET_RULES, show_rules
+from assistant.tools.targeting import target_price
 from assistant.tools.undoing import UNDO
 from assistant.tools.writing import Write
 
-READS: tuple[BaseTool, ...] = (find_products, recommend, explain, what_if, catalogue_overview, show_rules)
+READS: tuple[BaseTool, ...] = (
+    find_products,
+    recommend,
+    explain,
+    target_price,
+    what_if,
+    break_even,
+    forecast,
+    clearance,
+    promotion,
+    reference_price,
+    unit_price,
+    catalogue_overview,
+    show_rules,
+)
 WRITES: tuple[Write, ...] = (APPROVE, REJECT, SET_RULES, UNDO, START_FINE_TUNING)
 """Carried out only after the merchant's yes."""
 TOOLS: tuple[BaseTool, ...] = (*READS, *(write.tool for write in WRITES))

@@ -100,10 +100,18 @@ def stage_approval(
     return _staged(turn, decisions, "approve_all", rows=rows, facts=every, notes=[], reason=reason)
 
 
-def _own_price(turn: Turn, decision: Decision, *, reason: str | None, **own: float | None) -> Staged:
+def _own_price(
+    turn: Turn,
+    decision: Decision,
+    *,
+    reason: str | None,
+    price: float | None,
+    percent: float | None,
+    amount: float | None,
+) -> Staged:
     """The merchant's own price, with what it would do and which of their rules it breaks."""
     it = decision.recommendation
-    what_if = turn.desk.what_if(it.sku, store=it.store, **own)
+    what_if = turn.desk.what_if(it.sku, store=it.store, price=price, percent=percent, amount=amount)
     price = round(what_if.at.price, 2)
     if what_if.unit_cost is not None and price < what_if.unit_cost and not reason:
         raise DeskError("reason_below_cost", name=_name(it))

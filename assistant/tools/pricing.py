@@ -9,7 +9,20 @@ from langchain_core.tools import tool
 from pydantic import Field
 
 from assistant.desk import Decision, Desk, DeskError
-from assistant.facts import Fact, direction, facts_for, labels, money, what_if_facts
+from assistant.facts import Fact, Sheet, direction, facts_for, labels, money, quantity, what_if_facts
+from assistant.planning_facts import circumstances_facts, length
+from assistant.suggesting import Assumed, Limits
+from assistant.tools.asking import (
+    CompetitorPrice,
+    FeePercent,
+    Outlet,
+    Periods,
+    Shipping,
+    Start,
+    Stock,
+    UnitCost,
+    Until,
+)
 from assistant.tools.result import Report, Result, Runtime, Sku, run, values_of
 from assistant.wording import Language
 
@@ -26,6 +39,20 @@ def recommend(
     skus: Annotated[list[Sku], Field(description="Exact SKUs.", min_length=1, max_length=MOST_ITEMS)],
     runtime: Runtime,
     objective: Annotated[Literal["profit", "revenue"], Field(description="What to maximise.")] = "profit",
+    periods: Annotated[
+        int | None, Field(description="For so many periods, not the next alone.", ge=1)
+    ] = None,
+    max_change_percent: Annotated[
+        float | None, Field(description="Largest change for this question, per cent.", ge=0)
+    ] = None,
+    price_ending: Annotated[
+        float | None, Field(description="How the price ends: 0.99 for 4.99, 0 for whole numbers.", ge=0)
+    ] = None,
+    min_price: Annotated[float | None, Field(description="No price below this.", gt=0)] = None,
+    max_price: Annotated[float | None, Field(description="No price above this.", gt=0)] = None,
+    unit_cost: UnitCost = None,
+    competitor_price: CompetitorPrice = None,
+    stock: Stock = None,
 ) -> Result:
     """Recommend a price for each product for its next period, against keeping the current price.
 
@@ -44,12 +71,26 @@ def recommend(
 
     def report(desk: Desk, language: Language) -> Report:
         known, unknown = desk.known(skus)
-        decisions = desk.recommend(known or unknown, objective=objective)
+        limits = Limits(
+            max_change_percent=max_change_percent,
+            price_ending=price_ending,
+            min_price=min_price,
+            max_price=max_price,
+        )
+        assumed = Assumed(unit_cost=unit_cost, competitor_price=competitor_price, stock=stock)
+        if limits == Limits() and assumed == Assumed() and periods in (None, 1):
+            decisions = desk.recommend(known or unknown, objective=objective)
+        else:
+            suggested = desk.suggest(
+                known or unknown, objective=objective, limits=limits, assumed=assumed, periods=periods or 1
+            )
+            decisions = [Decision(it, "") for it in suggested]
         skipped = [
             {"sku": sku, "reason": DeskError("unknown_sku", sku=sku).message(language)} for sku in unknown
         ]
         items, facts = items_of(decisions, language)
         payload = {"status": "ok", "items": items, "skipped": skipped}
+        facts += question_facts(limits, assumed, periods, decisions, language)
         return Report(payload, facts, **about(decisions))
 
     return run(runtime, report)
@@ -79,15 +120,20 @@ def what_if(
     price: Annotated[float | None, Field(description="The price to try, in the store's currency.")] = None,
     percent: Annotated[float | None, Field(description="Or a change in per cent: -10 is 10 % down.")] = None,
     amount: Annotated[float | None, Field(description="Or a change in money: -10 is 10 off.")] = None,
-    unit_cost: Annotated[float | None, Field(description="Another unit cost to assume.")] = None,
-    competitor_price: Annotated[
-        float | None, Field(description="Another competitor's price to assume.")
-    ] = None,
-    store: Annotated[str | None, Field(description="The outlet, where a product is sold in several.")] = None,
+    unit_cost: UnitCost = None,
+    competitor_price: CompetitorPrice = None,
+    stock: Stock = None,
+    fee_percent: FeePercent = None,
+    shipping: Shipping = None,
+    periods: Periods = None,
+    start: Start = None,
+    until: Until = None,
+    store: Outlet = None,
 ) -> Result:
     """What is expected if one product were sold at another price, against keeping its current price.
 
-    Give exactly one of price, percent and amount. Nothing is changed by asking.
+    Give one of price, percent and amount; none where only circumstances change and the price stays. Cost,
+    competitor's price, stock, fee and shipping are assumed for both prices. Nothing is changed by asking.
     Example: {"status": "ok", "language": "en", "item": {"sku": "CAN-LAV-200", "name": "Lavender Candle
     200 g", "currency": "USD", "period": "week", "direction": "cut", "objective": "profit", "gain_sign":
     "unclear", "cautions": [], "known_range": true, "facts": {"price": "$16.00", "current_price":
@@ -103,8 +149,18 @@ def what_if(
             amount=amount,
             unit_cost=unit_cost,
             competitor_price=competitor_price,
+            stock=stock,
+            fee_percent=fee_percent or 0.0,
+            shipping=shipping or 0.0,
+            periods=periods,
+            start=start,
+            until=until,
         )
-        facts = what_if_facts(it, language)
+        facts = [*what_if_facts(it, language), *circumstances_facts(it, language)]
+        assumed = {
+            "unit_cost": unit_cost, "competitor_price": competitor_price, "stock": stock,
+            "fee": fee_percent, "shipping": shipping,
+        }  # fmt: skip
         item = {
             "sku": it.sku,
             "name": it.name or it.sku,
@@ -113,8 +169,11 @@ def what_if(
             "period": it.period,
             "direction": direction(it.keep.price, it.at.price, it.currency),
             "objective": it.objective,
-            "gain_sign": _gain_sign(it.gain),
+            "gain_sign": gain_sign(it.gain),
             "demand": _demand(it.elasticity),
+            "assumed": [name for name, value in assumed.items() if value is not None],
+            "several_periods": len(it.dates) > 1,
+            "loses": it.at.profit is not None and it.at.profit.mean < 0,
             "cautions": list(it.cautions),
             "known_range": "outside_known_range" not in it.cautions,
             "facts": values_of(facts),
@@ -132,7 +191,7 @@ def item(decision: Decision, facts: Iterable[Fact], language: Language) -> dict[
         "sku": it.sku,
         "name": it.name or it.sku,
         "store": it.store,
-        "decision_id": decision.id,
+        "decision_id": decision.id or None,
         "currency": it.currency,
         "period": it.period,
         "direction": "keep" if it.abstained else direction(it.current_price, it.price, it.currency),
@@ -149,7 +208,7 @@ def item(decision: Decision, facts: Iterable[Fact], language: Language) -> dict[
             for clamp in it.clamps
         ],
         "confidence": it.confidence,
-        "gain_sign": _gain_sign(it.gain),
+        "gain_sign": gain_sign(it.gain),
         "demand": _demand(it.elasticity),
         "cautions": list(it.cautions),
         "remedies": list(it.remedies),
@@ -164,6 +223,26 @@ def item(decision: Decision, facts: Iterable[Fact], language: Language) -> dict[
         ],
         "facts": {key: value for key, value in values.items() if not key.startswith(("driver.", "clamp."))},
     }
+
+
+def question_facts(
+    limits: Limits, assumed: Assumed, periods: int | None, decisions: Iterable[Decision], language: Language
+) -> list[Fact]:
+    """What one question asked for beside the products, so that the answer can repeat it."""
+    first = next((decision.recommendation for decision in decisions), None)
+    currency = None if first is None else first.currency
+    sheet = Sheet("question", language, currency=currency, section="limits")
+    if limits.max_change_percent is not None:
+        sheet.percent("max_change", limits.max_change_percent / 100)
+    sheet.price("min_price", limits.min_price)
+    sheet.price("max_price", limits.max_price)
+    sheet.price("assumed_cost", assumed.unit_cost)
+    sheet.price("assumed_competitor_price", assumed.competitor_price)
+    if assumed.stock is not None:
+        sheet.add("assumed_stock", quantity(assumed.stock, language), assumed.stock, "units")
+    if periods is not None and first is not None:
+        length(sheet, periods, first.period)
+    return sheet.facts
 
 
 def items_of(decisions: Iterable[Decision], language: Language) -> tuple[list[dict[str, Any]], list[Fact]]:
@@ -182,7 +261,7 @@ def about(decisions: Iterable[Decision]) -> dict[str, list[str]]:
     return {
         "names": names_of(decision.recommendation for decision in decisions),
         "skus": [decision.recommendation.sku for decision in decisions],
-        "decision_ids": [decision.id for decision in decisions],
+        "decision_ids": [decision.id for decision in decisions if decision.id],
     }
 
 
@@ -196,7 +275,7 @@ def named(it: Recommendation, reason: str | None = None) -> dict[str, Any]:
     return {"sku": it.sku, "name": it.name or it.sku} | ({"reason": reason} if reason else {})
 
 
-def _gain_sign(gain: Interval | None) -> str | None:
+def gain_sign(gain: Interval | None) -> str | None:
     """Whether the 80 % interval of the gain lies on one side of zero."""
     if gain is None:
         return None

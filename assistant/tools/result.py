@@ -6,17 +6,20 @@ import json
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Annotated, Any, Protocol, runtime_checkable
 
 from langchain.tools import ToolRuntime
 from pydantic import Field
 
 from assistant.adapters import adapter_error_text
 from assistant.desk import Desk, DeskError
-from assistant.facts import Fact, labels
+from assistant.facts import Fact, day, labels
 from assistant.store.database import StoreError
 from assistant.tools.staged import Staged
 from assistant.wording import Language
+
+if TYPE_CHECKING:
+    from policy.decision.given import QuestionError
 
 _LOG = logging.getLogger(__name__)
 
@@ -71,6 +74,7 @@ class Report:
 
 def run(runtime: Runtime, report: Callable[[Desk, Language], Report]) -> Result:
     """The report as JSON and artifact; what goes wrong becomes a message that a merchant can act on."""
+    from policy.decision.given import QuestionError
     from policy.history import HistoryError
     from policy.model.adapter_files import AdapterError
 
@@ -82,6 +86,8 @@ def run(runtime: Runtime, report: Callable[[Desk, Language], Report]) -> Result:
         result = Report({"status": "error", "code": error.code, "message": error.message(language)})
         if error.code == "unknown_sku":  # made up by the model, perhaps: its digits support no number
             quotable = DeskError(error.code, sku="").message(language)
+    except QuestionError as error:
+        result = Report({"status": "error", "code": error.code, "message": _question_text(error, language)})
     except HistoryError as error:
         result = Report({"status": "error", "code": "history", "message": str(error)})
     except StoreError as error:
@@ -102,6 +108,19 @@ def run(runtime: Runtime, report: Callable[[Desk, Language], Report]) -> Result:
         "messages": [quotable or payload["message"]] if payload["status"] == "error" else [],
     }
     return json.dumps(payload, ensure_ascii=False, allow_nan=False), artifact
+
+
+def _question_text(error: QuestionError, language: Language) -> str:
+    """What is wrong with a question to the policy, in the merchant's language."""
+    words, values = labels(language), dict(error.values)
+    if "name" in values:
+        values["name"] = words["inputs"].get(str(values["name"]), values["name"])
+    if "period" in values:
+        values["period"] = words["period"].get(str(values["period"]), values["period"])
+    for key in ("date", "first", "end"):
+        if key in values:
+            values[key] = day(str(values[key]), language)
+    return str(words["questions"][error.code]).format_map(values)
 
 
 def values_of(facts: Iterable[Fact]) -> dict[str, str]:

@@ -228,7 +228,12 @@ def _defaults() -> RulesVersion:
     import datetime as dt
 
     return RulesVersion(
-        scope="store", key=None, version=0, rules=Rules(), actor="", created_at=dt.datetime.now(dt.UTC)
+        scope="store",
+        key=None,
+        version=0,
+        fields=Rules().to_dict(),
+        actor="",
+        created_at=dt.datetime.now(dt.UTC),
     )
 
 

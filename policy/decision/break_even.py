@@ -126,6 +126,15 @@ def break_even(
     )
 
 
+def price_for_margin(economics: UnitEconomics, margin: float) -> float | None:
+    """The price with this share of it left after fee, shipping and cost: (cost + shipping) / (1 - fee -
+    margin). None where no price has it, or the cost is unknown."""
+    share = 1 - economics.fee - margin
+    if economics.unit_cost is None or share <= 0:
+        return None
+    return (economics.unit_cost + economics.shipping) / share
+
+
 def margin_at(economics: UnitEconomics, price: float) -> Margin:
     """What a unit leaves at a price, where its cost is known."""
     profit = float(economics.profit(np.array(price)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from datetime import date as Date
 from typing import Any, Literal
 from zlib import crc32
 
@@ -14,7 +15,7 @@ from policy.decision.evidence import Evidence, weigh
 from policy.decision.given import QuestionError
 from policy.decision.joint import drawn_units, interval_of
 from policy.decision.outcomes import Totals
-from policy.decision.product import known
+from policy.decision.product import known, window_of
 from policy.decision.recommend import Label, search_range
 from policy.decision.recommendation import Interval
 from policy.decision.situation import Situation, posterior_by_period, situation_of
@@ -95,6 +96,8 @@ class Forecast:
     period: Literal["day", "week", "month"]
     dates: tuple[str, ...]
     """First day of each period, ISO 8601."""
+    end: str
+    """Last day of the last of them."""
     products: tuple[ProductForecast, ...]
     sums: tuple[ForecastSum, ...]
     """One a currency."""
@@ -113,7 +116,9 @@ def foresee(
     panel: Panel,
     labels: list[Label],
     *,
-    periods: int = 1,
+    periods: int | None = None,
+    start: str | Date | None = None,
+    until: str | Date | None = None,
     skus: Sequence[str] | None = None,
     prices: Given | None = None,
     unit_costs: Given | None = None,
@@ -130,8 +135,8 @@ def foresee(
 
     Parameters
     ----------
-    periods
-        How many, after the newest period of the whole table.
+    periods, start, until
+        As in `policy.decision.product.window_of`, after the newest period of the whole table; 1 by default.
     skus
         Products to forecast; all by default.
     prices, unit_costs, competitor_prices
@@ -142,39 +147,33 @@ def foresee(
     Raises
     ------
     QuestionError
-        A sku is unknown, or there are more periods than forecasts reach.
+        A sku is unknown, or dates or periods are not those that forecasts reach.
     """
-    if not (isinstance(periods, int) and 1 <= periods <= MOST_AHEAD):
-        raise QuestionError(
-            "not_a_count",
-            "`periods` must be a whole number from 1 to {limit}, got {value!r}.",
-            limit=MOST_AHEAD,
-            value=periods,
-        )
     given = {"price": prices, "cost": unit_costs, "competitor_price": competitor_prices, "promo": promos}
     _require_known(panel, skus, given)
     evidence = weigh(panel)
     lag = _behind(panel)
     asked = np.array([skus is None or sku in skus for _, sku in panel.keys])
-    reasons = [_reason(evidence, row, int(lag[row]) + periods) for row in range(len(panel))]
+    window = window_of(panel.take(np.array([int(lag.argmin())])), periods=periods, start=start, until=until)
+    reasons = [_reason(evidence, row, int(lag[row]) + window.reach) for row in range(len(panel))]
     rows = np.flatnonzero(asked & np.array([reason is None for reason in reasons]))
     left_out = tuple(
         LeftOut(sku=panel.keys[row][1], store=panel.keys[row][0], name=labels[row].name, reason=reason)
         for row, reason in enumerate(reasons)
         if asked[row] and reason is not None
     )
-    days = panel.take(np.array([int(lag.argmin())])).next_periods(periods, price=np.ones(1)).day[0]
-    dates = tuple(str(np.datetime64(int(day), "D")) for day in days)
+    dates, end = window.dates, window.end
     if not len(rows):
-        return Forecast(period=panel.period, dates=dates, products=(), sums=(), left_out=left_out)
-    reach = int(lag[rows].max()) + periods
+        return Forecast(period=panel.period, dates=dates, end=end, products=(), sums=(), left_out=left_out)
+    reach = int(lag[rows].max()) + window.reach
     situation = situation_of(
         panel.take(rows),
         maximise_profit=True,
         horizon=reach,
         adapters=None if adapters is None else adapters.take(rows),
     )
-    ahead = lag[rows][:, None] + np.arange(periods)  # (B, H): which of the periods read are meant
+    # (B, H): which of the periods read are meant
+    ahead = lag[rows][:, None] + np.arange(window.first, window.reach)
     situation = _with_given(situation, [panel.keys[row][1] for row in rows], given, ahead)
     (posterior,) = posterior_by_period(network, [situation])
     products, sums = [], _Sums(dates)
@@ -202,7 +201,12 @@ def foresee(
             )
         )
     return Forecast(
-        period=panel.period, dates=dates, products=tuple(products), sums=sums.found(), left_out=left_out
+        period=panel.period,
+        dates=dates,
+        end=end,
+        products=tuple(products),
+        sums=sums.found(),
+        left_out=left_out,
     )
 
 

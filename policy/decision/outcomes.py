@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
 from policy.decision.margin import UnitEconomics
-from policy.decision.recommendation import Interval, Objective, Outcome
+from policy.decision.recommendation import Interval, Objective, Outcome, Verdict
 from policy.decision.situation import Situation
 from policy.model.posterior import Posterior
 
@@ -79,7 +79,10 @@ class WhatIf:
     known_low: float
     known_high: float
     cautions: tuple[str, ...]
-    """`outside_known_range`, `few_price_changes`, `price_below_cost`, `cost_missing`, ..."""
+    """`outside_known_range`, `few_price_changes`, `price_below_cost`, `cost_missing`, ...; `breaks_` and a
+    rule for every rule that the price would break."""
+    verdicts: tuple[Verdict, ...] = ()
+    """What every rule that is set says of the price, in the order of application."""
     chance: float | None = None
     """Chance that the price earns more on average than the current one."""
     stock: float | None = None

@@ -13,7 +13,6 @@ from policy.decision.evidence import Evidence, weigh
 from policy.decision.given import QuestionError
 from policy.decision.recommend import Label
 from policy.decision.situation import Situation, situation_of
-from policy.history import HistoryError
 from policy.model.future import MOST_AHEAD
 from policy.model.panel import Panel
 from policy.model.pool import FittedRows
@@ -75,69 +74,8 @@ class Product:
         until: str | Date | None = None,
         whole: bool = False,
     ) -> Window:
-        """The periods ahead that are meant.
-
-        Parameters
-        ----------
-        periods
-            How many, from `start` on; 1 where neither it nor `until` is given.
-        start, until
-            Dates, ISO 8601 where text: from the period that `start` lies in, by default the next one, to the
-            period that `until` lies in.
-        whole
-            Only periods that are over by the end of `until`.
-
-        Raises
-        ------
-        QuestionError
-            Both or impossible lengths are given, dates lie in the past or in the wrong order, or the periods
-            reach further than forecasts do.
-        """
-        if periods is not None and until is not None:
-            raise QuestionError("two_lengths", "Give `periods` or `until`, not both.")
-        if periods is not None and not (isinstance(periods, int) and periods >= 1):
-            raise QuestionError(
-                "not_a_count", "`periods` must be a whole number of at least 1, got {value!r}.", value=periods
-            )
-        # A day more than can be forecast, by which a date too far is known.
-        days = self.panel.next_periods(MOST_AHEAD + 1, price=np.ones(1)).day[0]
-        first = 0
-        if start is not None:
-            first = int(np.searchsorted(days, _day("start", start), side="right")) - 1
-            if first < 0:
-                raise QuestionError(
-                    "start_past",
-                    "`start` lies before {date}, the next {period} to be priced.",
-                    date=_iso(days[0]),
-                    period=self.period,
-                )
-        if until is None:
-            last = first + (periods or 1) - 1
-        else:
-            day = _day("until", until)
-            last = int(np.searchsorted(days, day + whole, side="right")) - 1 - whole
-            if last < first:
-                raise QuestionError(
-                    "until_too_soon",
-                    "No{whole} {period} of sales lies ahead by {date}; the next begins on {first} and ends "
-                    "on {end}. Give a later date, or more recent sales.",
-                    whole=" whole" if whole else "",
-                    period=self.period,
-                    date=_iso(day),
-                    first=_iso(days[first]),
-                    end=_iso(days[min(first + 1, MOST_AHEAD)] - 1),
-                )
-        if last >= MOST_AHEAD:
-            raise QuestionError(
-                "too_far",
-                "Forecasts reach {limit} {period}s, to {date}. "
-                "Ask for fewer, or add up the history to longer periods.",
-                limit=MOST_AHEAD,
-                period=self.period,
-                date=_iso(days[MOST_AHEAD] - 1),
-            )
-        dates = tuple(_iso(day) for day in days[first : last + 1])
-        return Window(first=first, periods=last - first + 1, dates=dates, end=_iso(days[last + 1] - 1))
+        """The periods ahead that are meant; see `window_of`."""
+        return window_of(self.panel, periods=periods, start=start, until=until, whole=whole)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -162,6 +100,79 @@ class Window:
         return posterior.take(np.arange(self.first, self.reach))
 
 
+def window_of(
+    panel: Panel,
+    *,
+    periods: int | None = None,
+    start: str | Date | None = None,
+    until: str | Date | None = None,
+    whole: bool = False,
+) -> Window:
+    """The periods ahead of one product's history (a panel of one row) that are meant.
+
+    Parameters
+    ----------
+    periods
+        How many, from `start` on; 1 where neither it nor `until` is given.
+    start, until
+        Dates, ISO 8601 where text: from the period that `start` lies in, by default the next one, to the
+        period that `until` lies in.
+    whole
+        Only periods that are over by the end of `until`.
+
+    Raises
+    ------
+    QuestionError
+        Both or impossible lengths are given, dates lie in the past or in the wrong order, or the periods
+        reach further than forecasts do.
+    """
+    if periods is not None and until is not None:
+        raise QuestionError("two_lengths", "Give `periods` or `until`, not both.")
+    if periods is not None and not (isinstance(periods, int) and periods >= 1):
+        raise QuestionError(
+            "not_a_count", "`periods` must be a whole number of at least 1, got {value!r}.", value=periods
+        )
+    # A day more than can be forecast, by which a date too far is known.
+    days = panel.next_periods(MOST_AHEAD + 1, price=np.ones(1)).day[0]
+    first = 0
+    if start is not None:
+        first = int(np.searchsorted(days, _day("start", start), side="right")) - 1
+        if first < 0:
+            raise QuestionError(
+                "start_past",
+                "`start` lies before {date}, the next {period} to be priced.",
+                date=_iso(days[0]),
+                period=panel.period,
+            )
+    if until is None:
+        last = first + (periods or 1) - 1
+    else:
+        day = _day("until", until)
+        last = int(np.searchsorted(days, day + whole, side="right")) - 1 - whole
+        if last < first:
+            raise QuestionError(
+                "until_too_soon",
+                "No{whole} {period} of sales lies ahead by {date}; the next begins on {first} and ends "
+                "on {end}. Give a later date, or more recent sales.",
+                whole=" whole" if whole else "",
+                period=panel.period,
+                date=_iso(day),
+                first=_iso(days[first]),
+                end=_iso(days[min(first + 1, MOST_AHEAD)] - 1),
+            )
+    if last >= MOST_AHEAD:
+        raise QuestionError(
+            "too_far",
+            "Forecasts reach {limit} {period}s, to {date}. "
+            "Ask for fewer, or add up the history to longer periods.",
+            limit=MOST_AHEAD,
+            period=panel.period,
+            date=_iso(days[MOST_AHEAD] - 1),
+        )
+    dates = tuple(_iso(day) for day in days[first : last + 1])
+    return Window(first=first, periods=last - first + 1, dates=dates, end=_iso(days[last + 1] - 1))
+
+
 def product_of(
     panel: Panel,
     labels: list[Label],
@@ -178,7 +189,7 @@ def product_of(
     HistoryError
         The panel lacks it, or has it in several stores and `store` is not given.
     """
-    row = np.array([_find(panel, sku, store)])
+    row = np.array([panel.row_of(sku, store)])
     return Product(
         network=network,
         adapters=None if adapters is None else adapters.take(row),
@@ -206,24 +217,3 @@ def _day(name: str, value: str | Date) -> int:
 
 def _iso(day: int | np.int64) -> str:
     return str(np.datetime64(int(day), "D"))
-
-
-def _find(panel: Panel, sku: str, store: str | None) -> int:
-    rows = [i for i, (s, k) in enumerate(panel.keys) if k == sku and (store is None or s == store)]
-    if len(rows) == 1:
-        return rows[0]
-    if not rows:
-        raise HistoryError(
-            "unknown_product",
-            "No sales of product '{sku}' in this history of {products:,} products; check the sku.",
-            sku=sku,
-            products=len(panel),
-        )
-    stores = ", ".join(str(panel.keys[i][0]) for i in rows[:5])
-    raise HistoryError(
-        "several_stores",
-        "Product '{sku}' is sold in {count} stores ({stores}); say which by `store`.",
-        sku=sku,
-        count=len(rows),
-        stores=stores,
-    )

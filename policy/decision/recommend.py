@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,28 +10,25 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
+from policy.decision.bounds import Circumstances
 from policy.decision.choice import best_price, component_objective
 from policy.decision.drivers import drivers
 from policy.decision.evidence import FEW_MOVES, REMEDY, STEP_BEYOND, Evidence, weigh
+from policy.decision.limits import apply, violated
 from policy.decision.outcomes import gain_between, outcome_at
-from policy.decision.recommendation import (
-    Clamp,
-    Confidence,
-    Interval,
-    Objective,
-    Recommendation,
-)
+from policy.decision.recommendation import Confidence, Interval, Objective, Recommendation, Verdict
 from policy.decision.rules import Rules, RulesInfeasible
+from policy.decision.settle import Candidate, Settled, circumstances_of, settle
 from policy.decision.situation import Situation, posterior_of, price_head_of, situation_of
 from policy.model.loading import LoadedModel
 from policy.model.panel import Panel, product_keys
 from policy.model.pool import FittedRows
 from policy.model.posterior import Posterior
 
-WORTHWHILE = 0.005
-"""A change must be expected to gain at least this share of the objective; below it the price is kept."""
-
 NORMAL_90 = float(ndtri(0.9))
+
+WORTH_A_WARNING = ("resale_price_maintenance", "price_before_unknown")
+"""Notes of verdicts that a reader must not miss."""
 
 TEST_STEP = 0.10
 """A price test goes at most this far from the current price, a share."""
@@ -100,16 +97,31 @@ def recommend(
         played = price_head_of(model.network, situation, low=low, high=high)
         tests = np.where(learned, _near(played, situation.current_price), tests)
     of_all = model.adapter_digest[:16] if model.adapter_digest else None
+    cases = [
+        Case(posterior.take(np.array([row])), situation.take(np.array([row])), evidence, row)
+        for row in range(len(panel))
+    ]
+    limits = [rules if isinstance(rules, Rules) else rules.get(sku, Rules()) for _, sku in panel.keys]
+    settled = settle(
+        {
+            key: Candidate(
+                rules=limits[row],
+                now=circumstances_of(panel, situation, row, rules=limits[row], currency=labels[row].currency),
+                wanted=None if evidence.abstain[row] else float(wanted[row]),
+                off_sale=evidence.abstain[row] in ("stale_data", "out_of_stock"),
+                mean_objective=cases[row].mean_objective,
+            )
+            for row, key in enumerate(panel.keys)
+        }
+    )
     records = []
-    for row, (store, sku) in enumerate(panel.keys):
-        limits = rules if isinstance(rules, Rules) else rules.get(sku, Rules())
+    for row, key in enumerate(panel.keys):
         record = _decide(
-            Case(posterior.take(np.array([row])), situation.take(np.array([row])), evidence, row),
-            sku=sku,
-            store=store,
+            cases[row],
             panel=panel,
             label=labels[row],
-            rules=limits,
+            rules=limits[row],
+            settled=settled[key],
             wanted=float(wanted[row]),
             test_price=float(tests[row]),
             explore=explore,
@@ -121,7 +133,7 @@ def recommend(
                 record,
                 model_hash=model.digest[:16],
                 adapter_hash=of_all if adapters is None else adapters.hash_of(row),
-                rules_hash=limits.digest,
+                rules_hash=limits[row].digest,
                 history_hash=panel.digest(row),
             )
         )
@@ -133,7 +145,9 @@ def search_range(evidence: Evidence) -> tuple[NDArray, NDArray]:
     return evidence.known_low * (1 - STEP_BEYOND), evidence.known_high * (1 + STEP_BEYOND)
 
 
-def what_if_cautions(evidence: Evidence, row: int, price: float, cost: float) -> tuple[str, ...]:
+def what_if_cautions(
+    evidence: Evidence, row: int, price: float, cost: float, verdicts: tuple[Verdict, ...] = ()
+) -> tuple[str, ...]:
     """What a reader should know of a price of the merchant's own choosing, as codes."""
     cautions: list[str] = [] if evidence.abstain[row] is None else [str(evidence.abstain[row])]
     low, high = search_range(evidence)
@@ -145,7 +159,13 @@ def what_if_cautions(evidence: Evidence, row: int, price: float, cost: float) ->
         cautions.append("cost_missing")
     elif price < cost:
         cautions.append("price_below_cost")
-    return tuple(cautions)
+    return tuple(dict.fromkeys([*cautions, *rule_cautions(verdicts)]))
+
+
+def rule_cautions(verdicts: tuple[Verdict, ...]) -> list[str]:
+    """What a reader should know of what rules say, as codes: `breaks_` and a rule, and notes."""
+    noted = [verdict.note for verdict in verdicts if verdict.note in WORTH_A_WARNING]
+    return [*(f"breaks_{rule}" for rule in violated(verdicts)), *filter(None, noted)]
 
 
 @dataclass(frozen=True)
@@ -174,33 +194,30 @@ class Case:
 def _decide(
     case: Case,
     *,
-    sku: str,
-    store: str | None,
     panel: Panel,
     label: Label,
     rules: Rules,
+    settled: Settled,
     wanted: float,
     test_price: float,
     explore: bool,
 ) -> Recommendation:
     row, evidence, situation = case.row, case.evidence, case.situation
+    store, sku = panel.keys[row]
     current = float(situation.current_price[0])
     cost = _known(situation.unit_cost[0])
     abstained = evidence.abstain[row]
     profit = situation.maximise_profit and cost is not None
     cautions, remedies = _cautions(case, asked_profit=situation.maximise_profit, cost=cost)
-    price = current
-    clamps: tuple[Clamp, ...] = ()
-    if abstained is None:
-        try:
-            price, clamps = price_within_rules(
-                case.mean_objective, wanted, current=current, cost=cost, rules=rules
-            )
-        except RulesInfeasible as conflict:
-            abstained = "rules_infeasible"
-            cautions += [f"conflict_{rule}" for rule in conflict.rules]
+    price, clamps = settled.price, settled.clamps
+    if settled.conflict:
+        abstained = "rules_infeasible"
+        cautions += [f"conflict_{rule}" for rule in settled.conflict]
     if abstained is None and price == current and abs(wanted / current - 1) > 1e-9 and not clamps:
         cautions.append("gain_not_worthwhile")
+        if "price_ending" in violated(settled.verdicts):
+            cautions.append("ending_not_worthwhile")
+    cautions += [verdict.note for verdict in settled.verdicts if verdict.note in WORTH_A_WARNING]
     if abstained is not None:
         remedies.insert(0, REMEDY[abstained])
     lowest, highest = evidence.known_low[row], evidence.known_high[row]
@@ -233,11 +250,12 @@ def _decide(
         gain=gain,
         elasticity=elasticity if abstained in (None, "rules_infeasible", "stale_data") else None,
         clamps=clamps,
+        verdicts=settled.verdicts,
         confidence=_confidence(case, [price, current], elasticity) if abstained is None else "low",
         cautions=tuple(dict.fromkeys(cautions)),
         abstained=abstained,
         remedies=tuple(dict.fromkeys(remedies)),
-        test_price=_test_within_rules(test_price, current, cost, rules)
+        test_price=_test_within_rules(test_price, rules, settled.now)
         if explore or abstained == "price_never_varied"
         else None,
     )
@@ -245,41 +263,6 @@ def _decide(
 
 def _known(value: float) -> float | None:
     return float(value) if np.isfinite(value) else None
-
-
-def price_within_rules(
-    mean_objective: Callable[[list[float]], NDArray],
-    wanted: float,
-    *,
-    current: float,
-    cost: float | None,
-    rules: Rules,
-) -> tuple[float, tuple[Clamp, ...]]:
-    """The model's price after rules, or the current one where a change is not expected to pay.
-
-    The ending is a matter of looks: where reaching it is expected to cost `WORTHWHILE` or more, the price
-    stays as it is.
-
-    Parameters
-    ----------
-    mean_objective
-        Expected objective at a list of prices, currency per period.
-
-    Raises
-    ------
-    RulesInfeasible
-        No price satisfies all rules.
-    """
-    price, clamps = rules.apply(wanted, current_price=current, unit_cost=cost)
-    means = mean_objective([price, current])
-    least = WORTHWHILE * abs(means[1])
-    if price != current and means[0] - means[1] < least:
-        loses = means[0] - means[1] < -least
-        required = replace(rules, price_ending=None) if loses else rules
-        kept, kept_clamps = required.apply(current, current_price=current, unit_cost=cost)
-        if not kept_clamps and abs(kept - current) < 0.005:
-            return current, ()
-    return price, clamps
 
 
 def _cautions(case: Case, *, asked_profit: bool, cost: float | None) -> tuple[list[str], list[str]]:
@@ -350,9 +333,12 @@ def _near(price: NDArray, current: NDArray) -> NDArray:
     return np.clip(price, current * (1 - TEST_STEP), current * (1 + TEST_STEP))
 
 
-def _test_within_rules(price: float, current: float, cost: float | None, rules: Rules) -> float | None:
+def _test_within_rules(price: float, rules: Rules, now: Circumstances) -> float | None:
+    """A price to test; None where the rules leave none, or it is tied to that of variants."""
+    if now.group_price is not None:
+        return None
     try:
-        tested, _ = rules.apply(price, current_price=current, unit_cost=cost)
+        tested, _ = apply(price, rules, now)
     except RulesInfeasible:
         return None
-    return None if abs(tested / current - 1) < 0.01 else tested
+    return None if abs(tested / now.current_price - 1) < 0.01 else tested

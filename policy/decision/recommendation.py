@@ -8,6 +8,23 @@ from typing import Any, Literal
 
 Objective = Literal["profit", "revenue"]
 Confidence = Literal["high", "medium", "low"]
+VerdictStatus = Literal["holds", "binds", "violated", "not_applicable"]
+VerdictNote = Literal[
+    "cost_unknown",
+    "date_unknown",
+    "not_frozen",
+    "below_cost_exception",
+    "exception_not_in_force",
+    "other_market",
+    "no_emergency",
+    "price_before_unknown",
+    "competitor_unknown",
+    "competitor_stale",
+    "alone_in_group",
+    "single_unknown",
+    "resale_price_maintenance",
+]
+"""Why a rule does not apply, or what to mind about it."""
 AbstentionCode = Literal[
     "too_little_history",
     "price_never_varied",
@@ -51,9 +68,24 @@ class Clamp:
     """One rule that moved the price, in the order in which the rules were applied."""
 
     rule: str
-    """`max_change`, `min_margin`, `below_cost`, `map` or `price_ending`."""
+    """One of `policy.decision.bounds.ORDER`."""
     before: float
     after: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """What one rule says of one price. Rules that are switched off say nothing."""
+
+    rule: str
+    """One of `policy.decision.bounds.ORDER`."""
+    status: VerdictStatus
+    """`binds`: the price stands at the rule's bound, so that the rule keeps it from going further."""
+    low: float | None = None
+    high: float | None = None
+    """The first and the last price that the rule permits, store currency, in whole minor units where it is
+    not another price that it must equal; None where it sets no end."""
+    note: VerdictNote | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,6 +141,9 @@ class Recommendation:
     drivers: tuple[Driver, ...] = ()
     """Largest absolute contribution first."""
     clamps: tuple[Clamp, ...] = ()
+    verdicts: tuple[Verdict, ...] = ()
+    """What every rule that is set says of `price`, in the order of application; where the price is kept for
+    want of one within all rules, those that it breaks are among them."""
     confidence: Confidence = "low"
     cautions: tuple[str, ...] = ()
     """Codes: `at_edge_of_known_prices`, `few_price_changes`, `stock_limits_sales`, `cost_missing`, ..."""
@@ -145,7 +180,8 @@ class Recommendation:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types, with what is derived (`change`, `binding_rule`, `driver_remainder`) included."""
-        return asdict(self) | {name: getattr(self, name) for name in _DERIVED}
+        verdicts = {"verdicts": [asdict(it) for it in self.verdicts]}
+        return asdict(self) | verdicts | {name: getattr(self, name) for name in _DERIVED}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Recommendation:
@@ -159,6 +195,9 @@ class Recommendation:
                 fields[name] = Interval(**fields[name])
         fields["drivers"] = tuple(Driver(**d) for d in fields["drivers"])
         fields["clamps"] = tuple(Clamp(**c) for c in fields["clamps"])
+        fields["verdicts"] = tuple(
+            Verdict(**v) for v in fields.get("verdicts", ())
+        )  # older records have none
         for name in ("cautions", "remedies"):
             fields[name] = tuple(fields[name])
         return cls(**fields)

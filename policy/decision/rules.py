@@ -1,160 +1,141 @@
-"""A merchant's limits on a recommended price, and the trail of how each one moved it."""
+"""A merchant's limits on a recommended price: what they are, how they are kept, how scopes combine."""
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import json
 import math
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Iterable, Mapping
+from dataclasses import MISSING, dataclass, fields
 from typing import Any
 
+from policy.decision.bounds import Circumstances
+from policy.decision.clauses import BelowCostException, CompetitorIndex, Freeze, MarketMinimum, PackOf
+from policy.decision.limits import RulesInfeasible, apply
 from policy.decision.recommendation import Clamp
 
-_ROUNDING = 1e-6
-"""Cents by which a bound may miss a whole cent in floating point: 18.00 x 1.20 must allow 21.60."""
+__all__ = ["Rules", "RulesInfeasible"]
 
+_FIRST_FIELDS = ("max_change", "min_margin", "allow_below_cost", "price_ending", "minimum_advertised_price")
+"""Those of the first version: always in the digest, so that decisions on record keep naming their rules."""
 
-class RulesInfeasible(ValueError):
-    """No price satisfies all rules. `rules` names those that exclude each other; keep the price."""
+_PRICES = ("minimum_advertised_price", "lowest_price", "highest_price")
+_CHANGES = ("max_change", "max_increase", "max_decrease")
 
-    def __init__(self, message: str, *, rules: tuple[str, ...]) -> None:
-        super().__init__(message)
-        self.rules = rules
+_CLAUSES: Mapping[str, type] = {
+    "below_cost_exception": BelowCostException,
+    "competitor_index": CompetitorIndex,
+    "pack_of": PackOf,
+}
+_CLAUSE_LISTS: Mapping[str, type] = {"minimum_by_market": MarketMinimum, "freezes": Freeze}
+_DATES = ("emergency_since", "until", "start", "end")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Rules:
-    """Limits a recommended price must respect, whatever the model says. None switches a rule off."""
+    """Limits a recommended price must respect, whatever the model says. None switches a rule off.
+
+    All of them hold at once; where no price satisfies them all, those that exclude each other are named and
+    the price is kept. `policy.decision.bounds` says in which order they are applied.
+    """
 
     max_change: float | None = 0.20
-    """Largest |price / current price - 1| in one step, a fraction >= 0."""
+    """Largest |price / current price - 1| in one step, a fraction >= 0. The next two narrow it; for a rise
+    beyond it with a tighter limit on cuts, switch this one off and set both."""
+    max_increase: float | None = None
+    """Largest price / current price - 1 in one step, a fraction >= 0."""
+    max_decrease: float | None = None
+    """Largest 1 - price / current price in one step, a fraction in [0, 1]."""
+    lowest_price: float | None = None
+    highest_price: float | None = None
+    """The merchant's own ends, store currency."""
+    freezes: tuple[Freeze, ...] = ()
+    """Days on which the price may not change."""
     min_margin: float | None = 0.10
     """Smallest (price - unit cost) / price, a fraction in [0, 1); asks nothing where cost is unknown."""
     allow_below_cost: bool = False
     """Whether a price under unit cost is permitted; a margin floor, where set, still holds."""
+    below_cost_exception: BelowCostException | None = None
+    """While it lasts its own floor stands in the place of margin floor and below-cost ban."""
+    minimum_advertised_price: float | None = None
+    """Lowest price the supplier permits, in store currency, in markets that the next rule does not name."""
+    minimum_by_market: tuple[MarketMinimum, ...] = ()
+    """Lowest price the supplier permits, market by market."""
+    market: str | None = None
+    """Market in which these prices are charged; None where each outlet is its own."""
+    essential: bool = False
+    """Whether the law caps this product's price in an emergency."""
+    emergency_since: dt.date | None = None
+    """The emergency switch. From this day on essential goods cost at most 10 % more than the day before it
+    (California Penal Code 396)."""
+    competitor_index: CompetitorIndex | None = None
+    """Bounds on price over competitor's price, where that is known and fresh."""
     price_ending: float | None = None
     """How prices end: 0.99 for 4.99, 0.9 for 4.90, 0.0 for whole numbers, 9 for 19, 29, 139, 99 for 199."""
-    minimum_advertised_price: float | None = None
-    """Lowest price the supplier permits, in store currency."""
+    price_group: str | None = None
+    """Products of an outlet with the same word here have one price: sizes or colours of one article."""
+    pack_of: PackOf | None = None
+    """What this product is a pack of; it costs less than as many single ones in the same outlet."""
 
     def __post_init__(self) -> None:
-        change, margin, map_ = self.max_change, self.min_margin, self.minimum_advertised_price
-        if change is not None and not (math.isfinite(change) and change >= 0):
-            raise ValueError(f"`max_change` must be a fraction of at least 0, or None, got {change!r}.")
+        for name in (*_CHANGES, *_PRICES, "min_margin", "price_ending"):
+            value = getattr(self, name)
+            if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
+                raise ValueError(f"`{name}` must be a number, or None, got {value!r}.")
+        for name in _CHANGES:
+            change = getattr(self, name)
+            if change is not None and not (math.isfinite(change) and change >= 0):
+                raise ValueError(f"`{name}` must be a fraction of at least 0, or None, got {change!r}.")
+        if self.max_decrease is not None and self.max_decrease > 1:
+            raise ValueError(f"`max_decrease` must be a fraction in [0, 1], got {self.max_decrease!r}.")
+        margin, ending = self.min_margin, self.price_ending
         if margin is not None and not 0 <= margin < 1:
             raise ValueError(f"`min_margin` must be in [0, 1), or None, got {margin!r}.")
-        if map_ is not None and not (math.isfinite(map_) and map_ > 0):
-            raise ValueError(f"`minimum_advertised_price` must be positive, or None, got {map_!r}.")
-        ending = self.price_ending
+        for name in _PRICES:
+            price = getattr(self, name)
+            if price is not None and not (math.isfinite(price) and price > 0):
+                raise ValueError(f"`{name}` must be positive, or None, got {price!r}.")
         if ending is not None and not (
-            0 <= ending < 10_000 and abs(ending * 100 - round(ending * 100)) < _ROUNDING
+            0 <= ending < 10_000 and abs(ending * 100 - round(ending * 100)) < 1e-6
         ):
             raise ValueError(
                 f"`price_ending` must be in [0, 10000) with at most two decimals, or None, got {ending!r}. "
                 "Use 0.99 for prices such as 4.99, or 9 for prices such as 139."
             )
+        for name in ("market", "price_group"):
+            text = getattr(self, name)
+            if text is not None and not (isinstance(text, str) and text.strip()):
+                raise ValueError(f"`{name}` must be a word, or None, got {text!r}.")
+        markets = [minimum.market.casefold() for minimum in self.minimum_by_market]
+        if len(set(markets)) < len(markets):
+            raise ValueError(f"`minimum_by_market` names a market twice: {', '.join(sorted(markets))}.")
 
     def apply(
         self, price: float, *, current_price: float, unit_cost: float | None
     ) -> tuple[float, tuple[Clamp, ...]]:
-        """The nearest price to `price` that every rule accepts, in whole cents.
+        """The nearest price to `price` that every rule accepts, where only price and cost are known.
 
-        Order: largest change, margin floor, below-cost ban, minimum advertised price, price ending.
-
-        Parameters
-        ----------
-        price, current_price
-            The model's price and the price now, store currency, positive.
-        unit_cost
-            Cost of one unit in store currency, or None where unknown.
-
-        Returns
-        -------
-        The price, and one `Clamp` per rule that moved it, in that order. Rounding to the cent is no clamp.
+        Rules that ask for more (a date, a market, a competitor's price, other products) ask nothing here;
+        `policy.decision.limits.apply` takes all that is known of a product.
 
         Raises
         ------
         RulesInfeasible
             Where no price satisfies all rules: it names the rules that exclude each other.
         """
-        for name, value in (("price", price), ("current_price", current_price)):
-            if not (math.isfinite(value) and value > 0):
-                raise ValueError(f"`{name}` must be a positive number, got {value!r}.")
-        if unit_cost is not None and not (math.isfinite(unit_cost) and unit_cost >= 0):
-            raise ValueError(f"`unit_cost` must be at least 0, or None where unknown, got {unit_cost!r}.")
+        return apply(price, self, Circumstances(current_price=current_price, unit_cost=unit_cost))
 
-        floors = self._floors(unit_cost)
-        highest = math.inf if self.max_change is None else current_price * (1 + self.max_change)
-        lowest = 0.0 if self.max_change is None else current_price * (1 - self.max_change)
-        low = max(1, _cents_up(lowest))
-        high = math.inf if math.isinf(highest) else _cents_down(highest)
-        if low > high:
-            raise _infeasible(("max_change",), current_price, unit_cost)
-
-        clamps: list[Clamp] = []
-        tolerance = _ROUNDING / 100
-        if price > highest + tolerance:
-            clamps.append(Clamp(rule="max_change", before=price, after=high / 100))
-            price = high / 100
-        elif price < lowest - tolerance:
-            clamps.append(Clamp(rule="max_change", before=price, after=low / 100))
-            price = low / 100
-        change_low = low
-        for rule, floor in floors:
-            if price < floor - tolerance:
-                clamps.append(Clamp(rule=rule, before=price, after=_cents_up(floor) / 100))
-                price = _cents_up(floor) / 100
-            low = max(low, _cents_up(floor))
-        if low > high:
-            broken = tuple(rule for rule, floor in floors if _cents_up(floor) > high)
-            raise _infeasible(("max_change", *broken), current_price, unit_cost)
-
-        cents = int(min(max(round(price * 100), low), high))
-        if self.price_ending is not None:
-            ended = self._nearest_ending(price, low, high, around=current_price)
-            if ended is None:
-                broken = self._behind_ending(floors, change_low, high)
-                raise _infeasible(("max_change", *broken, "price_ending"), current_price, unit_cost)
-            if ended != cents:
-                clamps.append(Clamp(rule="price_ending", before=cents / 100, after=ended / 100))
-                cents = ended
-        return cents / 100, tuple(clamps)
-
-    def _floors(self, unit_cost: float | None) -> list[tuple[str, float]]:
-        """Rules that demand at least a price, in the order of application, store currency."""
-        floors = []
-        if unit_cost is not None and self.min_margin is not None:
-            floors.append(("min_margin", unit_cost / (1 - self.min_margin)))
-        if unit_cost is not None and not self.allow_below_cost:
-            floors.append(("below_cost", unit_cost))
-        if self.minimum_advertised_price is not None:
-            floors.append(("map", self.minimum_advertised_price))
-        return floors
-
-    def _ending_cents(self) -> tuple[int, int]:
-        """The ending and the step between prices with it, in cents: 0.99 is (99, 100), 9 is (900, 1000)."""
-        assert self.price_ending is not None
-        ending = round(self.price_ending * 100)
-        return ending, 100 if ending < 100 else 10 ** len(str(ending))
-
-    def _nearest_ending(self, price: float, low: int, high: float, *, around: float) -> int | None:
-        """Cents of the nearest price in [low, high] with the ending; a tie goes to the smaller change."""
-        ending, step = self._ending_cents()
-        inside = min(max(price * 100, low), high)
-        below = math.floor((inside - ending) / step) * step + ending
-        choices = [c for c in (below, below + step) if low <= c <= high]
-        return min(choices, key=lambda c: (abs(c - inside), abs(c - around * 100)), default=None)
-
-    def _behind_ending(self, floors: list[tuple[str, float]], low: int, high: float) -> tuple[str, ...]:
-        """The floors that exclude the last price with the ending that the largest change would allow."""
-        ending, step = self._ending_cents()
-        last = math.floor((high - ending) / step) * step + ending
-        return tuple(rule for rule, floor in floors if last >= low and _cents_up(floor) > last)
+    def minimum_in(self, market: str | None) -> float | None:
+        """Lowest price the supplier permits in a market, store currency."""
+        for minimum in self.minimum_by_market:
+            if market is not None and minimum.market.casefold() == market.casefold():
+                return minimum.price
+        return self.minimum_advertised_price
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON types."""
-        return asdict(self)
+        """Plain JSON types; dates in ISO 8601."""
+        return {field.name: plain(getattr(self, field.name)) for field in fields(self)}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Rules:
@@ -162,27 +143,95 @@ class Rules:
         known = [field.name for field in fields(cls)]
         if unknown := sorted(set(values) - set(known)):
             raise ValueError(f"Unknown rules {', '.join(unknown)}; the rules are {', '.join(known)}.")
-        return cls(**values)
+        return cls(**{name: _read(name, value) for name, value in values.items()})
+
+    @classmethod
+    def layered(cls, layers: Iterable[Mapping[str, Any]]) -> Rules:
+        """One set of rules from those of several scopes, the widest first.
+
+        The nearest scope that names a rule decides it; a rule that none names has its default. What protects
+        adds up instead, so that no scope lifts it by ordering something else: freezes of all scopes hold, a
+        product that any scope calls essential is, an emergency that any declares is one, and minimum prices
+        are taken market by market.
+
+        Parameters
+        ----------
+        layers
+            Rules by name, as in `to_dict`, of which each scope may leave out any.
+        """
+        merged: dict[str, Any] = {}
+        freezes: list[Freeze] = []
+        minimums: dict[str, MarketMinimum] = {}
+        essential, since = False, None
+        for layer in layers:
+            rules = cls.from_dict(layer)
+            merged |= {name: getattr(rules, name) for name in layer}
+            freezes += [freeze for freeze in rules.freezes if freeze not in freezes]
+            minimums |= {minimum.market.casefold(): minimum for minimum in rules.minimum_by_market}
+            essential, since = essential or rules.essential, rules.emergency_since or since
+        protection = {"freezes": tuple(freezes), "minimum_by_market": tuple(minimums.values())}
+        return cls(**(merged | protection | {"essential": essential, "emergency_since": since}))
 
     @property
     def digest(self) -> str:
-        """The same for equal rules, in any process: 16 hexadecimal digits."""
-        numbers = {k: float(v) if isinstance(v, int) else v for k, v in asdict(self).items()}
-        return hashlib.sha256(json.dumps(numbers, sort_keys=True).encode()).hexdigest()[:16]
+        """The same for equal rules, in any process: 16 hexadecimal digits.
+
+        Rules that a later version added count where they are set, so that earlier digests stay.
+        """
+        default = type(self)()
+        values = {
+            field.name: _numbers(plain(getattr(self, field.name)))
+            for field in fields(self)
+            if field.name in _FIRST_FIELDS or getattr(self, field.name) != getattr(default, field.name)
+        }
+        return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def _cents_up(price: float) -> int:
-    return math.ceil(price * 100 - _ROUNDING)
+def plain(value: Any) -> Any:
+    """A rule's value in JSON types."""
+    if isinstance(value, dt.date):
+        return value.isoformat()
+    if isinstance(value, tuple):
+        return [plain(item) for item in value]
+    if hasattr(value, "__dataclass_fields__"):
+        return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
+    return value
 
 
-def _cents_down(price: float) -> int:
-    return math.floor(price * 100 + _ROUNDING)
+def _numbers(value: Any) -> Any:
+    """9 and 9.0 are one rule."""
+    if isinstance(value, dict):
+        return {key: _numbers(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_numbers(item) for item in value]
+    return float(value) if isinstance(value, int) else value
 
 
-def _infeasible(rules: tuple[str, ...], current_price: float, unit_cost: float | None) -> RulesInfeasible:
-    cost = "unknown cost" if unit_cost is None else f"cost {unit_cost:g}"
-    return RulesInfeasible(
-        f"No price satisfies {' and '.join(rules)} together, from a price of {current_price:g} and {cost}. "
-        "Relax one of these rules, or keep the price.",
-        rules=rules,
-    )
+def _read(name: str, value: Any) -> Any:
+    """A rule's value from JSON types, or as it is where it was read already."""
+    if name in _CLAUSES and isinstance(value, Mapping):
+        return _clause(name, _CLAUSES[name], value)
+    if name in _CLAUSE_LISTS:
+        items = value if isinstance(value, list | tuple) else [value]
+        kind = _CLAUSE_LISTS[name]
+        return tuple(_clause(name, kind, it) if isinstance(it, Mapping) else it for it in items)
+    return _date(name, value) if name in _DATES else value
+
+
+def _clause(name: str, kind: type, values: Mapping[str, Any]) -> Any:
+    known = {field.name for field in fields(kind)}
+    needed = {field.name for field in fields(kind) if field.default is MISSING}
+    if unknown := sorted(set(values) - known):
+        raise ValueError(f"`{name}` knows no {', '.join(unknown)}; it has {', '.join(sorted(known))}.")
+    if missing := sorted(needed - set(values)):
+        raise ValueError(f"`{name}` lacks {', '.join(missing)}.")
+    return kind(**{key: _date(key, value) if key in _DATES else value for key, value in values.items()})
+
+
+def _date(name: str, value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    try:
+        return dt.date.fromisoformat(value)
+    except ValueError:
+        raise ValueError(f"`{name}` must be a date such as 2026-11-27, got {value!r}.") from None

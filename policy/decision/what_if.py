@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date as Date
 
 import numpy as np
@@ -17,7 +18,8 @@ from policy.decision.outcomes import (
     outcome_at,
 )
 from policy.decision.product import Product, known
-from policy.decision.recommend import what_if_cautions
+from policy.decision.recommend import rule_cautions, what_if_cautions
+from policy.decision.recommendation import Verdict
 from policy.decision.situation import pooled, posterior_by_period
 from policy.decision.totals import DRAWS, SEED, PricePath, gain_over, totals
 
@@ -105,3 +107,9 @@ def what_if(
             luck=luck,
         ),
     )
+
+
+def under_rules(found: WhatIf, verdicts: tuple[Verdict, ...]) -> WhatIf:
+    """The same with what rules say of the price."""
+    cautions = tuple(dict.fromkeys([*found.cautions, *rule_cautions(verdicts)]))
+    return replace(found, verdicts=verdicts, cautions=cautions)

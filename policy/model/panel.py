@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from policy.history import HistoryError
 from policy.market.trajectory import Trajectory
 
 PERIODS: tuple[Literal["day", "week", "month"], ...] = ("day", "week", "month")
@@ -35,6 +36,27 @@ class Panel:
         """The products at `index`, in that order, over the same periods."""
         keys = [self.keys[i] for i in index]
         return Panel(keys, self.history.take(index), self.lengths[index], self.period)
+
+    def row_of(self, sku: str, store: str | None) -> int:
+        """Where a product is; `store` may be None where one store sells it. Raises `HistoryError`."""
+        rows = [i for i, (s, k) in enumerate(self.keys) if k == sku and (store is None or s == store)]
+        if len(rows) == 1:
+            return rows[0]
+        if not rows:
+            raise HistoryError(
+                "unknown_product",
+                "No sales of product '{sku}' in this history of {products:,} products; check the sku.",
+                sku=sku,
+                products=len(self),
+            )
+        stores = ", ".join(str(self.keys[i][0]) for i in rows[:5])
+        raise HistoryError(
+            "several_stores",
+            "Product '{sku}' is sold in {count} stores ({stores}); say which by `store`.",
+            sku=sku,
+            count=len(rows),
+            stores=stores,
+        )
 
     @property
     def first_price(self) -> NDArray:

@@ -14,10 +14,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from policy.decision.bounds import Circumstances
 from policy.decision.choice import best_price, component_objective
 from policy.decision.evidence import weigh
-from policy.decision.recommend import price_within_rules, search_range
+from policy.decision.recommend import search_range
 from policy.decision.rules import Rules, RulesInfeasible
+from policy.decision.settle import price_within_rules
 from policy.evaluation.backtest.off_policy import Log, bandwidth_of, kernel
 from policy.model.inference import infer
 from policy.model.panel import Panel
@@ -127,9 +129,12 @@ def _one_period(
             policy_price[i], _ = price_within_rules(
                 mean_objective,
                 float(wanted[i]),
-                current=float(current[i]),
-                cost=float(cost[i]) if np.isfinite(cost[i]) else None,
                 rules=rules,
+                now=Circumstances(
+                    current_price=float(current[i]),
+                    unit_cost=float(cost[i]) if np.isfinite(cost[i]) else None,
+                    market=panel.keys[i][0],
+                ),
             )
         except RulesInfeasible:
             continue

@@ -1,0 +1,79 @@
+"""Suggestions under limits and circumstances that a merchant names for one question."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from policy.decision.recommendation import Recommendation
+    from policy.decision.rules import Rules
+
+ASKED = "asked_limit"
+"""Stands for a rule where the limit is the merchant's own of this question."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """Limits of one question. They narrow the rules in force and never lift one."""
+
+    max_change_percent: float | None = None
+    price_ending: float | None = None
+    min_price: float | None = None
+    max_price: float | None = None
+
+    def within(self, rules: Rules) -> Rules:
+        """The rules with these limits. Raises ValueError for limits that cannot be."""
+        change = None if self.max_change_percent is None else self.max_change_percent / 100
+        return replace(
+            rules,
+            max_change=_least(rules.max_change, change),
+            price_ending=rules.price_ending if self.price_ending is None else self.price_ending,
+            lowest_price=_most(rules.lowest_price, self.min_price),
+            highest_price=_least(rules.highest_price, self.max_price),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Assumed:
+    """Circumstances of one question in place of the last ones on record, store currency and units."""
+
+    unit_cost: float | None = None
+    competitor_price: float | None = None
+    stock: float | None = None
+
+    def in_history(self, history: pd.DataFrame, skus: Sequence[str]) -> pd.DataFrame:
+        """The history as if the newest record of these products said so."""
+        given = {"cost": self.unit_cost, "competitor_price": self.competitor_price, "stock": self.stock}
+        changed = history.copy()
+        last = changed[changed["sku"].isin(skus)].sort_values("date").groupby("sku").tail(1).index
+        for column, value in given.items():
+            if value is not None:
+                if column not in changed:
+                    changed[column] = float("nan")
+                changed.loc[last, column] = value
+        return changed
+
+
+def own_limits(suggested: Recommendation, before: Rules, after: Rules) -> Recommendation:
+    """The suggestion with `ASKED` where a limit of this question, not a rule, moved the price."""
+    narrowed = {name for name in _NARROWED if getattr(before, name) != getattr(after, name)}
+    clamps = tuple(
+        replace(clamp, rule=ASKED) if clamp.rule in narrowed else clamp for clamp in suggested.clamps
+    )
+    return replace(suggested, clamps=clamps)
+
+
+_NARROWED = ("max_change", "price_ending", "lowest_price", "highest_price")
+"""Rules that limits narrow: the names of their fields in `Rules` too."""
+
+
+def _least(one: float | None, other: float | None) -> float | None:
+    return min((x for x in (one, other) if x is not None), default=None)
+
+
+def _most(one: float | None, other: float | None) -> float | None:
+    return max((x for x in (one, other) if x is not None), default=None)
