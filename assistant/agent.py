@@ -39,6 +39,7 @@ from assistant.confirmation import (
 )
 from assistant.desk import Desk
 from assistant.facts import Fact, labels
+from assistant.grounding import Cited, check
 from assistant.memory import Conversation, Memory
 from assistant.models import chosen_model, is_embedded, name_of
 from assistant.number_check import NumberCheck, artifacts_of, checked_mark, turn_of
@@ -79,6 +80,8 @@ class Answer:
     tool_calls: list[ToolCall]
     dropped: list[str]
     """Statements left out because a number in them had no support."""
+    cited: tuple[Cited, ...] = ()
+    """The numbers in `text` and the fact that each states: its id among `facts`, or `merchant`."""
     pending: tuple[Proposal, ...] = ()
     """Writes that wait for a yes or a no; `text` shows them and asks. Nothing of them is done."""
     failed: str | None = None
@@ -205,7 +208,7 @@ class Assistant:
             _asking(waiting, calls, turn.language) if waiting else _answer(messages, calls, turn.language)
         )
         self._memory.keep_latest(thread)
-        yield replace(answer, text=f"{note}\n\n{answer.text}") if note else answer
+        yield _noted(answer, note) if note else answer
 
     def _run(
         self,
@@ -302,12 +305,23 @@ def _last(steps: Iterator[ToolCall | Answer]) -> Answer:
     return answer
 
 
+def _noted(answer: Answer, note: str) -> Answer:
+    """The answer after a note."""
+    before = f"{note}\n\n"
+    moved = (replace(it, start=it.start + len(before), end=it.end + len(before)) for it in answer.cited)
+    return replace(answer, text=before + answer.text, cited=tuple(moved))
+
+
 def _asking(waiting: tuple[Proposal, ...], calls: list[ToolCall], language: Language) -> Answer:
     """The question that a write waits for."""
+    text = proposal_text(waiting, language)
+    facts = list({fact.id: fact for it in waiting for fact in it.facts}.values())
+    names = [name for it in waiting for name in it.names]
     return Answer(
-        text=proposal_text(waiting, language),
+        text=text,
         language=language,
-        facts=list({fact.id: fact for it in waiting for fact in it.facts}.values()),
+        facts=facts,
+        cited=check(text, facts, names=names).cited,
         skus=list(dict.fromkeys(sku for it in waiting for sku in it.skus)),
         decision_ids=list(dict.fromkeys(id for it in waiting for id in it.decision_ids)),
         tool_calls=calls,
@@ -333,5 +347,6 @@ def _answer(turn: list[AnyMessage], calls: list[ToolCall], language: Language) -
         decision_ids=list(dict.fromkeys(id for artifact in results for id in artifact["decision_ids"])),
         tool_calls=calls,
         dropped=list(mark["dropped"]) if mark else [],
+        cited=tuple(Cited(**it) for it in mark.get("cited", ())) if mark else (),
         failed=mark.get("failed") if mark else "too many steps",
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from langchain.agents.middleware import AgentMiddleware, AgentState
@@ -39,6 +39,8 @@ class Material:
 
     facts: tuple[Fact, ...]
     names: tuple[str, ...]
+    products: dict[str, str]
+    """Name by SKU of the products that any turn found."""
     said: str
     """The merchant's messages that the model sees, and messages of tools about what went wrong."""
 
@@ -91,7 +93,8 @@ class NumberCheck(AgentMiddleware[AgentState[Any], Turn, Any]):
             if text == labels(language)["answer"]["dropped_all"] and not is_embedded(request.model):
                 return self._instead(request, handler, messages, UNSUPPORTED, dropped)
             draft = draft.model_copy(update={"content": text})
-        return _marked(_without_broken_calls(draft), dropped=dropped, resent=resent, language=language)
+        draft = _without_broken_calls(draft)
+        return _checked_mark(draft, material, dropped=dropped, resent=resent, language=language)
 
     def _instead(
         self,
@@ -112,15 +115,18 @@ class NumberCheck(AgentMiddleware[AgentState[Any], Turn, Any]):
         if told := _told(
             messages
         ):  # what was decided in this turn is settled: planning it anew would ask again
-            return _marked(AIMessage(f"{told}\n\n{note}"), failed=failed, dropped=[], language=language)
+            message, material = AIMessage(f"{told}\n\n{note}"), material_of(messages)
+            return _checked_mark(message, material, failed=failed, dropped=[], language=language)
         from assistant.embedded import EmbeddedChatModel
 
         draft = _called(handler, request.override(model=EmbeddedChatModel()), messages)
         if draft.tool_calls:
             return _marked(draft, failed=failed)
-        text, more = drop_unsupported(draft.text, _verdict(draft, material_of(messages)), language)
+        material = material_of(messages)
+        text, more = drop_unsupported(draft.text, _verdict(draft, material), language)
         draft = draft.model_copy(update={"content": f"{text}\n\n{note}"})
-        return _marked(draft, failed=failed, dropped=[*dropped, *more], language=language)
+        every = [*dropped, *more]
+        return _checked_mark(draft, material, failed=failed, dropped=every, language=language)
 
 
 def recent(messages: Sequence[AnyMessage]) -> list[AnyMessage]:
@@ -154,6 +160,9 @@ def material_of(messages: Sequence[AnyMessage]) -> Material:
     said = [message.text for message in messages if is_merchants(message)]
     return Material(
         facts=tuple(Fact(**fact) for artifact in now for fact in artifact["facts"]),
+        products={
+            sku: name for _, it in artifacts_of(messages) for sku, name in it.get("products", {}).items()
+        },
         names=tuple(name for _, artifact in artifacts_of(messages) for name in artifact["names"]),
         said="\n".join([*said, *(text for artifact in now for text in artifact["messages"])]),
     )
@@ -208,7 +217,13 @@ def _without_broken_calls(message: AIMessage) -> AIMessage:
 
 
 def _verdict(draft: AIMessage, material: Material) -> Verdict:
-    return check(draft.text, material.facts, material.said, names=material.names)
+    return check(draft.text, material.facts, material.said, names=material.names, products=material.products)
+
+
+def _checked_mark(message: AIMessage, material: Material, **mark: Any) -> AIMessage:
+    """The message as an answer: with the fact behind each of its numbers."""
+    cited = [asdict(it) for it in _verdict(message, material).cited]
+    return _marked(message, cited=cited, **mark)
 
 
 def _called(handler: Handler, request: ModelRequest[Turn], messages: list[AnyMessage]) -> AIMessage:

@@ -26,6 +26,7 @@ def call(name: str, **arguments: Any) -> AIMessage:
 
 RECOMMEND = call("recommend", skus=["CAN-LAV-200"])
 GOOD = AIMessage("Cut the price from $18.00 to $16.20 (-10%).")
+CITED = (("$18.00", "current_price"), ("$16.20", "price"), ("-10%", "change"))
 
 
 @pytest.fixture
@@ -65,6 +66,9 @@ def test_an_answer_carries_what_it_rests_on(assistant: Callable[..., Assistant],
     assert store.decision(answer.decision_ids[0]).record["price"] == 16.2
     assert {fact.key: fact.value for fact in answer.facts}["price"] == "$16.20"
     assert (answer.dropped, answer.failed, answer.language) == ([], None, "en")
+    said = {answer.text[it.start : it.end]: it.fact for it in answer.cited}
+    assert said == {f"{value}": f"CAN-LAV-200.{key}" for value, key in CITED}
+    assert set(said.values()) <= {fact.id for fact in answer.facts}
     json.dumps(answer.to_dict())
 
 
