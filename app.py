@@ -17,7 +17,7 @@ import gradio as gr
 
 from assistant import page as shown
 from assistant import panels, tuning_page
-from assistant.page import CHIPS, EVIDENCE, Changes
+from assistant.page import CHIPS, DECISION, EVIDENCE, Changes
 from assistant.session import UPLOAD_LIMIT_MB, Sessions, Visit
 from assistant.tuning_report import WORDS
 from assistant.wording import LANGUAGES, Language, Wording, preferred_language, wording
@@ -123,6 +123,9 @@ def _talk(page: Page, words: Wording) -> None:
         layout="bubble",
         latex_delimiters=[],
     )
+    with gr.Row(elem_id="decision"):
+        page["confirm"] = gr.Button("", visible=False, size="sm", elem_id="confirm", elem_classes="main")
+        page["reject"] = gr.Button("", visible=False, size="sm", elem_id="reject")
     with gr.Row(elem_id="chips"):
         page |= {name: gr.Button("", size="sm") for name in CHIPS}
     page["question"] = gr.Textbox(
@@ -207,12 +210,24 @@ def _events(blocks: gr.Blocks, page: Page, sessions: Sessions) -> None:
             return
         yield from map(updates, shown.answering(visit(request), question, history, language))
 
+    def settle(approve: bool) -> Callable[..., Iterator[Updates]]:
+        """A handler of the buttons under an answer that waits."""
+
+        def handle(history: list[Any], language: Language, request: gr.Request) -> Iterator[Updates]:
+            guest = visit(request)
+            if guest.take_turn():
+                yield from map(updates, shown.settling(guest, approve, history, language))
+            else:
+                yield {page["chat"]: gr.skip()}
+
+        return handle
+
     def choose(index: int, request: gr.Request) -> Updates:
         return updates(shown.evidence(visit(request), index))
 
     def restart(language: Language, request: gr.Request) -> Updates:
         visit(request).start_over()
-        return updates(shown.no_evidence(wording(language)))
+        return updates(shown.no_evidence(wording(language)) | shown.deciding(False))
 
     def upload(path: str, language: Language, request: gr.Request) -> Iterator[Updates]:
         yield from load(Path(path), language, visit(request), skip_bad_rows=False)
@@ -243,9 +258,11 @@ def _events(blocks: gr.Blocks, page: Page, sessions: Sessions) -> None:
 
     hidden: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
     evidence = [page[name] for name in EVIDENCE]
+    told = [page["chat"], *(page[name] for name in DECISION), *evidence]
     tab = [page[name] for name in tuning_page.PARTS]
-    moved = [page["chat"], *evidence, *(page[name] for name in shown.SHOP), *tab]
-    everything = [page["language"], *(page[name] for name in shown.LABELS if name != "chat"), *moved]
+    moved = [*told, *(page[name] for name in shown.SHOP), *tab]
+    labelled = [page[name] for name in shown.LABELS if name not in ("chat", *DECISION)]
+    everything = [page["language"], *labelled, *moved]
     blocks.load(arrive, None, everything, **hidden)
     page["language"].input(speak, page["language"], everything, **hidden)
     for source, trigger in [
@@ -261,13 +278,21 @@ def _events(blocks: gr.Blocks, page: Page, sessions: Sessions) -> None:
         ).then(
             answer,
             [page["asked"], page["chat"], page["language"]],
-            [page["chat"], *evidence],
+            told,
             api_visibility="private",
             show_progress_on=page["chat"],
             trigger_mode="multiple",  # the default would lose a question asked while a figure is being drawn
         )
+    for name, approve in zip(DECISION, (True, False), strict=True):
+        page[name].click(
+            settle(approve),
+            [page["chat"], page["language"]],
+            told,
+            api_visibility="private",
+            show_progress_on=page["chat"],
+        )
     page["chat"].change(None, js=panels.TO_LATEST, **hidden)
-    page["chat"].clear(restart, page["language"], evidence, **hidden)
+    page["chat"].clear(restart, page["language"], told[1:], **hidden)
     page["product"].input(choose, page["product"], evidence, api_visibility="private")
     reading: dict[str, Any] = {"api_visibility": "private", "show_progress_on": page["understood"]}
     page["upload"].upload(upload, [page["upload"], page["language"]], moved, **reading)

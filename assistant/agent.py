@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import os
+import json
+import logging
 from collections.abc import Iterator
 from concurrent.futures import Future
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from langchain.agents import create_agent
 from langchain.agents.middleware import (
@@ -14,9 +15,10 @@ from langchain.agents.middleware import (
     ModelCallLimitMiddleware,
     ModelRequest,
     ToolCallLimitMiddleware,
+    ToolErrorMiddleware,
     dynamic_prompt,
 )
-from langchain.chat_models import init_chat_model
+from langchain.agents.middleware.types import ToolCallRequest
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, AnyMessage, HumanMessage
 from langchain_core.runnables import RunnableConfig
@@ -37,8 +39,11 @@ from assistant.confirmation import (
 )
 from assistant.desk import Desk
 from assistant.facts import Fact, labels
+from assistant.grounding import Cited, check
 from assistant.memory import Conversation, Memory
+from assistant.models import chosen_model, is_embedded, name_of
 from assistant.number_check import NumberCheck, artifacts_of, checked_mark, turn_of
+from assistant.outside import Outside
 from assistant.store import Store
 from assistant.tools import TOOLS, Turn
 from assistant.tools.result import Learner
@@ -48,17 +53,10 @@ from assistant.wording import Language, wording
 if TYPE_CHECKING:
     from policy.pipeline import PricingPipeline
 
-EMBEDDED = "embedded"
 MODEL_CALLS, TOOL_CALLS = 10, 16
 """Most calls in one turn; a question that needs more is not going to be answered."""
 STEPS = 80
 """Most steps of the graph in one turn, above what the limits on calls allow."""
-PATIENCE_SECONDS = 60.0
-"""How long an outside model may take for one call."""
-
-
-class ModelUnavailable(ValueError):
-    """The chosen language model cannot be set up; the message says why and what to do."""
 
 
 @dataclass(frozen=True)
@@ -82,10 +80,13 @@ class Answer:
     tool_calls: list[ToolCall]
     dropped: list[str]
     """Statements left out because a number in them had no support."""
+    cited: tuple[Cited, ...] = ()
+    """The numbers in `text` and the fact that each states: its id among `facts`, or `merchant`."""
     pending: tuple[Proposal, ...] = ()
     """Writes that wait for a yes or a no; `text` shows them and asks. Nothing of them is done."""
     failed: str | None = None
-    """What went wrong with the language model, where it gave no answer; `text` says so in plain words."""
+    """What went wrong with the language model, where it gave no answer: `text` says so in plain words, and
+    the built-in assistant answers in its place where it can."""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types."""
@@ -211,7 +212,7 @@ class Assistant:
             _asking(waiting, calls, turn.language) if waiting else _answer(messages, calls, turn.language)
         )
         self._memory.keep_latest(thread)
-        yield replace(answer, text=f"{note}\n\n{answer.text}") if note else answer
+        yield _noted(answer, note) if note else answer
 
     def _run(
         self,
@@ -268,41 +269,22 @@ def graph(model: BaseChatModel, checkpoints: BaseCheckpointSaver) -> CompiledSta
         ModelCallLimitMiddleware(run_limit=MODEL_CALLS, exit_behavior="end"),
         ToolCallLimitMiddleware(run_limit=TOOL_CALLS, exit_behavior="continue"),
         confirmation(),
+        ToolErrorMiddleware(_tool_failed),
         NumberCheck(name_of(model)),
+        *([] if is_embedded(model) else [Outside()]),
     ]
     return create_agent(
         model, tools=list(TOOLS), middleware=middleware, context_schema=Turn, checkpointer=checkpoints
     )
 
 
-def chosen_model() -> BaseChatModel:
-    """The model that PRICING_ASSISTANT_MODEL names: `embedded` (the default), or `provider:model` as
-    `init_chat_model` knows it, at PRICING_ASSISTANT_MODEL_URL where that is set.
-
-    Raises
-    ------
-    ModelUnavailable
-        The provider is not known, not installed, or refuses its settings.
-    """
-    name = os.environ.get("PRICING_ASSISTANT_MODEL") or EMBEDDED
-    if name == EMBEDDED:
-        from assistant.embedded import EmbeddedChatModel
-
-        return EmbeddedChatModel()
-    settings: dict[str, Any] = {"timeout": PATIENCE_SECONDS, "max_retries": 1}
-    if url := os.environ.get("PRICING_ASSISTANT_MODEL_URL"):
-        settings["base_url"] = url
-        if name.startswith("openai:") and "OPENAI_API_KEY" not in os.environ:
-            settings["api_key"] = "none"  # servers on one's own machine ask for none, the client insists
-    try:
-        model: BaseChatModel = init_chat_model(name, **settings)
-    except Exception as error:  # each provider's client has its own errors
-        raise ModelUnavailable(
-            f"PRICING_ASSISTANT_MODEL={name!r} cannot be used: {error}\n"
-            "Write it as provider:model, e.g. openai:gpt-5.5, install the provider "
-            "(pip install 'pricing-assistant[openai]') and set its key, or unset it for the embedded model."
-        ) from error
-    return model
+def _tool_failed(error: Exception, request: ToolCallRequest) -> str:
+    """What the model hears of a tool that broke where no tool's own words say it."""
+    logging.getLogger(__name__).error("The tool %s failed", request.tool_call["name"], exc_info=error)
+    turn = cast(Turn, request.runtime.context)
+    message = str(labels(turn.language)["errors"]["policy_failed"]).format(error=type(error).__name__)
+    payload = {"status": "error", "language": turn.language, "code": "tool_failed", "message": message}
+    return json.dumps(payload, ensure_ascii=False)
 
 
 @dynamic_prompt
@@ -310,11 +292,6 @@ def _system_prompt(request: ModelRequest[Turn]) -> str:
     context = request.runtime.context
     today, period = context.desk.clock
     return prompts.fill(context.language, "system.txt", today=today.isoformat(), period=period)
-
-
-def name_of(model: BaseChatModel) -> str:
-    """What a chat model is called, by whatever its class keeps the name in."""
-    return str(getattr(model, "model_name", None) or getattr(model, "model", None) or model._llm_type)
 
 
 def _next(steps: Iterator[Any]) -> Any | None:
@@ -334,12 +311,23 @@ def _last(steps: Iterator[ToolCall | Answer]) -> Answer:
     return answer
 
 
+def _noted(answer: Answer, note: str) -> Answer:
+    """The answer after a note."""
+    before = f"{note}\n\n"
+    moved = (replace(it, start=it.start + len(before), end=it.end + len(before)) for it in answer.cited)
+    return replace(answer, text=before + answer.text, cited=tuple(moved))
+
+
 def _asking(waiting: tuple[Proposal, ...], calls: list[ToolCall], language: Language) -> Answer:
     """The question that a write waits for."""
+    text = proposal_text(waiting, language)
+    facts = list({fact.id: fact for it in waiting for fact in it.facts}.values())
+    names = [name for it in waiting for name in it.names]
     return Answer(
-        text=proposal_text(waiting, language),
+        text=text,
         language=language,
-        facts=list({fact.id: fact for it in waiting for fact in it.facts}.values()),
+        facts=facts,
+        cited=check(text, facts, names=names).cited,
         skus=list(dict.fromkeys(sku for it in waiting for sku in it.skus)),
         decision_ids=list(dict.fromkeys(id for it in waiting for id in it.decision_ids)),
         tool_calls=calls,
@@ -365,5 +353,6 @@ def _answer(turn: list[AnyMessage], calls: list[ToolCall], language: Language) -
         decision_ids=list(dict.fromkeys(id for artifact in results for id in artifact["decision_ids"])),
         tool_calls=calls,
         dropped=list(mark["dropped"]) if mark else [],
+        cited=tuple(Cited(**it) for it in mark.get("cited", ())) if mark else (),
         failed=mark.get("failed") if mark else "too many steps",
     )

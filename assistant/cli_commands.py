@@ -249,7 +249,8 @@ def _assistant(arguments: argparse.Namespace) -> Assistant:
             "There is no shop yet. Run `pricing-assistant demo` for one to try, "
             "or `pricing-assistant import FILE` for your own sales."
         )
-    from assistant.agent import Assistant, ModelUnavailable
+    from assistant.agent import Assistant
+    from assistant.models import ModelUnavailable
 
     try:
         return Assistant(store)

@@ -39,6 +39,7 @@ class Proposal:
     """What to know before agreeing."""
     facts: tuple[Fact, ...]
     """Every fact of the rows and the sentences."""
+    names: tuple[str, ...]
     skus: tuple[str, ...]
     decision_ids: tuple[str, ...]
     digest: str
@@ -80,6 +81,7 @@ def _shown(tool_call: ToolCall, state: AgentState[Any], runtime: Runtime[Any]) -
         rows=tuple(staged.rows),
         notes=tuple(staged.notes),
         facts=tuple(staged.every_fact),
+        names=tuple(staged.names),
         skus=tuple(staged.skus),
         decision_ids=tuple(staged.decision_ids),
         digest=staged.digest,
@@ -99,7 +101,7 @@ def _read(values: Mapping[str, Any], interrupt: str) -> Proposal:
         for row in values["rows"]
     )
     facts = tuple(Fact(**fact) for fact in values["facts"])
-    lists = {name: tuple(values[name]) for name in ("notes", "skus", "decision_ids")}
+    lists = {name: tuple(values[name]) for name in ("notes", "names", "skus", "decision_ids")}
     return Proposal(**{**values, **lists, "rows": rows, "facts": facts, "interrupt": interrupt})
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 import prompts
+from assistant.directions import advice_in, advises_against, agrees, joined
 from assistant.facts import Fact, labels
+from assistant.naming import Named, name_spans, named_in, owners_of
 from assistant.numerals import Number, numbers_in
 from assistant.wording import Language
 
@@ -19,13 +20,25 @@ MERCHANT = "merchant"
 
 @dataclass(frozen=True)
 class Unsupported:
-    """A number that may not leave."""
+    """A number, or a piece of advice, that may not leave."""
 
     start: int
     end: int
     text: str
     reason: str
-    """`unknown`: nothing in this turn says so; `direction`: a fact says so with the opposite sign."""
+    """`unknown`: nothing in this turn says so; `direction`: a fact says so with the opposite sign;
+    `product`: it is another product's; `order`: two numbers stand the wrong way round."""
+
+
+@dataclass(frozen=True)
+class Cited:
+    """A number in a text and the fact that it states."""
+
+    start: int
+    end: int
+    text: str
+    fact: str
+    """Id of the fact, or `merchant`."""
 
 
 @dataclass(frozen=True)
@@ -33,12 +46,17 @@ class Verdict:
     """What became of every number in a text."""
 
     unsupported: tuple[Unsupported, ...]
-    bindings: tuple[tuple[str, str], ...]
-    """(number as written, id of the fact that it states, or `merchant`), in the order of the text."""
+    cited: tuple[Cited, ...]
+    """The numbers that are supported, in the order of the text."""
 
     @property
     def supported(self) -> bool:
         return not self.unsupported
+
+    @property
+    def bindings(self) -> tuple[tuple[str, str], ...]:
+        """(number as written, id of the fact that it states, or `merchant`), in the order of the text."""
+        return tuple((it.text, it.fact) for it in self.cited)
 
 
 @dataclass(frozen=True)
@@ -49,13 +67,22 @@ class _Reference:
     number: Number
 
 
-def check(text: str, facts: Sequence[Fact], user_text: str = "", *, names: Iterable[str] = ()) -> Verdict:
+def check(
+    text: str,
+    facts: Sequence[Fact],
+    user_text: str = "",
+    *,
+    names: Iterable[str] = (),
+    products: Mapping[str, str] | None = None,
+) -> Verdict:
     """Bind every number of a text to a fact, or to the merchant's own words.
 
     A number is supported where a fact prints the same number (12.5 for `12.50`, 1.2万 for `12,000`, never a
     coarser rounding), of the same kind (money in that currency, per cent, weeks, units), with the same sign:
     a written sign must agree, and so must words such as `raise` and `cut` where the fact has a direction.
-    Digits inside product names and SKUs are no figures.
+    Where a product is named beside it the fact must be that product's; a range's ends, and a price now and
+    then, must stand in their order. Advice to raise or cut needs a change that goes that way. Digits inside
+    product names and SKUs are no figures.
 
     Parameters
     ----------
@@ -65,26 +92,111 @@ def check(text: str, facts: Sequence[Fact], user_text: str = "", *, names: Itera
         What the merchant wrote; their numbers may be repeated.
     names
         Names and SKUs that may be mentioned.
+    products
+        Name by SKU of the products that the text may speak of.
     """
+    products = products or {}
     references = [
         _Reference(fact, number) for fact in facts if fact.unit != "text" for number in numbers_in(fact.value)
     ]
     moves = {fact.subject: fact.raw for fact in facts if fact.key == "change" and fact.raw is not None}
-    own = numbers_in(user_text)
+    own, named = numbers_in(user_text), named_in(text, products)
+    sku_of = {fact.subject: _sku(fact.subject, products) for fact in facts}
     unsupported: list[Unsupported] = []
-    bindings: list[tuple[str, str]] = []
-    for number in numbers_in(text, masked=name_spans(text, names)):
+    cited: list[Cited] = []
+    numbers = numbers_in(text, masked=name_spans(text, names))
+    for number in numbers:
         same = [ref for ref in references if _same(number, ref.number, ref.fact.unit)]
-        agreeing = [ref for ref in same if _agrees(text, number, ref, moves)]
-        if agreeing:
-            bindings.append((number.text, agreeing[0].fact.id))
-        elif same:
-            unsupported.append(Unsupported(number.start, number.end, number.text, "direction"))
-        elif any(_repeats(number, said) for said in own):
-            bindings.append((number.text, MERCHANT))
+        agreeing = [ref for ref in same if agrees(text, number, ref.fact, ref.number, moves)]
+        owners = owners_of(text, number.start, named)
+        theirs = [ref for ref in agreeing if not owners or sku_of[ref.fact.subject] in (None, *owners)]
+        if theirs:
+            cited.append(Cited(number.start, number.end, number.text, theirs[0].fact.id))
+        elif any(_repeats(number, said) for said in own) and not (same and not agreeing):
+            cited.append(Cited(number.start, number.end, number.text, MERCHANT))
         else:
-            unsupported.append(Unsupported(number.start, number.end, number.text, "unknown"))
-    return Verdict(tuple(unsupported), tuple(bindings))
+            reason = "product" if agreeing else "direction" if same else "unknown"
+            unsupported.append(Unsupported(number.start, number.end, number.text, reason))
+    for first, second in pairwise(numbers):
+        if joined(text, first, second) and _reversed(first, second, facts):
+            pair = text[first.start : second.end]
+            unsupported.append(Unsupported(first.start, second.end, pair, "order"))
+    bad = [(it.start, it.end) for it in unsupported]
+    unsupported += [
+        it for it in _wrong_advice(text, facts, moves, named, sku_of) if not _beside(text, it, bad)
+    ]
+    unsupported.sort(key=lambda it: it.start)
+    kept = [it for it in cited if not any(a <= it.start < b for a, b in bad)]
+    return Verdict(tuple(unsupported), tuple(kept))
+
+
+def _sku(subject: str, products: Mapping[str, str]) -> str | None:
+    """The product that a fact's subject is about; None for the shop as a whole."""
+    owned = [sku for sku in products if subject == sku or subject.startswith((f"{sku}@", f"{sku}."))]
+    return max(owned, key=len, default=None)
+
+
+def _reversed(first: Number, second: Number, facts: Sequence[Fact]) -> bool:
+    """Whether two numbers stand as no fact orders them, and some fact orders them the other way."""
+    pairs = [
+        ((low, high), fact.unit)
+        for fact in facts
+        if fact.key.endswith("_range") and len(ends := numbers_in(fact.value)) == 2
+        for low, high in [ends]
+    ]
+    by_id = {fact.id: fact for fact in facts}
+    for fact in facts:
+        for key, other in _STEPS.items():
+            start = by_id.get(f"{fact.subject}.{other}") if fact.key == key else None
+            if start is not None:
+                pairs.append(((numbers_in(start.value)[0], numbers_in(fact.value)[0]), fact.unit))
+        if fact.key.startswith("clamp.") and fact.key.endswith(".after"):
+            start = by_id.get(f"{fact.id.removesuffix('.after')}.before")
+            if start is not None:
+                pairs.append(((numbers_in(start.value)[0], numbers_in(fact.value)[0]), fact.unit))
+
+    def stated(a: Number, b: Number) -> bool:
+        return any(
+            _same(a, x, unit) and _same(b, y, unit) and a.sign in (0, x.sign) and b.sign in (0, y.sign)
+            for (x, y), unit in pairs
+        )
+
+    return stated(second, first) and not stated(first, second)
+
+
+_STEPS = {"price": "current_price"}
+"""A price moves from where it is."""
+
+
+def _wrong_advice(
+    text: str,
+    facts: Sequence[Fact],
+    moves: Mapping[str, float],
+    named: Sequence[Named],
+    sku_of: Mapping[str, str | None],
+) -> list[Unsupported]:
+    """Advice to raise or cut a price that no change of that product, or of any, goes along with."""
+    found = []
+    silent = {fact.subject for fact in facts if fact.key == "abstained"}
+    for start, end, sign, of_price in advice_in(text):
+        after = [it for it in named if it.start >= end]
+        owners = owners_of(text, end, after) or owners_of(text, start, named)
+        about = {subject for subject in (*moves, *silent) if not owners or sku_of[subject] in owners}
+        follows = any(it.start - end < 6 for it in after)
+        if about and (of_price or follows) and advises_against(sign, [moves.get(it, 0.0) for it in about]):
+            found.append(Unsupported(start, end, text[start:end], "direction"))
+    return found
+
+
+def _beside(text: str, it: Unsupported, others: Sequence[tuple[int, int]]) -> bool:
+    """Whether a statement holds something unsupported already."""
+    place = 0
+    for line in text.splitlines(keepends=True):
+        for start, end in _statements(line):
+            if place + start <= it.start < place + end:
+                return any(a < place + end and place + start < b for a, b in others)
+        place += len(line)
+    return False
 
 
 def drop_unsupported(text: str, verdict: Verdict, language: Language) -> tuple[str, list[str]]:
@@ -166,132 +278,6 @@ def _repeats(number: Number, said: Number) -> bool:
     if number.kind == "plain" and said.kind == "plain":
         return not number.noun or not said.noun or number.noun == said.noun
     return not (number.noun or said.noun)  # one is money, the other plain
-
-
-# Which way it goes
-
-_UP_MOVE = (
-    r"rais\w*|increas\w*|higher|\bmore\b|\babove\b|hik\w+|\bup\b|\brise[sn]?\b|\brising\b"
-    r"|上调|提高|提价|涨(?!跌)|上升|调高|加价"
-)
-_DOWN_MOVE = (
-    r"\bcut\w*|lower\w*|reduc\w*|decreas\w*|drop\w*|\bdown\b|discount\w*|mark\w*\sdown|markdown|cheaper|\boff\b"
-    r"|fall\w*|\bless\b|\bfewer\b|\bbelow\b|下调|降|调低|减|便宜|折|跌"
-)
-_UP_OUTCOME = r"\bgain\w*|\bmore\b|\badd\w*|\bearn\w*|\bextra\b|\bbetter\b|多赚|增加|增益|多|赚|增长"
-_DOWN_OUTCOME = (
-    r"\blos[est]\w*|\bless\b|\bfewer\b|\bworse\b|\bdown\b|\bshrink\w*|\bcosts?\syou\b"
-    r"|(?:reduc|decreas|lower|drop|fall|cut)\w*(?:\s(?:by|your|the|in))*\s?(?:profit|revenue|sales|units|margin)\w*"
-    r"|(?:profit|revenue|sales|units)\s(?:falls?|drops?|decreases?|down)\b|少赚|亏|损失|减少|下降|下滑|少"
-)
-_NAMED_OUTCOME = re.compile(f"(?P<down>{_DOWN_OUTCOME})|(?P<up>{_UP_OUTCOME})", re.IGNORECASE)
-_NAMED_MOVE = re.compile(f"(?P<up>{_UP_MOVE})|(?P<down>{_DOWN_MOVE})", re.IGNORECASE)
-_PRICE_VERB = re.compile(
-    r"(?P<up>\b(?:rais(?:e|es|ed|ing)|increas(?:e|es|ed|ing)|hik(?:e|ed|ing)|put(?:ting)?\s(?:it\s)?up)\b"
-    r"|上调|提高|提价|涨(?!跌)|调高|加价)"
-    r"|(?P<down>\b(?:cut(?:ting)?|lower(?:ed|ing)?|reduc(?:e|es|ed|ing)|drop(?:ped|ping)?|mark(?:ed|ing)?\sdown)\b"
-    r"|下调|降|调低|减价)",
-    re.IGNORECASE,
-)
-_CLAUSE_END = re.compile(r"[.,](?!\d)|[;:!?，。；：！？、()（）\n|]|\s(?:but|and|while|whereas)\s|而|但")
-
-
-def _agrees(text: str, number: Number, reference: _Reference, moves: dict[str, float]) -> bool:
-    """Whether the sign written, and the direction words around, fit the fact."""
-    fact, stated = reference.fact, reference.number
-    if stated.value == 0 or stated.kind == "date":
-        return True
-    start, end = _clause(text, number)
-    if stated.sign == 0:
-        if fact.key == "price" and number.sign == 0:
-            return _fits_move(text[start : number.start], moves.get(fact.subject))
-        return number.sign == 0 or (number.sign < 0 and _is_listed_discount(number, fact))
-    if fact.unit == "elasticity":
-        return number.sign in (0, stated.sign)
-    move = fact.key == "change" or fact.key.startswith("driver.")
-    if number.sign:
-        verb_fits = fact.key != "change" or _fits_move(text[start : number.start], fact.raw)
-        return number.sign == stated.sign and verb_fits
-    said = _nearest(_NAMED_MOVE if move else _NAMED_OUTCOME, text, start, end, number)
-    return said == stated.sign or (said == 0 and stated.sign > 0)
-
-
-def _is_listed_discount(number: Number, fact: Fact) -> bool:
-    """Nothing unsigned may be written with a minus, save 八折 and the like, which carry their own."""
-    return number.text.endswith("折") and fact.unit == "percent"
-
-
-def _fits_move(before: str, change: float | None) -> bool:
-    """`raise it to $15.49` does not fit where the price is cut; no verb fits everything."""
-    if change is None:
-        return True
-    verbs = {match.lastgroup for match in _PRICE_VERB.finditer(before)}
-    return verbs != {"down" if change > 0 else "up"} or change == 0
-
-
-def _nearest(words: re.Pattern[str], text: str, start: int, end: int, number: Number) -> int:
-    """+1 or -1 by the direction word nearest to the number in its clause; 0 where there is none."""
-    best, sign = end - start + 1, 0
-    for match in words.finditer(text, start, end):
-        if number.start <= match.start() < number.end:
-            gap = 0
-        else:
-            gap = number.start - match.end() if match.end() <= number.start else match.start() - number.end
-        if 0 <= gap < best:
-            best, sign = gap, 1 if match.lastgroup == "up" else -1
-    return sign
-
-
-def _clause(text: str, number: Number) -> tuple[int, int]:
-    start, end = 0, len(text)
-    for match in _CLAUSE_END.finditer(text):
-        if match.end() <= number.start:
-            start = match.end()
-        elif match.start() >= number.end:
-            end = match.start()
-            break
-    return start, end
-
-
-# What is no figure
-
-_MEASURE = (
-    r"(?:g|kg|mg|ml|cl|l|cm|mm|m|w|kw|v|a|ah|mah|gb|tb|mb|hz|oz|lb|lbs|inch|in|pc|pcs|pack|piece|pieces|ct|"
-    r"克|千克|公斤|斤|毫升|升|厘米|毫米|米|瓦|寸|英寸|件套|支装|只装|片装|包装|装|片|支|入)"
-)
-_PART_OF_NAME = re.compile(
-    rf"\d+(?:\.\d+)?[\s-]?{_MEASURE}(?![A-Za-z])|(?=[a-z\d]*[a-z])(?=[a-z]*\d)[a-z\d]+", re.IGNORECASE
-)
-
-
-def name_spans(text: str, names: Iterable[str]) -> list[tuple[int, int]]:
-    """Where a text names products: full names and SKUs, and parts that hold a measure, such as `1.7 L`.
-
-    A name that is only digits counts where it is marked as one (`SKU 1042`, "1042") or has four or more.
-    """
-    spans: list[tuple[int, int]] = []
-    patterns: set[str] = set()
-    for name in names:
-        plain = unicodedata.normalize("NFC", name).strip()
-        if not re.search(r"\d", plain):
-            continue
-        if re.fullmatch(r"[\d.,]+", plain):
-            digits = re.escape(plain)
-            patterns.add(rf"(?<=[`'\"“「#]){digits}(?=[`'\"”」])|(?:sku|商品|货号|编号)[\s:：#]*{digits}\b")
-            if re.fullmatch(r"\d{4,}", plain):
-                patterns.add(rf"(?<![\d.,$€£¥+-]){digits}(?![\d.,%元块])")
-            continue
-        patterns.add(rf"(?<![^\W_]){re.escape(plain)}(?![^\W_])")
-        patterns.update(
-            rf"(?<![\w.,]){re.escape(part.group()).replace(chr(92) + ' ', '[ -]?')}(?![A-Za-z\d])"
-            for part in _PART_OF_NAME.finditer(plain)
-        )
-        patterns.update(
-            rf"(?<![\w]){re.escape(part.group())}\b" for part in re.finditer(r"\b[Ss]et of \d+\b", plain)
-        )
-    for pattern in patterns:
-        spans.extend(match.span() for match in re.finditer(pattern, text, re.IGNORECASE))
-    return spans
 
 
 # What a statement is

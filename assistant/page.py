@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from assistant import panels
-from assistant.agent import Answer
+from assistant.agent import Answer, ToolCall
 from assistant.session import UPLOAD_LIMIT_MB, UploadTooLarge, Visit
 from assistant.store.importing import error_text
 from assistant.tools import TOOLS
+from assistant.tools.writing import WORDS
 from assistant.wording import Language, Wording, wording
 from policy.history import HistoryError
 
@@ -20,10 +21,12 @@ Changes = dict[str, dict[str, Any]]
 TOOL_NAMES = frozenset(tool.name for tool in TOOLS)
 CHIPS = tuple(f"chip_{number}" for number in range(4))
 """Buttons with example questions."""
+DECISION = ("confirm", "reject")
+"""Buttons under an answer that waits for a yes or a no."""
 EVIDENCE = ("product", "headline", "figure", "facts")
 SHOP = ("situation", "back", "upload", "understood", "aside", *CHIPS)
 """What depends on whose sales the page is about."""
-LABELS = ("brand", "chat", "question", "evidence_title", "file_title")
+LABELS = ("brand", "chat", "question", "evidence_title", "file_title", *DECISION)
 
 
 def in_language(visit: Visit, language: Language) -> Changes:
@@ -35,6 +38,8 @@ def in_language(visit: Visit, language: Language) -> Changes:
         "question": {"placeholder": words("chat.input"), "submit_btn": words("chat.send")},
         "evidence_title": {"value": panels.heading(words("evidence.title"))},
         "file_title": {"value": panels.heading(words("data.title"))},
+        "confirm": {"value": wording(language, WORDS)("ask.yes")},
+        "reject": {"value": wording(language, WORDS)("ask.no")},
     }
     if not visit.evidence:
         changes |= no_evidence(words)
@@ -60,13 +65,27 @@ def shop(visit: Visit, language: Language) -> Changes:
 
 def answering(visit: Visit, question: str, history: list[Any], language: Language) -> Iterator[Changes]:
     """An answer's steps as they begin, the answer in their place, then the evidence behind it."""
+    return _telling(visit, visit.ask(question, language), history, language)
+
+
+def settling(visit: Visit, approve: bool, history: list[Any], language: Language) -> Iterator[Changes]:
+    """The same after a yes or a no by button to what waits for one."""
+    word = wording(language, WORDS)("ask.yes" if approve else "ask.no")
+    return _telling(visit, visit.settle(approve), [*history, said("user", word)], language)
+
+
+def _telling(
+    visit: Visit, steps: Iterator[ToolCall | Answer], history: list[Any], language: Language
+) -> Iterator[Changes]:
     words = wording(language)
     try:
+        yield {"chat": {"value": history}} | deciding(False)
         if not visit.ready:
             yield {"chat": {"value": [*history, doing(words("chat.waking"))]}}
-        for step in visit.ask(question, language):
+        for step in steps:
             if isinstance(step, Answer):
-                yield {"chat": {"value": [*history, said("assistant", step.text)]}}
+                answer: Changes = {"chat": {"value": [*history, said("assistant", step.text)]}}
+                yield answer | deciding(bool(step.pending))
             elif visit.ready:
                 # A language model may call a tool that there is not.
                 key = step.name if step.name in TOOL_NAMES else "other"
@@ -74,6 +93,11 @@ def answering(visit: Visit, question: str, history: list[Any], language: Languag
     finally:
         visit.end_turn()
     yield evidence(visit, 0) if visit.evidence else no_evidence(words)
+
+
+def deciding(waits: bool) -> Changes:
+    """The buttons for what waits for a yes or a no; they take no room where nothing does."""
+    return {name: {"visible": waits} for name in DECISION}
 
 
 def evidence(visit: Visit, index: int) -> Changes:
@@ -135,7 +159,7 @@ def returning(visit: Visit, language: Language) -> Changes:
 def _moved(visit: Visit, language: Language, greeting: str) -> Changes:
     """The page about another shop than before, its chat begun anew."""
     chat: Changes = {"chat": {"value": [said("assistant", greeting)]}}
-    return shop(visit, language) | no_evidence(wording(language)) | chat
+    return shop(visit, language) | no_evidence(wording(language)) | chat | deciding(False)
 
 
 def shown(html: str) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,6 +10,17 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
 from pydantic import Field
+
+from assistant.outside import FENCE
+
+
+def result_in(text: str) -> Any:
+    """A tool's JSON as a model outside reads it, between its fences."""
+    start, end = f"<{FENCE}>", f"</{FENCE}>"
+    assert text.startswith(start) and text.endswith(end), text
+    inside = text.removeprefix(start).removesuffix(end)
+    assert "<" not in inside  # nothing a tool returns can close the fence
+    return json.loads(inside)
 
 
 class Scripted(BaseChatModel):

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage, ToolMessage
 from langsmith.utils import tracing_is_enabled
-from scripted_model import Scripted
+from scripted_model import Scripted, result_in
 from small_shop import INJECTION, ThumbPolicy, open_shop
 
-from assistant.agent import MODEL_CALLS, Answer, Assistant, ModelUnavailable, ToolCall, chosen_model
+from assistant.agent import MODEL_CALLS, Answer, Assistant, ToolCall
 from assistant.number_check import REMEMBERED_TURNS, is_merchants
 from assistant.store import Store
-from assistant.tools import TOOLS
 
 Reply = AIMessage | Callable[[list[BaseMessage]], AIMessage]
 
@@ -29,6 +26,7 @@ def call(name: str, **arguments: Any) -> AIMessage:
 
 RECOMMEND = call("recommend", skus=["CAN-LAV-200"])
 GOOD = AIMessage("Cut the price from $18.00 to $16.20 (-10%).")
+CITED = (("$18.00", "current_price"), ("$16.20", "price"), ("-10%", "change"))
 
 
 @pytest.fixture
@@ -54,7 +52,7 @@ def assistant(store: Store) -> Iterator[Callable[..., Assistant]]:
 
 
 def last_result(messages: list[BaseMessage]) -> dict[str, Any]:
-    return next(json.loads(m.text) for m in reversed(messages) if isinstance(m, ToolMessage))
+    return next(result_in(m.text) for m in reversed(messages) if isinstance(m, ToolMessage))
 
 
 # Answers and the tools behind them
@@ -68,6 +66,9 @@ def test_an_answer_carries_what_it_rests_on(assistant: Callable[..., Assistant],
     assert store.decision(answer.decision_ids[0]).record["price"] == 16.2
     assert {fact.key: fact.value for fact in answer.facts}["price"] == "$16.20"
     assert (answer.dropped, answer.failed, answer.language) == ([], None, "en")
+    said = {answer.text[it.start : it.end]: it.fact for it in answer.cited}
+    assert said == {f"{value}": f"CAN-LAV-200.{key}" for value, key in CITED}
+    assert set(said.values()) <= {fact.id for fact in answer.facts}
     json.dumps(answer.to_dict())
 
 
@@ -194,7 +195,7 @@ def test_a_model_that_looks_things_up_after_a_correction_is_not_sent_back_again(
 
 def test_an_instruction_in_a_products_name_stays_data(assistant: Callable[..., Assistant]) -> None:
     one = assistant(call("recommend", skus=["INJ-1"]), AIMessage("All prices are now 0.01."))
-    assert "0.01" not in one.ask("price of the garden lamp?").text
+    assert "All prices are now" not in one.ask("price of the garden lamp?").text
     shown = one.model.seen[-1]  # type: ignore[attr-defined]
     assert INJECTION in last_result(shown)["items"][0]["name"]
     assert isinstance(shown[0], SystemMessage)
@@ -307,65 +308,6 @@ def test_nothing_is_traced(assistant: Callable[..., Assistant], monkeypatch: pyt
     monkeypatch.setenv("LANGSMITH_TRACING", "true")
     one = assistant(lambda _: AIMessage("yes" if tracing_is_enabled() else "no"))
     assert one.ask("Is anybody told?").text == "no"
-
-
-# Outside models
-
-
-@pytest.mark.parametrize("name", ["nobody:nothing", "no-such-model-anywhere"])
-def test_a_model_that_does_not_exist_says_what_to_do(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    monkeypatch.setenv("PRICING_ASSISTANT_MODEL", name)
-    with pytest.raises(ModelUnavailable, match="unset it for the embedded model"):
-        chosen_model()
-
-
-class FakeOpenAI(BaseHTTPRequestHandler):
-    """Answers chat completions: first a tool call, then the price that the tool printed."""
-
-    requests: list[dict[str, Any]]
-
-    def do_POST(self) -> None:
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        type(self).requests.append(body)
-        results = [json.loads(m["content"]) for m in body["messages"] if m["role"] == "tool"]
-        if results:
-            price = results[-1]["items"][0]["facts"]["price"]
-            message: dict[str, Any] = {"role": "assistant", "content": f"Charge {price}."}
-        else:
-            function = {"name": "recommend", "arguments": '{"skus": ["CAN-LAV-200"]}'}
-            called = {"id": "1", "type": "function", "function": function}
-            message = {"role": "assistant", "content": None, "tool_calls": [called]}
-        choice = {"index": 0, "message": message, "finish_reason": "stop"}
-        reply = {"id": "1", "object": "chat.completion", "created": 0, "model": "m", "choices": [choice]}
-        data = json.dumps(reply).encode()
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
-
-    def log_message(self, *_: Any) -> None:
-        pass
-
-
-def test_an_openai_compatible_server_answers(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("langchain_openai")
-    FakeOpenAI.requests = []
-    server = ThreadingHTTPServer(("127.0.0.1", 0), FakeOpenAI)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    monkeypatch.setenv("PRICING_ASSISTANT_MODEL", "openai:m")
-    monkeypatch.setenv("PRICING_ASSISTANT_MODEL_URL", f"http://127.0.0.1:{server.server_port}/v1")
-    one = Assistant(store, pipeline=ThumbPolicy())  # type: ignore[arg-type]
-    try:
-        assert one.ask("price of the lavender candle?").text == "Charge $16.20."
-        tools = {tool["function"]["name"]: tool["function"] for tool in FakeOpenAI.requests[0]["tools"]}
-        assert set(tools) == {tool.name for tool in TOOLS}
-        assert set(tools["recommend"]["parameters"]["properties"]) == {"skus", "objective"}
-        server.shutdown()
-        server.server_close()
-        assert one.ask("and now?").failed is not None
-    finally:
-        one.close()
 
 
 def test_the_embedded_model_is_the_default(store: Store) -> None:

@@ -156,6 +156,29 @@ def test_a_question_asked_in_haste_is_not_lost(page: Page) -> None:
     expect(page.locator("#chat .message.user")).to_have_count(3)
 
 
+def test_a_decision_is_shown_and_confirmed_or_rejected_by_button(page: Page) -> None:
+    confirm, reject = page.locator("#confirm"), page.locator("#reject")
+    expect(confirm).to_have_count(0)
+    asked = ask(page, "set the lavender candle to 17")
+    assert "$17.00" in asked and "Margin" in asked
+    expect(page.locator("#figure .js-plotly-plot")).to_contain_text("Asked $17.00")
+    reject.click()
+    last = page.locator("#chat .message.bot:not(.pending)").last
+    expect(last).to_contain_text("nothing was changed")
+    expect(confirm).to_have_count(0)
+    ask(page, "set the lavender candle to 17")
+    confirm.click()
+    expect(last).to_contain_text("Noted: Lavender Candle 200 g at your own price of $17.00")
+    expect(confirm).to_have_count(0)
+    ask(page, "undo")
+    confirm.click()
+    expect(last).to_contain_text("Taken back")
+    ask(page, "set the lavender candle to 17")
+    ask(page, "why did you not suggest that?")  # anything else leaves it undone
+    expect(last).to_contain_text("left undone")
+    expect(confirm).to_have_count(0)
+
+
 def test_an_example_is_one_click(page: Page) -> None:
     page.get_by_role("button", name="What should I charge for the lavender candle?").click()
     expect(page.locator("#headline h3")).to_contain_text("Lavender Candle")

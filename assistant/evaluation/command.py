@@ -56,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     # Before a minute of questions, not after it.
     if args.out:
         args.out.mkdir(parents=True, exist_ok=True)
-    from assistant.agent import ModelUnavailable, chosen_model, name_of
+    from assistant.models import ModelUnavailable, chosen_model, name_of
 
     try:
         model = chosen_model()

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from assistant.desk import Decision, DeskError
 from assistant.facts import Fact, Sheet, facts_for, labels, money, what_if_facts
-from assistant.tools.pricing import names_of
+from assistant.tools.pricing import names_of, products_of
 from assistant.tools.result import Result, Runtime, Turn
 from assistant.tools.writing import Row, Staged, Undo, Write, carry_out, words_of
 from assistant.wording import safe
@@ -158,6 +158,7 @@ def _staged(
         notes=[*notes, words("notes.not_sent")],
         facts=[*sheet.facts, *facts],
         names=names_of(it.recommendation for it in decisions),
+        products=products_of(it.recommendation for it in decisions),
         skus=[it.recommendation.sku for it in decisions],
         decision_ids=ids,
     )
@@ -189,6 +190,7 @@ def stage_rejection(turn: Turn, *, decision_ids: list[str], reason: str | None =
         notes=[words("notes.reason", reason=safe(reason))] if reason else [],
         facts=facts,
         names=names_of(it.recommendation for it in decisions),
+        products=products_of(it.recommendation for it in decisions),
         skus=[it.recommendation.sku for it in decisions],
         decision_ids=ids,
     )
@@ -224,6 +226,7 @@ def take_back_verdict(turn: Turn, undo: Mapping[str, Any]) -> Staged:
         notes=[words("notes.not_sent")] if rows else [],
         facts=facts,
         names=[*names, *skus],
+        products=dict(zip(skus, names, strict=True)),
         skus=skus,
         decision_ids=ids,
     )

@@ -56,7 +56,8 @@ def find_products(
         }
         if found.category is not None:
             payload["category"] = found.category
-        return Report(payload, facts, names=_strings(rows), skus=[product.sku for product in shown])
+        named = {str(row["sku"]): str(row["name"]) for row in rows}
+        return Report(payload, facts, names=_strings(rows), products=named, skus=list(named))
 
     return run(runtime, report)
 

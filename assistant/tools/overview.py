@@ -8,7 +8,7 @@ from langchain_core.tools import tool
 
 from assistant.desk import Decision, Desk
 from assistant.facts import counts_facts, direction, gain_total_facts
-from assistant.tools.pricing import about, items_of, named, names_of
+from assistant.tools.pricing import about, items_of, named, names_of, products_of
 from assistant.tools.result import Report, Result, Runtime, run, values_of
 from assistant.wording import Language
 
@@ -63,4 +63,8 @@ def _overview(desk: Desk, language: Language) -> Report:
             fact.key.removeprefix("gap."): fact.value for fact in facts if fact.key.startswith("gap.")
         },
     }
-    return Report(payload, [*facts, *of_rows], **about(moving) | {"names": names_of(every)})
+    return Report(
+        payload,
+        [*facts, *of_rows],
+        **about(moving) | {"names": names_of(every), "products": products_of(every)},
+    )

@@ -178,7 +178,13 @@ def what_if(
             "known_range": "outside_known_range" not in it.cautions,
             "facts": values_of(facts),
         }
-        return Report({"status": "ok", "item": item}, facts, names=names_of([it]), skus=[it.sku])
+        return Report(
+            {"status": "ok", "item": item},
+            facts,
+            names=names_of([it]),
+            products=products_of([it]),
+            skus=[it.sku],
+        )
 
     return run(runtime, report)
 
@@ -255,11 +261,12 @@ def items_of(decisions: Iterable[Decision], language: Language) -> tuple[list[di
     return items, every
 
 
-def about(decisions: Iterable[Decision]) -> dict[str, list[str]]:
-    """What a `Report` on these decisions names: `names`, `skus`, `decision_ids`."""
+def about(decisions: Iterable[Decision]) -> dict[str, Any]:
+    """What a `Report` on these decisions names: `names`, `products`, `skus`, `decision_ids`."""
     decisions = list(decisions)
     return {
         "names": names_of(decision.recommendation for decision in decisions),
+        "products": products_of(decision.recommendation for decision in decisions),
         "skus": [decision.recommendation.sku for decision in decisions],
         "decision_ids": [decision.id for decision in decisions if decision.id],
     }
@@ -268,6 +275,11 @@ def about(decisions: Iterable[Decision]) -> dict[str, list[str]]:
 def names_of(records: Iterable[Recommendation | WhatIf]) -> list[str]:
     """Every name, SKU and outlet among the records."""
     return [text for it in records for text in (it.name, it.sku, it.store) if text]
+
+
+def products_of(records: Iterable[Recommendation | WhatIf]) -> dict[str, str]:
+    """Name by SKU."""
+    return {it.sku: it.name or it.sku for it in records}
 
 
 def named(it: Recommendation, reason: str | None = None) -> dict[str, Any]:

@@ -68,6 +68,8 @@ class Report:
     facts: Sequence[Fact] = ()
     names: Sequence[str] = ()
     """Names and SKUs in the payload: digits inside them are no figures."""
+    products: Mapping[str, str] = field(default_factory=dict)
+    """Name by SKU of the products in the payload: a number said of one must be that one's."""
     skus: Sequence[str] = ()
     decision_ids: Sequence[str] = ()
 
@@ -103,6 +105,7 @@ def run(runtime: Runtime, report: Callable[[Desk, Language], Report]) -> Result:
     artifact = {
         "facts": [fact.to_dict() for fact in result.facts],
         "names": list(dict.fromkeys([*result.names, *result.decision_ids])),
+        "products": dict(result.products),
         "skus": list(result.skus),
         "decision_ids": list(result.decision_ids),
         "messages": [quotable or payload["message"]] if payload["status"] == "error" else [],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from assistant.facts import Fact
@@ -44,6 +44,8 @@ class Staged:
     facts: Sequence[Fact] = ()
     """Facts in the sentences that are in no row."""
     names: Sequence[str] = ()
+    products: Mapping[str, str] = field(default_factory=dict)
+    """Name by SKU."""
     skus: Sequence[str] = ()
     decision_ids: Sequence[str] = ()
 

@@ -58,6 +58,7 @@ def carry_out(runtime: Runtime, tool: str, stage: Stage, **arguments: Any) -> Re
             payload,
             staged.every_fact,
             names=staged.names,
+            products=staged.products,
             skus=staged.skus,
             decision_ids=staged.decision_ids,
         )

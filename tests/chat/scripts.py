@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any
 
 from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
+from scripted_model import result_in
 
 from assistant.agent import Answer
 from assistant.store import Store
@@ -19,7 +19,7 @@ def call(name: str, *, id: str = "", **arguments: Any) -> AIMessage:
 
 
 def last_result(messages: list[BaseMessage]) -> dict[str, Any]:
-    return next(json.loads(m.text) for m in reversed(messages) if isinstance(m, ToolMessage))
+    return next(result_in(m.text) for m in reversed(messages) if isinstance(m, ToolMessage))
 
 
 def says_result(messages: list[BaseMessage]) -> AIMessage:

@@ -1,0 +1,130 @@
+"""Products' names in a text: where digits are no figures, and which product a number is said of."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+_MEASURE = (
+    r"(?:g|kg|mg|ml|cl|l|cm|mm|m|w|kw|v|a|ah|mah|gb|tb|mb|hz|oz|lb|lbs|inch|in|pc|pcs|pack|piece|pieces|ct|"
+    r"克|千克|公斤|斤|毫升|升|厘米|毫米|米|瓦|寸|英寸|件套|支装|只装|片装|包装|装|片|支|入)"
+)
+_PART_OF_NAME = re.compile(
+    rf"\d+(?:\.\d+)?[\s-]?{_MEASURE}(?![A-Za-z])|(?=[a-z\d]*[a-z])(?=[a-z]*\d)[a-z\d]+", re.IGNORECASE
+)
+
+
+def name_spans(text: str, names: Iterable[str]) -> list[tuple[int, int]]:
+    """Where a text names products: full names and SKUs, and parts that hold a measure, such as `1.7 L`.
+
+    A name that is only digits counts where it is marked as one (`SKU 1042`, "1042") or has four or more.
+    """
+    spans: list[tuple[int, int]] = []
+    patterns: set[str] = set()
+    for name in names:
+        plain = unicodedata.normalize("NFC", name).strip()
+        if not re.search(r"\d", plain):
+            continue
+        if re.fullmatch(r"[\d.,]+", plain):
+            digits = re.escape(plain)
+            patterns.add(rf"(?<=[`'\"“「#]){digits}(?=[`'\"”」])|(?:sku|商品|货号|编号)[\s:：#]*{digits}\b")
+            if re.fullmatch(r"\d{4,}", plain):
+                patterns.add(rf"(?<![\d.,$€£¥+-]){digits}(?![\d.,%元块])")
+            continue
+        patterns.add(rf"(?<![^\W_]){re.escape(plain)}(?![^\W_])")
+        patterns.update(
+            rf"(?<![\w.,]){re.escape(part.group()).replace(chr(92) + ' ', '[ -]?')}(?![A-Za-z\d])"
+            for part in _PART_OF_NAME.finditer(plain)
+        )
+        patterns.update(
+            rf"(?<![\w]){re.escape(part.group())}\b" for part in re.finditer(r"\b[Ss]et of \d+\b", plain)
+        )
+    for pattern in patterns:
+        spans.extend(match.span() for match in re.finditer(pattern, text, re.IGNORECASE))
+    return spans
+
+
+# Whose number it is
+
+
+@dataclass(frozen=True)
+class Named:
+    """A product named in a text."""
+
+    start: int
+    end: int
+    sku: str
+
+
+_MARKS = re.compile(r"[^\W_]+(?:[-'][^\W_]+)*")
+_JOINING = frozenset(["a", "an", "and", "for", "in", "of", "on", "or", "per", "set", "the", "to", "with"])
+# Beyond these a name says nothing of a number; a comma does not end its reach ("Mug: cut to $5, from $6").
+_SEGMENT_END = re.compile(r"[.](?!\d)|[;!?；。！？\n]|\s(?:but|while|whereas)\s|而(?!非|不)|但")
+_SEVERAL = re.compile(
+    r"\b(?:than|respectively|versus|vs\.?|both|each|compared)\b|比|分别|都|各", re.IGNORECASE
+)
+
+
+def named_in(text: str, products: Mapping[str, str]) -> list[Named]:
+    """Where a text names products, in order: by SKU, by name, by the name without its measure, or by two
+    words of it in a row that no other product has.
+
+    Parameters
+    ----------
+    products
+        Name by SKU, of every product that the text may speak of.
+    """
+    found = [
+        Named(*match.span(), sku)
+        for sku, patterns in _patterns(products).items()
+        for pattern in patterns
+        for match in re.finditer(pattern, text, re.IGNORECASE)
+    ]
+    longest: list[Named] = []
+    for it in sorted(found, key=lambda it: it.start - it.end):
+        if not any(it.start < other.end and other.start < it.end for other in longest):
+            longest.append(it)
+    return sorted(longest, key=lambda it: it.start)
+
+
+def owners_of(text: str, place: int, named: Sequence[Named]) -> frozenset[str]:
+    """SKUs of the products that a number at this place may be said of; none where no name is near.
+
+    The product named last before the number, else first after it; where several are compared, any of them.
+    """
+    cuts = [0, *(match.end() for match in _SEGMENT_END.finditer(text)), len(text)]
+    # An end inside a name ends nothing.
+    cuts = [cut for cut in cuts if not any(it.start < cut < it.end for it in named)]
+    start, end = next(((a, b) for a, b in pairwise(cuts) if a <= place < b), (0, len(text)))
+    near = [it for it in named if start <= it.start and it.end <= end]
+    if not near:
+        return frozenset()
+    if _SEVERAL.search(text, start, end):
+        return frozenset(it.sku for it in near)
+    before = [it for it in near if it.start <= place]
+    return frozenset({(before[-1] if before else near[0]).sku})
+
+
+def _patterns(products: Mapping[str, str]) -> dict[str, list[str]]:
+    pairs: dict[tuple[str, str], set[str]] = {}
+    for sku, name in products.items():
+        words = [word.lower() for word in _MARKS.findall(name) if not re.search(r"\d", word)]
+        for pair in pairwise(words):
+            if not _JOINING & set(pair):
+                pairs.setdefault(pair, set()).add(sku)
+    patterns: dict[str, list[str]] = {}
+    names = [name.casefold() for name in products.values()]
+    for sku, name in products.items():
+        forms = {sku}
+        if names.count(name.casefold()) == 1:
+            forms |= {name, re.sub(r"\s+", " ", _PART_OF_NAME.sub("", name)).strip()}
+        forms |= {" ".join(pair) for pair, skus in pairs.items() if skus == {sku}}
+        patterns[sku] = [
+            rf"(?<![^\W_]){re.escape(form)}(?![^\W_])" if form.isascii() else re.escape(form)
+            for form in forms
+            if len(form) > 2 and re.search(r"[^\W\d_]", form)
+        ]
+    return patterns
