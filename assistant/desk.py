@@ -182,6 +182,8 @@ class Desk:
         Raises `DeskError` for an id that the store does not know, and where sales, rules or the policy
         changed since, so that the suggestion would be another.
         """
+        from policy.decision.recommendation import Recommendation
+
         try:
             kept = self.store.decision(decision_id).record
         except StoreError:
@@ -189,7 +191,7 @@ class Desk:
         # Where the cost is unknown the record says revenue though profit was asked for.
         for objective in dict.fromkeys(("profit", cast("Objective", kept["objective"]))):
             for it in self.recommend([kept["sku"]], objective=objective):
-                if it.id == decision_id or it.recommendation.to_dict() == kept:
+                if it.id == decision_id or it.recommendation == Recommendation.from_dict(kept):
                     return Decision(it.recommendation, decision_id)
         raise DeskError("stale_decision", id=decision_id)
 

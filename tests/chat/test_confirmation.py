@@ -170,6 +170,17 @@ def test_what_waits_outlives_the_program(assistant: Callable[..., Assistant], st
     assert store.rules_for(["KET-10"])["KET-10"] == Rules(max_change=0.1, price_ending=0.9)
 
 
+def test_an_approval_asked_for_before_the_program_ended_is_made_after(
+    assistant: Callable[..., Assistant], store: Store
+) -> None:
+    first = assistant(RECOMMEND, approving(), says_result)
+    first.ask("take it", thread="t")
+    first.close()
+    done = assistant(says_result).ask("yes", thread="t")
+    verdict = store.verdict(done.decision_ids[0])
+    assert verdict is not None and verdict.price == 16.2
+
+
 def test_nothing_is_written_by_a_call_that_was_not_shown(store: Store) -> None:
     # Whatever calls the tool, without the merchant's yes it makes nothing.
     from langchain.tools import ToolRuntime
