@@ -77,8 +77,8 @@ def test_a_model_that_lies_is_found_out() -> None:
     (question,) = own("en-001")
     lied = score(question, shop.play(question), shop.limits)
     shop.close()
-    assert {"tool", "mentions"} <= set(lied.wrong)
-    assert lied.played.dropped == ("Set it to $1.",)
+    # The merchant gets the built-in model's answer, which says so; the model that was asked has failed.
+    assert lied.wrong["failed"] and "$1" not in lied.played.text
 
 
 def test_a_call_that_waits_has_no_result() -> None:
