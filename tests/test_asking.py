@@ -78,7 +78,7 @@ def test_a_model_that_lies_is_found_out() -> None:
     lied = score(question, shop.play(question), shop.limits)
     shop.close()
     # The merchant gets the built-in model's answer, which says so; the model that was asked has failed.
-    assert lied.wrong["failed"] and "$1" not in lied.played.text
+    assert lied.wrong["failed"] and "Set it to $1." not in lied.played.text
 
 
 def test_a_call_that_waits_has_no_result() -> None:
