@@ -111,7 +111,8 @@ class NumberCheck(AgentMiddleware[AgentState[Any], Turn, Any]):
             key = "empty" if failed == EMPTY else "model_failed"
             text = words[key].format(model=self._model_name, error=kind)
             return _marked(AIMessage(text), failed=failed, dropped=[], language=language)
-        note = words["instead"].format(model=self._model_name, error=kind)
+        key = "too_long" if kind.endswith("ContextOverflowError") else "instead"
+        note = words[key].format(model=self._model_name, error=kind)
         if told := _told(
             messages
         ):  # what was decided in this turn is settled: planning it anew would ask again
