@@ -91,7 +91,7 @@ class LocalChatModel(BaseChatModel):
         if here:
             path = str(Path(self.model).expanduser())
             if not Path(path).is_dir():
-                raise ValueError(f"there is no folder {path}.")
+                raise FileNotFoundError(f"there is no folder {path}.")
         self._tokenizer = AutoTokenizer.from_pretrained(path, local_files_only=here)
         if "tools" not in self._template:
             raise ValueError("it has no chat template that offers tools; take a model tuned to call them.")
@@ -115,7 +115,7 @@ class LocalChatModel(BaseChatModel):
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
         params = super()._get_ls_params(stop=stop, **kwargs)
         params["ls_provider"] = "huggingface_local"
-        params["ls_model_name"] = self.model_name
+        params["ls_model_name"] = kwargs.get("model") or self.model_name
         return params
 
     def bind_tools(
@@ -155,7 +155,7 @@ class LocalChatModel(BaseChatModel):
         held, said = "", False
         for event in _events(parser, _until(self._text(prompt, usage), stop or self.stop)):
             if event["type"] == "region_chunk" and event["field"] == "content":
-                text = event["text"] if said else event["text"].lstrip()
+                text = event["text"] if said or held else event["text"].lstrip()
                 if held or (tools and not said and text[:1] in ("{", "[")):  # a call, perhaps
                     held += text
                 elif text:
@@ -201,7 +201,8 @@ class LocalChatModel(BaseChatModel):
             raise ValueError(f"{self.model_name} cannot be made to call a tool: its template shows no calls.")
         written = written[: found[-1].start()]
         alike = takewhile(lambda pair: pair[0] == pair[1], zip(prompt, written, strict=False))
-        return written, written[sum(1 for _ in alike) :]
+        shared = re.sub(r"<\w*$", "", "".join(letter for letter, _ in alike))  # no tag is half of both
+        return written, written[len(shared) :]
 
     def _rendered(
         self, said: list[dict[str, Any]], tools: list[dict[str, Any]] | None, **settings: Any

@@ -7,6 +7,7 @@ from typing import Any
 
 from langchain.chat_models import init_chat_model
 from langchain_core.language_models import BaseChatModel
+from pydantic import ValidationError
 
 EMBEDDED, LOCAL = "embedded", "huggingface:"
 PATIENCE_SECONDS = 60.0
@@ -56,8 +57,9 @@ def _local(name: str) -> BaseChatModel:
     try:
         return LocalChatModel(model=name.removeprefix(LOCAL))
     except Exception as error:  # whatever reading a stranger's files raises
+        why = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error
         raise ModelUnavailable(
-            f"PRICING_ASSISTANT_MODEL={name!r} cannot be used: {error}\n"
+            f"PRICING_ASSISTANT_MODEL={name!r} cannot be used: {why}\n"
             "Write it as huggingface:/path/to/folder, with the files of a model tuned to chat and call tools "
             "(config.json, tokenizer.json, *.safetensors), or unset it for the embedded model."
         ) from error
