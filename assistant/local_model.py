@@ -63,7 +63,8 @@ _ARGUMENTS = re.compile(rf'\{{\s*"{_ARGUMENT}"|<parameter={_ARGUMENT}')
 class LocalChatModel(BaseChatModel):
     """A decoder with a chat template that offers tools, run by transformers on this computer.
 
-    Greedy, so that the same conversation has the same answer; what it thinks aloud is left out.
+    Greedy: it writes what is likeliest, and what it thinks aloud is left out. What it read is kept, so that
+    the next step of a conversation reads only what is new.
 
     Raises
     ------
@@ -81,6 +82,7 @@ class LocalChatModel(BaseChatModel):
 
     _network: Any = PrivateAttr()
     _tokenizer: Any = PrivateAttr()
+    _kept: Any = PrivateAttr(default=None)
     _busy: threading.Lock = PrivateAttr(default_factory=threading.Lock)
 
     def model_post_init(self, context: Any, /) -> None:
@@ -228,13 +230,16 @@ class LocalChatModel(BaseChatModel):
         def generate() -> None:
             try:
                 with self._busy:  # one answer at a time: two at once need more memory and are no sooner done
+                    cache = self._begun(given["input_ids"][0].tolist())
                     outcome["tokens"] = self._network.generate(
                         **given.to(self._network.device),
+                        past_key_values=cache,
                         max_new_tokens=self.max_tokens,
                         streamer=streamer,
                         stopping_criteria=StoppingCriteriaList([lambda *_, **__: left.is_set()]),
                         pad_token_id=self._tokenizer.pad_token_id or self._tokenizer.eos_token_id,
                     )
+                    self._kept = cache, outcome["tokens"][0].tolist()
             except Exception as error:  # raised again where it is waited for
                 outcome["error"] = error
             finally:
@@ -251,6 +256,23 @@ class LocalChatModel(BaseChatModel):
             usage |= {"input_tokens": read, "output_tokens": written}
         if "error" in outcome:
             raise outcome["error"]
+
+    def _begun(self, tokens: list[int]) -> Any:
+        """Keys and values of what was read last time, as far as these tokens begin alike.
+
+        None after an error, and where the network does not keep the state of every token.
+        """
+        from transformers import DynamicCache
+        from transformers.cache_utils import DynamicLayer
+
+        (cache, before), self._kept = self._kept or (None, []), None
+        alike = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(tokens, before, strict=False)))
+        if cache is None or not all(type(layer) is DynamicLayer for layer in cache.layers):
+            return DynamicCache(config=self._network.config.get_text_config())
+        held = cache.get_seq_length()
+        # At least the last token is read anew: the answer is drawn from what follows it.
+        cache.crop(min(alike, held, len(tokens) - 1) - held)
+        return cache
 
     def _check_room(self, read: int) -> None:
         most = getattr(self._network.config.get_text_config(), "max_position_embeddings", None)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from langchain_core.exceptions import ContextOverflowError
 from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import HumanMessage
 from langchain_tests.unit_tests import ChatModelUnitTests
 from scripts import written
 from small_decoder import save_decoder
@@ -199,6 +200,25 @@ def test_a_stream_left_early_ends_the_writing(model: LocalChatModel) -> None:
     stream.close()
     assert not model._busy.locked()
     assert model.invoke(MINE).text == DIALOGUES[3][1]["content"]
+
+
+def test_a_conversation_reads_only_what_is_new(folder: Path) -> None:
+    fresh, warm = LocalChatModel(model=str(folder)), LocalChatModel(model=str(folder))
+    read: list[int] = []
+    warm._network.model.layers[0].register_forward_pre_hook(lambda _, given: read.append(given[0].shape[1]))
+    said: list[Any] = [HumanMessage(MINE)]
+    said.append(warm.invoke(said))
+    first = read[0]
+    read.clear()
+    said.append(HumanMessage(QUESTION))
+    answer = warm.invoke(said)
+    assert answer.usage_metadata and answer.usage_metadata["input_tokens"] > first
+    assert read[0] < answer.usage_metadata["input_tokens"] - first
+    assert answer.text == fresh.invoke(said).text
+    read.clear()
+    assert warm.invoke(said).text == answer.text  # all of it known: one token is read again
+    assert read[0] == 1
+    assert warm.invoke(MINE).text == DIALOGUES[3][1]["content"]  # another conversation
 
 
 @pytest.mark.parametrize(
