@@ -202,6 +202,56 @@ def test_a_stream_left_early_ends_the_writing(model: LocalChatModel) -> None:
     assert model.invoke(MINE).text == DIALOGUES[3][1]["content"]
 
 
+def test_a_tokenizer_that_says_how_answers_are_written_is_believed(
+    model: LocalChatModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call = {"open": "<tool_call>", "close": "</tool_call>", "repeats": True, "content": "json"}
+    fields = {
+        "tool_calls": call | {"transform": {"type": "function", "function": "{content}"}},
+        "content": {"close": "<|im_end|>"},
+    }
+    told = {"start_anchor": "<|im_start|>assistant\n", "fields": fields}
+    monkeypatch.setattr(model._tokenizer, "response_template", told, raising=False)
+    answer = model.bind_tools(TOOLS).invoke(QUESTION)
+    assert [(it["name"], it["args"]) for it in answer.tool_calls] == [
+        ("find_products", {"query": "lavender candle"})
+    ]
+    assert model.invoke(MINE).text == DIALOGUES[3][1]["content"]
+
+
+@pytest.mark.parametrize("kind", ["sliding", "hybrid"])
+def test_a_network_that_forgets_reads_all_anew(tmp_path: Path, kind: str) -> None:
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    path = save_decoder(tmp_path / kind, DIALOGUES, learn=False)
+    small: dict[str, Any] = {
+        "vocab_size": AutoConfig.from_pretrained(path).vocab_size,
+        "hidden_size": 32,
+        "intermediate_size": 64,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "num_key_value_heads": 1,
+        "head_dim": 16,
+    }
+    config = (
+        AutoConfig.for_model("mistral", **small, sliding_window=8)
+        if kind == "sliding"
+        else AutoConfig.for_model(
+            "qwen3_next",
+            **small,
+            layer_types=["linear_attention", "full_attention"],
+            num_experts=2,
+            num_experts_per_tok=1,
+            moe_intermediate_size=16,
+            shared_expert_intermediate_size=16,
+        )
+    )
+    AutoModelForCausalLM.from_config(config).save_pretrained(path)
+    fresh, warm = (LocalChatModel(model=str(path), max_tokens=12) for _ in range(2))
+    warm.invoke(QUESTION)
+    assert warm.invoke(MINE).text == fresh.invoke(MINE).text
+
+
 def test_a_conversation_reads_only_what_is_new(folder: Path) -> None:
     fresh, warm = LocalChatModel(model=str(folder)), LocalChatModel(model=str(folder))
     read: list[int] = []
