@@ -41,7 +41,7 @@ from assistant.desk import Desk
 from assistant.facts import Fact, labels
 from assistant.grounding import Cited, check
 from assistant.memory import Conversation, Memory
-from assistant.models import chosen_model, is_embedded, name_of
+from assistant.models import chosen_model, is_embedded, name_of, stays_here
 from assistant.number_check import NumberCheck, artifacts_of, checked_mark, turn_of
 from assistant.outside import Outside
 from assistant.store import Store
@@ -291,7 +291,10 @@ def _tool_failed(error: Exception, request: ToolCallRequest) -> str:
 def _system_prompt(request: ModelRequest[Turn]) -> str:
     context = request.runtime.context
     today, period = context.desk.clock
-    return prompts.fill(context.language, "system.txt", today=today.isoformat(), period=period)
+    where = labels(context.language)["answer"]["stays_here" if stays_here(request.model) else "goes_outside"]
+    return prompts.fill(
+        context.language, "system.txt", today=today.isoformat(), period=period, where=str(where)
+    )
 
 
 def _next(steps: Iterator[Any]) -> Any | None:

@@ -1,4 +1,4 @@
-"""Which language model answers: the embedded one, or any that LangChain reaches."""
+"""Which language model answers: the embedded one, one from a folder, or any that LangChain reaches."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from typing import Any
 
 from langchain.chat_models import init_chat_model
 from langchain_core.language_models import BaseChatModel
+from pydantic import ValidationError
 
-EMBEDDED = "embedded"
+EMBEDDED, LOCAL = "embedded", "huggingface:"
 PATIENCE_SECONDS = 60.0
 """How long an outside model may take for one call."""
 
@@ -18,19 +19,22 @@ class ModelUnavailable(ValueError):
 
 
 def chosen_model() -> BaseChatModel:
-    """The model that PRICING_ASSISTANT_MODEL names: `embedded` (the default), or `provider:model` as
-    `init_chat_model` knows it, at PRICING_ASSISTANT_MODEL_URL where that is set.
+    """The model that PRICING_ASSISTANT_MODEL names: `embedded` (the default), `huggingface:` and a folder or
+    a name on the hub, or `provider:model` as `init_chat_model` knows it, at PRICING_ASSISTANT_MODEL_URL
+    where that is set.
 
     Raises
     ------
     ModelUnavailable
-        The provider is not known, not installed, or refuses its settings.
+        The provider is not known, not installed, or refuses its settings; the folder holds no chat model.
     """
     name = os.environ.get("PRICING_ASSISTANT_MODEL") or EMBEDDED
     if name == EMBEDDED:
         from assistant.embedded import EmbeddedChatModel
 
         return EmbeddedChatModel()
+    if name.startswith(LOCAL):
+        return _local(name)
     settings: dict[str, Any] = {"timeout": PATIENCE_SECONDS, "max_retries": 1}
     if url := os.environ.get("PRICING_ASSISTANT_MODEL_URL"):
         settings["base_url"] = url
@@ -47,11 +51,32 @@ def chosen_model() -> BaseChatModel:
     return model
 
 
+def _local(name: str) -> BaseChatModel:
+    from assistant.local_model import LocalChatModel
+
+    try:
+        return LocalChatModel(model=name.removeprefix(LOCAL))
+    except Exception as error:  # whatever reading a stranger's files raises
+        why = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error
+        raise ModelUnavailable(
+            f"PRICING_ASSISTANT_MODEL={name!r} cannot be used: {why}\n"
+            "Write it as huggingface:/path/to/folder, with the files of a model tuned to chat and call tools "
+            "(config.json, tokenizer.json, *.safetensors), or unset it for the embedded model."
+        ) from error
+
+
 def is_embedded(model: BaseChatModel) -> bool:
-    """Whether it is the embedded model: what it is shown does not leave this computer."""
+    """Whether it is the embedded model, whose words are ours."""
     from assistant.embedded import EmbeddedChatModel
 
     return isinstance(model, EmbeddedChatModel)
+
+
+def stays_here(model: BaseChatModel) -> bool:
+    """Whether the model runs in this process: what it is shown does not leave this computer."""
+    from assistant.local_model import LocalChatModel
+
+    return is_embedded(model) or isinstance(model, LocalChatModel)
 
 
 def name_of(model: BaseChatModel) -> str:

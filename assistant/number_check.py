@@ -22,7 +22,7 @@ from assistant.wording import Language
 
 CHECKED = "number_check"
 """Key of an answer's `response_metadata` that this check writes, and `name` of the messages it sends back."""
-EMPTY, UNSUPPORTED = "empty answer", "no supported statement"
+EMPTY, UNSUPPORTED, CUT_OFF = "empty answer", "no supported statement", "unfinished answer"
 """Why an answer is none, where the client raised nothing."""
 _WRITING = frozenset(write.tool.name for write in WRITES)
 REMEMBERED_TURNS = 8
@@ -87,6 +87,8 @@ class NumberCheck(AgentMiddleware[AgentState[Any], Turn, Any]):
             verdict = _verdict(draft, material)
         if not draft.text.strip():
             return self._instead(request, handler, messages, EMPTY)
+        if draft.response_metadata.get("finish_reason") == "length":
+            return self._instead(request, handler, messages, CUT_OFF)
         text, dropped = drop_unsupported(draft.text, verdict, language)
         if dropped:
             _LOG.info("Left out of an answer: %s", dropped)
@@ -111,7 +113,8 @@ class NumberCheck(AgentMiddleware[AgentState[Any], Turn, Any]):
             key = "empty" if failed == EMPTY else "model_failed"
             text = words[key].format(model=self._model_name, error=kind)
             return _marked(AIMessage(text), failed=failed, dropped=[], language=language)
-        note = words["instead"].format(model=self._model_name, error=kind)
+        key = "too_long" if kind.endswith("ContextOverflowError") else "instead"
+        note = words[key].format(model=self._model_name, error=kind)
         if told := _told(
             messages
         ):  # what was decided in this turn is settled: planning it anew would ask again

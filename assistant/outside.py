@@ -1,4 +1,4 @@
-"""What a language model outside this program is shown: personal data masked, the shop's data fenced."""
+"""What a language model that is not ours is shown: data fenced and, if it leaves, personal data masked."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from langchain.agents.middleware import AgentMiddleware, AgentState, RedactionRu
 from langchain.agents.middleware.types import ModelRequest, ModelResponse
 from langchain_core.messages import AnyMessage, HumanMessage, ToolMessage
 
-from assistant.models import is_embedded
+from assistant.models import is_embedded, stays_here
 from assistant.tools import Turn
 
 FENCE = "shop_data"
@@ -40,19 +40,20 @@ class Outside(AgentMiddleware[AgentState[Any], Turn, Any]):
     """
 
     def wrap_model_call(self, request: ModelRequest[Turn], handler: Any) -> ModelResponse[Any]:
-        """One call of the model with masked and fenced messages; the embedded model sees all as it is."""
+        """One call with fenced messages, masked unless the model runs here; the embedded one sees all."""
         if is_embedded(request.model):
             response: ModelResponse[Any] = handler(request)
             return response
-        known = [product.sku for product in request.runtime.context.desk.store.products()]
-        sent = [outgoing(message, known) for message in request.messages]
+        masking = not stays_here(request.model)
+        known = [it.sku for it in request.runtime.context.desk.store.products()] if masking else []
+        sent = [outgoing(message, known, masking=masking) for message in request.messages]
         response = handler(request.override(messages=sent))
         return response
 
 
-def outgoing(message: AnyMessage, known: Sequence[str] = ()) -> AnyMessage:
-    """A message as an outside model is shown it; SKUs in `known` are no one's number."""
-    if isinstance(message, HumanMessage) and isinstance(message.content, str):
+def outgoing(message: AnyMessage, known: Sequence[str] = (), *, masking: bool = True) -> AnyMessage:
+    """A message as a model that is not ours is shown it; SKUs in `known` are no one's number."""
+    if masking and isinstance(message, HumanMessage) and isinstance(message.content, str):
         return message.model_copy(update={"content": masked(message.content, known)})
     if isinstance(message, ToolMessage):
         return message.model_copy(update={"content": fenced(str(message.text))})

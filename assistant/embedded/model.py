@@ -55,7 +55,7 @@ class EmbeddedChatModel(BaseChatModel):
     ) -> Runnable[LanguageModelInput, AIMessage]:
         """Offer tools. `tool_choice`: "auto" or None; "any", "required" or True; or one tool's name."""
         schemas = [convert_to_openai_tool(tool) for tool in tools]
-        return super().bind(tools=schemas, tool_choice=_chosen(tool_choice, schemas), **kwargs)
+        return super().bind(tools=schemas, tool_choice=tool_chosen(tool_choice, schemas), **kwargs)
 
     def _generate(
         self,
@@ -147,7 +147,7 @@ def _chunk(call: ToolCall, n: int) -> ToolCallChunk:
     return tool_call_chunk(name=call["name"], args=args, id=call["id"], index=n)
 
 
-def _chosen(choice: str | dict[str, Any] | bool | None, schemas: Sequence[dict[str, Any]]) -> str | None:
+def tool_chosen(choice: str | dict[str, Any] | bool | None, schemas: Sequence[dict[str, Any]]) -> str | None:
     """The tool choice as "any", "none", a tool's name, or None for free."""
     if isinstance(choice, dict):
         choice = str(choice.get("function", choice).get("name"))
