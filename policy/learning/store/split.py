@@ -42,7 +42,7 @@ class Split:
     """
 
     test: Sales
-    """Windows in the last quarter of each series and of the store's calendar."""
+    """Windows in the last quarter of each series and of the store's sales."""
     validation: Sales
     """The same series, windows in the last quarter of what comes before the test."""
     train: Panel
@@ -93,9 +93,8 @@ def split(frame: pd.DataFrame, period: Period, *, seed: int) -> Split:
             products=every,
         )
     refuse_jumps(long)
-    begun = long["date"].min()
-    tested_from = begun + (1 - PROTOCOL.tested) * (long["date"].max() - begun)
-    validated_from = begun + (1 - PROTOCOL.tested) * (tested_from - begun)
+    tested_from = _last_share(long["date"])
+    validated_from = _last_share(long["date"][long["date"] < tested_from])
 
     def stretches(table: pd.DataFrame) -> tuple[Sales, Sales]:
         """The windows of test and of validation."""
@@ -121,6 +120,13 @@ def split(frame: pd.DataFrame, period: Period, *, seed: int) -> Split:
             "test": _days(long["date"][long["date"] >= tested_from]),
         },
     )
+
+
+def _last_share(dates: pd.Series) -> pd.Timestamp:
+    """The day from which on the last `tested` share of the rows lie: by rows and not by days, since a store
+    whose products come and go may have few left at the end of a long calendar."""
+    days = dates.sort_values()
+    return pd.Timestamp(days.iloc[int(np.ceil((1 - PROTOCOL.tested) * (len(days) - 1)))])
 
 
 def _from(sales: Sales, day: pd.Timestamp) -> Sales:
