@@ -51,11 +51,14 @@ def _plan_of(request: Request, state: State) -> str | None:
     given, topic, amounts = request.given, request.topic, request.amounts
     named = bool(request.mentions or request.selection or state.focus or state.mentions)
     asks = "wants_price" in request.flags
+    anything = named or request.has_number
+    if "new_product" in request.flags and topic is None and not named and anything:
+        return "new_product"
     if asks and named and given.named(*LIMITS) and topic in ("rules", "rounding", "clearance", None):
         return "limited"
     if topic == "clearance" and "which_ones" in request.flags:
         return "slow_stock"
-    if given.named(*COSTS) and named and topic in ("fees", "shipping", "override", "margin", None):
+    if given.named(*COSTS) and anything and topic in ("fees", "shipping", "override", "margin", None):
         return "fees" if topic != "margin" else "margin"
     if "than_said" in request.flags and (amounts.percent is not None or amounts.amount is not None):
         return "than_said"
@@ -181,6 +184,8 @@ def _cover(request: Request, state: State, ask: Ask, clock: Clock) -> Reply:
 
 def _fees(request: Request, state: State, ask: Ask, clock: Clock) -> Reply:
     """Break-even; and what a price would do under these costs, where one is named."""
+    if not (request.mentions or request.selection or state.focus or state.mentions):
+        return Reply(kind="cost_asked", request=request)
     found = _named(request, state, ask)
     if isinstance(found, Reply):
         return found
@@ -436,6 +441,11 @@ def _choice(request: Request, state: State, ask: Ask, clock: Clock) -> Reply:
     return _told("promo_choice", request, Resolved(), [payload])
 
 
+def _new(request: Request, state: State, ask: Ask, clock: Clock) -> Reply:
+    """A product that is new and not named: its history says nothing yet, whichever it is."""
+    return Reply(kind="topic", request=replace(request, topic="new_product", intent=UNKNOWN))
+
+
 def _said(request: Request, state: State, ask: Ask, clock: Clock) -> Reply:
     """Answered in words alone."""
     return Reply(kind="topic", request=replace(request, intent=UNKNOWN))
@@ -466,6 +476,7 @@ PLANS: Mapping[str, _Plan] = {
     "shipping": _cannot,
     "gift": _cannot,
     "promo_choice": _choice,
+    "new_product": _new,
     "past_promo": _said,
     "tax": _said,
     "law_emergency": _said,

@@ -348,5 +348,6 @@ PLANNING: Mapping[str, Callable[[Reply, Sentences], str]] = {
     "assumed": assumed,
     "cannot": cannot,
     "promo_choice": promo_choice,
+    "cost_asked": lambda reply, words: words.say("break_even.which"),
 }
 """By kind of reply."""
