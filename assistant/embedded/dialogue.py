@@ -26,7 +26,8 @@ from assistant.embedded.conversation import (
     turns_of,
 )
 from assistant.embedded.deciding import decide
-from assistant.embedded.planning import Clock, continued, plan_ahead
+from assistant.embedded.planning import continued, plan_ahead
+from assistant.embedded.planning_steps import Clock
 from assistant.embedded.products import Ask, Resolved, State, fitting, resolve, stating
 from assistant.embedded.replies import MOST_PRODUCTS, Kind, Reply, other_currency
 from assistant.embedded.understanding import UNKNOWN, Mention, Request, language_of, understand

@@ -254,6 +254,19 @@ def _unit_price(item: Payload, words: Sentences) -> str:
     return words.known("unit_price.converted" if item.get("converted") else "unit_price.plain", values)
 
 
+def price_test(reply: Reply, words: Sentences) -> str:
+    """What to test and for how long; what it costs and is worth; in which order."""
+    item = items_of(reply.payloads[0])[0]
+    values = values_of(item, words) | {"arms": words.join(item["arms"], "ask.and")}
+    slots = [[slot["date"], slot["price"]] for slot in item.get("schedule", [])]
+    return paragraphs(
+        words.known(f"price_test.lead_{item['tells']}", values),
+        words.sentences(words.known("price_test.cost", values), words.known("price_test.changed", values)),
+        paragraphs(words.say("price_test.order"), markdown(words.cells("price_test.slots"), slots, words)),
+        words.sentences(_cautions(item, words), words.say("price_test.yours")),
+    )
+
+
 def assumed(reply: Reply, words: Sentences) -> str:
     """What would be recommended under the circumstances, against now; what staying would bring."""
     items = [item for payload in reply.payloads for item in items_of(payload)]
@@ -346,6 +359,7 @@ PLANNING: Mapping[str, Callable[[Reply, Sentences], str]] = {
     "reference": reference,
     "unit_price": unit_price,
     "assumed": assumed,
+    "price_test": price_test,
     "cannot": cannot,
     "promo_choice": promo_choice,
     "cost_asked": lambda reply, words: words.say("break_even.which"),
