@@ -271,6 +271,9 @@ def reference_facts(sku: str, it: ReferenceCheck, currency: str | None, language
     sheet.price("was_price", it.was_price)
     if it.whole_percent is not None:
         sheet.percent("whole_percent", it.whole_percent / 100)
+    days = (it.window_last - it.window_first).days + 1
+    text = labels(language)["periods"]["day"][1].format(count=count(days, language))
+    sheet.add("window", text, days, "day")
     sheet.day("start", it.start.isoformat())
     sheet.day("window_first", it.window_first.isoformat())
     sheet.day("window_last", it.window_last.isoformat())

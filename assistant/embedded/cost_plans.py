@@ -8,7 +8,7 @@ from typing import Any
 from assistant.embedded.conversation import Call
 from assistant.embedded.planning_steps import COSTS, Clock, failed, meant, told
 from assistant.embedded.products import Ask, Resolved, State
-from assistant.embedded.replies import MOST_PRODUCTS, Kind, Reply
+from assistant.embedded.replies import MOST_PRODUCTS, Reply
 from assistant.embedded.understanding import Request
 from assistant.measures import Measure, sizes_in
 
@@ -94,7 +94,8 @@ def cannot(request: Request, state: State, ask: Ask, clock: Clock) -> Reply | No
     if isinstance(found, Reply):
         return found if found.kind in ("clarify", "currency") else Reply(kind="cannot", request=request)
     amounts = request.amounts
-    if request.topic == "coupon" and (amounts.percent is not None or amounts.prices or amounts.amount):
+    worth = request.given.coupon or amounts.amount
+    if request.topic == "coupon" and (amounts.percent is not None or amounts.prices or worth):
         return coupon(request, found, ask)
     calls = [Call.of("break_even", sku=product.sku) for product in found.products[:MOST_PRODUCTS]]
     payloads = [payload for payload in ask(calls) if not failed(payload)]
@@ -104,11 +105,13 @@ def cannot(request: Request, state: State, ask: Ask, clock: Clock) -> Reply | No
 def coupon(request: Request, found: Resolved, ask: Ask) -> Reply:
     """A coupon that everybody uses is a price cut: that much can be worked out."""
     amounts, sku = request.amounts, found.products[0].sku
+    worth = request.given.coupon or amounts.amount
+    cut: dict[str, Any] = {}
     if amounts.percent is not None:
-        call = Call.of("promotion", sku=sku, percent=abs(amounts.percent))
-    elif amounts.prices:
-        call = Call.of("promotion", sku=sku, price=min(amounts.prices))
+        cut = {"percent": abs(amounts.percent)}
+    elif worth:
+        cut = {"amount": abs(worth)}
     else:
-        call = Call.of("what_if", sku=sku, amount=-abs(amounts.amount or 0.0))
-    kind: Kind = "promotion" if call.tool == "promotion" else "what_if"
-    return told(kind, request, found, ask([call]), [call])
+        cut = {"price": min(amounts.prices)}
+    call = Call.of("promotion", sku=sku, **cut)
+    return told("promotion", request, found, ask([call]), [call])

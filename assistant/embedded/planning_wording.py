@@ -113,7 +113,8 @@ def _break_even(item: Payload, words: Sentences, reply: Reply) -> str:
     floor = words.known("break_even.floor_fees", values) or words.known("break_even.floor", values)
     now = words.known("break_even.now", values)
     then = words.known("break_even.then_loss" if item.get("loses") else "break_even.then", values)
-    volume = words.known("break_even.volume", values)
+    same = values.get("price_then") == values.get("price_now")
+    volume = "" if same else words.known("break_even.volume", values)
     margin = words.known("break_even.for_margin", values)
     if reply.request.topic == "margin":
         return paragraphs(
@@ -312,7 +313,8 @@ def cannot(reply: Reply, words: Sentences) -> str:
         values = values_of(items_of(payload)[0], words)
         rows.append(words.known("cannot.margin", values))
     key = f"cannot.{reply.request.topic}"
-    return paragraphs(words.say(key), lines(*rows), words.say("cannot.instead"))
+    told = lines(words.say("cannot.leaves"), *rows) if any(rows) else ""
+    return paragraphs(words.say(key), told, words.say("cannot.instead"))
 
 
 def promo_choice(reply: Reply, words: Sentences) -> str:

@@ -61,7 +61,7 @@ def unit_price(
             "name": name,
             "currency": product.currency,
             "per": per,
-            "converted": found.measure != per,
+            "converted": found.measure != per and abs(amount - 1) > 1e-9,
             "facts": values_of(sheet.facts),
         }
         return Report({"status": "ok", "item": item}, sheet.facts, names=stated, skus=[product.sku])
