@@ -360,7 +360,7 @@ def test_an_openai_compatible_server_answers(store: Store, monkeypatch: pytest.M
         assert one.ask("price of the lavender candle?").text == "Charge $16.20."
         tools = {tool["function"]["name"]: tool["function"] for tool in FakeOpenAI.requests[0]["tools"]}
         assert set(tools) == {tool.name for tool in TOOLS}
-        assert set(tools["recommend"]["parameters"]["properties"]) == {"skus", "objective"}
+        assert set(tools["recommend"]["parameters"]["properties"]) > {"skus", "objective"}
         server.shutdown()
         server.server_close()
         assert one.ask("and now?").failed is not None

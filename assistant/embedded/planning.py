@@ -34,7 +34,9 @@ def _plan_of(request: Request, state: State) -> str | None:
         return "limited"
     if topic == "clearance" and "which_ones" in request.flags:
         return "slow_stock"
-    if given.named(*COSTS) and anything and topic in ("fees", "shipping", "override", "margin", None):
+    costs = given.named(*COSTS)
+    told = anything or len(costs) > 1
+    if costs and told and topic in ("fees", "shipping", "override", "margin", None):
         return "fees" if topic != "margin" else "margin"
     if "than_said" in request.flags and (amounts.percent is not None or amounts.amount is not None):
         return "than_said"
