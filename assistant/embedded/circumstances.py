@@ -30,6 +30,8 @@ class Circumstances:
     """Numbers and times by what they are. Money in the merchant's currency; None where nothing is said."""
 
     unit_cost: float | None = None
+    cost_percent: float | None = None
+    """A change of the unit cost, per cent, signed."""
     competitor_price: float | None = None
     stock: float | None = None
     fee_percent: float | None = None
@@ -38,6 +40,7 @@ class Circumstances:
     price_ending: float | None = None
     min_price: float | None = None
     max_price: float | None = None
+    min_margin_percent: float | None = None
     was_price: float | None = None
     margin_percent: float | None = None
     margin_points: float | None = None

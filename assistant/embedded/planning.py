@@ -8,7 +8,7 @@ from dataclasses import replace
 from assistant.embedded import cost_plans, price_plans, time_plans
 from assistant.embedded.amounts import Amounts
 from assistant.embedded.circumstances import Circumstances
-from assistant.embedded.planning_steps import ASSUMED, COSTS, LIMITS, Clock
+from assistant.embedded.planning_steps import ASSUMED, COSTS, LIMITS, RELATIVE, Clock
 from assistant.embedded.products import Ask, State
 from assistant.embedded.replies import Reply
 from assistant.embedded.understanding import UNKNOWN, Request
@@ -48,11 +48,15 @@ def _plan_of(request: Request, state: State) -> str | None:
         return "assumed"
     if topic in PLANS:
         return topic
+    if topic == "override" and given.named(RELATIVE):
+        return "assumed"
     if topic in ("match", "override", None) and given.named(*ASSUMED) and request.intent in TESTED:
         return "assumed"
     if topic is None and request.has_number and named:
         both = amounts.percent is not None and amounts.amount is not None
-        if both or (given.when is not None and request.intent in ("what_if", UNKNOWN)):
+        compared = request.intent == "compare" and len(request.mentions) <= 1
+        over_time = given.when is not None and request.intent in ("what_if", UNKNOWN)
+        if both or compared or over_time:
             return "tried"
     ahead = request.intent == "price" and given.when is not None and named
     limited = bool(given.named(*LIMITS)) and request.intent in ("price", "what_if", UNKNOWN)
@@ -72,14 +76,16 @@ def continued(request: Request, state: State) -> Request:
     plain = request.intent in (UNKNOWN, "find", "what_if") or (request.intent == "price" and says_more)
     if not (plain or instead) or not (says_more or other_product or state.asked):
         return request
-    given = request.given.over(before.given)
+    given, amounts = request.given.over(before.given), request.amounts
+    if before.given.fee_percent is not None and amounts.percent is not None:  # "and with 15 %?"
+        given, amounts = replace(given, fee_percent=abs(amounts.percent)), before.amounts
     if "later" in request.flags:
         given = replace(given, times=before.given.times)
     return replace(
         request,
         topic=before.topic,
         intent=before.intent,
-        amounts=_same_kind(request.amounts, before.amounts) if request.has_number else before.amounts,
+        amounts=_same_kind(amounts, before.amounts) if request.has_number else before.amounts,
         given=given,
         flags=request.flags | (before.flags & {"whole_shop", "china", "eu", *cost_plans.PER}),
     )

@@ -13,8 +13,9 @@ from assistant.embedded.products import Ask, Resolved, State, resolve
 from assistant.embedded.replies import Kind, Reply, other_currency
 from assistant.embedded.understanding import Request
 
-LIMITS = ("max_change_percent", "price_ending", "min_price", "max_price")
+LIMITS = ("max_change_percent", "price_ending", "min_price", "max_price", "min_margin_percent")
 ASSUMED = ("unit_cost", "competitor_price", "stock")
+RELATIVE = "cost_percent"
 COSTS = ("fee_percent", "shipping")
 """What a message may say beside the price, by what is done with it."""
 

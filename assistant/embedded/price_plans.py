@@ -33,6 +33,14 @@ def assumed(request: Request, state: State, ask: Ask, clock: Clock) -> Reply:
         return found
     product, given = found.products[0], request.given
     circumstances = given.named(*ASSUMED)
+    if given.cost_percent is not None:
+        known = ask([Call.of("break_even", sku=product.sku)])[0]
+        items = items_of(known)
+        now = _MONEY.search(str(items[0]["facts"]["unit_cost"])) if items else None
+        if now is None:
+            return told("assumed", request, found, [known])
+        cost = float(now[0].replace(",", "")) * (1 + given.cost_percent / 100)
+        circumstances["unit_cost"] = round(cost, 2)
     costs = given.named(*COSTS)
     calls = []
     for price in request.amounts.prices or (None,):

@@ -18,7 +18,8 @@ def forecast(request: Request, state: State, ask: Ask, clock: Clock) -> Reply:
     window = window_of(request.given.when, clock)
     price = request.amounts.prices[0] if request.amounts.prices else None
     whole = "whole_shop" in request.flags or not (request.mentions or request.selection)
-    if whole and not (state.focus and "follow_up" in request.flags and "whole_shop" not in request.flags):
+    points_back = bool(request.flags & {"follow_up", "same_question", "likewise"})
+    if whole and not (state.focus and points_back and "whole_shop" not in request.flags):
         return told("forecast", request, Resolved(), ask([Call.of("forecast", **window)]))
     found = meant(request, state, ask)
     if isinstance(found, Reply):
