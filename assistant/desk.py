@@ -117,7 +117,7 @@ class Desk:
         return self.pipeline.adapter_of() if self.store.adapters.is_dir() else None
 
     def find(self, query: str) -> search.Found:
-        """The products that a phrase means (see `search.find`)."""
+        """What a phrase means (see `search.find`)."""
         return search.find(query, self.store.products())
 
     def product(self, sku: str) -> Product:
@@ -218,8 +218,7 @@ class Desk:
         """One product in one outlet; `store` may be None where one sells it. Raises `DeskError`."""
         found = self.product(sku)
         outlets = [it for it in self.store.products() if it.sku == found.sku]
-        chosen = [it for it in outlets if store is None or it.store == store]
-        if len(chosen) == 1:
+        if len(chosen := [it for it in outlets if store is None or it.store == store]) == 1:
             return chosen[0]
         raise DeskError("several_outlets", sku=found.sku, stores=", ".join(str(it.store) for it in outlets))
 

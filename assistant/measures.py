@@ -38,13 +38,10 @@ _UNITS: Mapping[str, Measure] = {
     "lb": "lb", "lbs": "lb", "磅": "lb", "斤": "jin", "两": "liang", "ml": "ml", "毫升": "ml",
     "l": "l", "升": "l", "m": "m", "米": "m", "cm": "cm", "厘米": "cm", "ft": "ft",
 }  # fmt: skip
-_SIZE = re.compile(
-    rf"(?<![\w.,])(\d+(?:[.,]\d+)?) ?({'|'.join(sorted(map(re.escape, _UNITS), key=len, reverse=True))})"
-    r"(?![a-z0-9])",
-    re.IGNORECASE,
-)
+_UNIT = "|".join(sorted(map(re.escape, _UNITS), key=len, reverse=True))
+_SIZE = re.compile(rf"(?<![A-Za-z0-9.,])(\d+(?:[.,]\d+)?) ?({_UNIT})(?![a-z0-9])", re.IGNORECASE)
 _PIECES = re.compile(
-    r"(?<![\w.,])(\d+)[- ]?(?:pack|pk|pcs?|pieces?|count|ct|只装|片装|支装|件套|个装|只|片|件)(?![a-z])"
+    r"(?<![A-Za-z0-9.,])(\d+)[- ]?(?:pack|pk|pcs?|pieces?|count|ct|[只片支个]装|件套|只|片|件)(?![a-z])"
     r"|\b(?:set|pack|box) of (\d+)",
     re.IGNORECASE,
 )

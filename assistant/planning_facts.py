@@ -23,10 +23,14 @@ if TYPE_CHECKING:
     from policy.decision.clearance import Clearance, ClearancePath
     from policy.decision.foresee import Forecast, ForecastSum, PeriodForecast, ProductForecast
     from policy.decision.outcomes import Totals, WhatIf
+    from policy.decision.price_test import PriceTest
     from policy.decision.promotion import DepthOutcome, Promotion
     from policy.decision.recommendation import Interval
     from policy.decision.reference_price import ReferenceCheck
     from policy.decision.what_would_make import WhatWouldMake
+
+MOST_SLOTS = 12
+"""Periods of a price test that are listed."""
 
 
 def length(sheet: Sheet, periods: int, period: str) -> None:
@@ -230,6 +234,34 @@ def _signed_total(sheet: Sheet, key: str, value: Interval, currency: str | None)
     sheet.total(key, value, decimals=total_decimals(currency, value.low, value.high), sign=True)
 
 
+def price_test_facts(it: PriceTest, language: Language) -> list[Fact]:
+    """A test's prices, length, cost and worth, and its first periods in order."""
+    subject = f"{subject_of(it.sku, it.store)}.test"
+    sheet = Sheet(subject, language, period=it.period, currency=it.currency, section="price_test")
+    words = labels(language)["price_test"]
+    sheet.price("current_price", it.current_price)
+    for i, arm in enumerate(it.arms, start=1):
+        sheet.price(f"arm.{i}", arm.price, label=words["arm"])
+    length(sheet, it.periods, it.period)
+    for key, periods in (("each", it.periods_per_price), ("for_elasticity", it.periods_for_elasticity)):
+        if periods is not None:
+            text = labels(language)["periods"][it.period][periods != 1].format(count=count(periods, language))
+            sheet.add(key, text, periods, it.period)
+    sheet.total("cost", it.cost, decimals=total_decimals(it.currency, it.cost.low, it.cost.high))
+    value = money(it.value_per_period, it.currency, language)
+    sheet.add("value", value, it.value_per_period, it.currency or "money")
+    sheet.percent("chance_changed", _chance(it.chance_changed))
+    sheet.percent("power", it.power)
+    if it.pays_back_after is not None:
+        text = labels(language)["periods"][it.period][1].format(count=f"{it.pays_back_after:.0f}")
+        sheet.add("pays_back", text, it.pays_back_after, it.period)
+    for i, slot in enumerate(it.schedule[:MOST_SLOTS], start=1):
+        sheet.day(f"slot_date.{i}", slot.date, label=words["slot_date"])
+        sheet.price(f"slot_price.{i}", slot.price, label=words["slot_price"])
+    sheet.add("objective", labels(language)["objective"][it.objective], None, "text")
+    return sheet.facts
+
+
 def reference_facts(sku: str, it: ReferenceCheck, currency: str | None, language: Language) -> list[Fact]:
     """Which earlier price and percentage a cut may be announced with, and the prices that decide."""
     at = "" if it.planned_price is None else f".at_{it.planned_price:.6g}"
@@ -239,6 +271,9 @@ def reference_facts(sku: str, it: ReferenceCheck, currency: str | None, language
     sheet.price("was_price", it.was_price)
     if it.whole_percent is not None:
         sheet.percent("whole_percent", it.whole_percent / 100)
+    days = (it.window_last - it.window_first).days + 1
+    text = labels(language)["periods"]["day"][1].format(count=count(days, language))
+    sheet.add("window", text, days, "day")
     sheet.day("start", it.start.isoformat())
     sheet.day("window_first", it.window_first.isoformat())
     sheet.day("window_last", it.window_last.isoformat())

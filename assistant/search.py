@@ -104,6 +104,7 @@ def pieces_of(text: str) -> list[str]:
 
 def _content(query: str) -> list[str]:
     stripped = _CJK_FILLER.sub(" ", unicodedata.normalize("NFKC", query))
+    stripped = re.sub(r"(?<=[A-Za-z])码", " ", stripped)  # a size: M码袜子
     pieces = [piece for piece in pieces_of(stripped) if piece not in _FILLER]
     return [
         piece[:-1] if _CJK.fullmatch(piece) and len(piece) > 1 and piece[-1] in "子儿类" else piece

@@ -24,12 +24,15 @@ class Limits:
     price_ending: float | None = None
     min_price: float | None = None
     max_price: float | None = None
+    min_margin_percent: float | None = None
 
     def within(self, rules: Rules) -> Rules:
         """The rules with these limits. Raises ValueError for limits that cannot be."""
         change = None if self.max_change_percent is None else self.max_change_percent / 100
+        margin = None if self.min_margin_percent is None else self.min_margin_percent / 100
         return replace(
             rules,
+            min_margin=_most(rules.min_margin, margin),
             max_change=_least(rules.max_change, change),
             price_ending=rules.price_ending if self.price_ending is None else self.price_ending,
             lowest_price=_most(rules.lowest_price, self.min_price),
@@ -67,7 +70,7 @@ def own_limits(suggested: Recommendation, before: Rules, after: Rules) -> Recomm
     return replace(suggested, clamps=clamps)
 
 
-_NARROWED = ("max_change", "price_ending", "lowest_price", "highest_price")
+_NARROWED = ("max_change", "min_margin", "price_ending", "lowest_price", "highest_price")
 """Rules that limits narrow: the names of their fields in `Rules` too."""
 
 

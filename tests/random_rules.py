@@ -79,7 +79,7 @@ def demands(rules: Rules, price: float, now: Circumstances) -> dict[str, bool]:
 
     Up to a millionth of a minor unit and of the price's own size: money is not exact in floating point.
     """
-    slack = 1e-5 / now.minor_units + 1e-12 * price
+    slack = 1e-6 / now.minor_units + 1e-12 * price
     change, cost, asked = price / now.current_price - 1, now.unit_cost, {}
     drift = slack / now.current_price
     if rules.max_change is not None:

@@ -120,10 +120,10 @@ def test_a_currency_worth_less_changes_no_share(
     rules: Rules, price: float, now: Circumstances, scale: float
 ) -> None:
     rules = replace(rules, price_ending=None)
-    minimum = rules.minimum_advertised_price
+    ends = ("minimum_advertised_price", "lowest_price", "highest_price")
     scaled = replace(
         rules,
-        minimum_advertised_price=minimum and minimum * scale,
+        **{name: value * scale for name in ends if (value := getattr(rules, name)) is not None},
         minimum_by_market=tuple(replace(it, price=it.price * scale) for it in rules.minimum_by_market),
     )
     names = ("current_price", "unit_cost", "competitor_price", "price_before_emergency")

@@ -77,16 +77,17 @@ def _change(
     fixed: bool = False,
 ) -> Amounts:
     direction = _direction(text, words)
-    sign = direction
-    for value in (percent, amount):
-        if value is not None and (value < 0 or fixed):
-            sign = 1
+    sign = own = direction
+    if percent is not None and (percent < 0 or fixed):
+        sign, own = 1, own or -1  # beside "20 % off" an amount is taken off too
+    if amount is not None and amount < 0:
+        own = 1
     currency = next((code for code, pattern in words.currencies if pattern.search(text)), None)
     return Amounts(
         prices=tuple(dict.fromkeys(prices)),
         percent=None if percent is None else percent * (sign or 1),
-        amount=None if amount is None else amount * (sign or 1),
-        signed=sign != 0 or (percent is None and amount is None),
+        amount=None if amount is None else amount * (own or 1),
+        signed=sign != 0 or (percent is None and own != 0) or (percent is None and amount is None),
         direction=direction,
         currency=currency,
         spans=tuple(spans),

@@ -18,6 +18,8 @@ ONLY_WITH: Mapping[str, str] = {
     "margin_points": "margin",
 }
 """Roles that a number has only where this topic is spoken of."""
+RIVAL = "competitor_said"
+"""A competitor's price told as a fact: beside other circumstances it is one, alone it is a price to match."""
 _NUMBERS = re.compile(r"[$€£¥]?\d[\d.,]*\d|\d")
 BLANK = "|"
 """What stands for words that are read: it ends a product's name, and keeps every place where it was."""
@@ -28,6 +30,8 @@ class Circumstances:
     """Numbers and times by what they are. Money in the merchant's currency; None where nothing is said."""
 
     unit_cost: float | None = None
+    cost_percent: float | None = None
+    """A change of the unit cost, per cent, signed."""
     competitor_price: float | None = None
     stock: float | None = None
     fee_percent: float | None = None
@@ -36,9 +40,12 @@ class Circumstances:
     price_ending: float | None = None
     min_price: float | None = None
     max_price: float | None = None
+    min_margin_percent: float | None = None
     was_price: float | None = None
     margin_percent: float | None = None
     margin_points: float | None = None
+    coupon: float | None = None
+    """What a coupon takes off, money."""
     times: tuple[When, ...] = ()
     spans: tuple[Span, ...] = field(default=(), compare=False)
     """Places that are read: neither prices nor names."""
@@ -67,11 +74,17 @@ def circumstances_in(text: str, words: Lexicon, *, topic: str | None, today: dat
     spans = [when.span for when in times]
     found: dict[str, float] = {}
     for role, patterns in words.circumstances.items():
-        if topic != ONLY_WITH.get(role, topic):
+        if topic != ONLY_WITH.get(role, topic) or (role == RIVAL and not found):
             continue
+        role = "competitor_price" if role == RIVAL else role
         for pattern in patterns:
             match = pattern.search(text)
-            if match is None or role in found or _taken(match.span("n"), spans):
+            if match is None or role in found:
+                continue
+            if "n" not in pattern.groupindex:  # whole numbers
+                found[role] = 0.0
+                continue
+            if _taken(match.span("n"), spans):
                 continue
             value = value_of(match, words)
             found[role] = ending(value) if role == "price_ending" else value

@@ -26,7 +26,8 @@ from assistant.embedded.conversation import (
     turns_of,
 )
 from assistant.embedded.deciding import decide
-from assistant.embedded.planning import Clock, continued, plan_ahead
+from assistant.embedded.planning import continued, plan_ahead
+from assistant.embedded.planning_steps import Clock
 from assistant.embedded.products import Ask, Resolved, State, fitting, resolve, stating
 from assistant.embedded.replies import MOST_PRODUCTS, Kind, Reply, other_currency
 from assistant.embedded.understanding import UNKNOWN, Mention, Request, language_of, understand
@@ -35,16 +36,11 @@ PRODUCT_INTENTS = ("price", "compare", "explain", "confidence", "elasticity", "f
 
 INSTEAD: Mapping[str, str] = {
     "fabricate": "price",
-    "clearance": "price",
     "override": "price",
     "rounding": "price",
-    "fees": "facts",
     "below_cost": "facts",
     "report": "overview",
     "match": "what_if",
-    "coupon": "what_if",
-    "discount_law": "what_if",
-    "reverse": "what_if",
 }
 """What can be answered where the thing asked for cannot: the answer opens with the topic's sentence."""
 
@@ -248,9 +244,15 @@ def _what_if(request: Request, state: State, ask: Ask, reply: Reply) -> Reply:
             before = _changes(state.request.amounts, products[0])
         if "further" in request.flags and before and "price" in before[-1].args:
             calls = _changes(_from(before[-1].args["price"], amounts), products[0])
-        calls = [*before[-MOST_TRIED:], *calls]
+        calls = [*before[-MOST_TRIED:], *(_as_long(call, before) for call in calls)]
     calls = list(dict.fromkeys(calls))
     return _checked(replace(reply, kind="what_if", payloads=tuple(ask(calls)), calls=tuple(calls)))
+
+
+def _as_long(call: Call, before: Sequence[Call]) -> Call:
+    """The call over the same time as the ones before, so that they can stand beside each other."""
+    time = {k: v for it in before[-1:] for k, v in it.args.items() if k in ("periods", "start", "until")}
+    return Call.of(call.tool, **call.args | time)
 
 
 def _changes(amounts: Amounts, product: Product) -> list[Call]:

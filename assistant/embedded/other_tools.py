@@ -10,6 +10,7 @@ OWN = frozenset(
     {
         "find_products", "recommend", "explain", "what_if", "catalogue_overview",
         "break_even", "forecast", "clearance", "promotion", "target_price", "reference_price", "unit_price",
+        "price_test",
         "show_rules", "approve", "reject", "set_rules", "undo", "start_fine_tuning",
     }
 )  # fmt: skip

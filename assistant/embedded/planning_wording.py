@@ -113,7 +113,8 @@ def _break_even(item: Payload, words: Sentences, reply: Reply) -> str:
     floor = words.known("break_even.floor_fees", values) or words.known("break_even.floor", values)
     now = words.known("break_even.now", values)
     then = words.known("break_even.then_loss" if item.get("loses") else "break_even.then", values)
-    volume = words.known("break_even.volume", values)
+    same = values.get("price_then") == values.get("price_now")
+    volume = "" if same else words.known("break_even.volume", values)
     margin = words.known("break_even.for_margin", values)
     if reply.request.topic == "margin":
         return paragraphs(
@@ -254,6 +255,19 @@ def _unit_price(item: Payload, words: Sentences) -> str:
     return words.known("unit_price.converted" if item.get("converted") else "unit_price.plain", values)
 
 
+def price_test(reply: Reply, words: Sentences) -> str:
+    """What to test and for how long; what it costs and is worth; in which order."""
+    item = items_of(reply.payloads[0])[0]
+    values = values_of(item, words) | {"arms": words.join(item["arms"], "ask.and")}
+    slots = [[slot["date"], slot["price"]] for slot in item.get("schedule", [])]
+    return paragraphs(
+        words.known(f"price_test.lead_{item['tells']}", values),
+        words.sentences(words.known("price_test.cost", values), words.known("price_test.changed", values)),
+        paragraphs(words.say("price_test.order"), markdown(words.cells("price_test.slots"), slots, words)),
+        words.sentences(_cautions(item, words), words.say("price_test.yours")),
+    )
+
+
 def assumed(reply: Reply, words: Sentences) -> str:
     """What would be recommended under the circumstances, against now; what staying would bring."""
     items = [item for payload in reply.payloads for item in items_of(payload)]
@@ -299,7 +313,8 @@ def cannot(reply: Reply, words: Sentences) -> str:
         values = values_of(items_of(payload)[0], words)
         rows.append(words.known("cannot.margin", values))
     key = f"cannot.{reply.request.topic}"
-    return paragraphs(words.say(key), lines(*rows), words.say("cannot.instead"))
+    told = lines(words.say("cannot.leaves"), *rows) if any(rows) else ""
+    return paragraphs(words.say(key), told, words.say("cannot.instead"))
 
 
 def promo_choice(reply: Reply, words: Sentences) -> str:
@@ -346,7 +361,9 @@ PLANNING: Mapping[str, Callable[[Reply, Sentences], str]] = {
     "reference": reference,
     "unit_price": unit_price,
     "assumed": assumed,
+    "price_test": price_test,
     "cannot": cannot,
     "promo_choice": promo_choice,
+    "cost_asked": lambda reply, words: words.say("break_even.which"),
 }
 """By kind of reply."""

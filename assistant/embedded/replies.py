@@ -18,8 +18,8 @@ Kind = Literal[
     "price", "table", "explain", "brief", "confidence", "elasticity", "facts", "what_if", "overview", "gaps",
     "inelastic", "list", "clarify", "which", "at_which_price", "which_direction", "currency", "not_found",
     "forecast", "cover", "break_even", "clearance", "no_stock", "promotion", "target", "reference",
-    "unit_price", "assumed", "cannot", "promo_choice", "error", "decided", "rules", "topic", "help",
-    "greeting", "thanks", "unknown",
+    "unit_price", "assumed", "cannot", "promo_choice", "cost_asked", "price_test", "error", "decided",
+    "rules", "topic", "help", "greeting", "thanks", "unknown",
 ]  # fmt: skip
 
 

@@ -21,6 +21,7 @@ from assistant.tools.referring import reference_price
 from assistant.tools.result import Report, Result, Runtime, Turn
 from assistant.tools.rules import SET_RULES, show_rules
 from assistant.tools.targeting import target_price
+from assistant.tools.testing_prices import price_test
 from assistant.tools.undoing import UNDO
 from assistant.tools.writing import Write
 
@@ -34,6 +35,7 @@ READS: tuple[BaseTool, ...] = (
     forecast,
     clearance,
     promotion,
+    price_test,
     reference_price,
     unit_price,
     catalogue_overview,

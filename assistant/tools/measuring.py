@@ -48,8 +48,9 @@ def unit_price(
         )
         units = labels(language)["measures"]
         sheet.price("price_now", now, label=labels(language)["facts"]["current_price"])
-        sheet.add("size", f"{found.amount:g} {units[found.measure]}", None, "count")
-        sheet.add("asked_size", f"{amount:.4g} {units[per]}", None, "count")
+        unit = "units" if found.measure == "piece" else "count"
+        sheet.add("size", f"{found.amount:g} {units[found.measure]}", None, unit)
+        sheet.add("asked_size", f"{amount:.4g} {units[per]}", None, unit)
         sheet.add("per", units[per], None, "count", labels(language)["unit_price"]["asked_size"])
         each = now / amount
         text = money(each, product.currency, language, decimals=None if each >= 1 else 4 if each < 0.1 else 3)
@@ -60,7 +61,7 @@ def unit_price(
             "name": name,
             "currency": product.currency,
             "per": per,
-            "converted": found.measure != per,
+            "converted": found.measure != per and abs(amount - 1) > 1e-9,
             "facts": values_of(sheet.facts),
         }
         return Report({"status": "ok", "item": item}, sheet.facts, names=stated, skus=[product.sku])

@@ -50,6 +50,9 @@ def recommend(
     ] = None,
     min_price: Annotated[float | None, Field(description="No price below this.", gt=0)] = None,
     max_price: Annotated[float | None, Field(description="No price above this.", gt=0)] = None,
+    min_margin_percent: Annotated[
+        float | None, Field(description="No margin below this, per cent of the price.", ge=0, lt=100)
+    ] = None,
     unit_cost: UnitCost = None,
     competitor_price: CompetitorPrice = None,
     stock: Stock = None,
@@ -76,6 +79,7 @@ def recommend(
             price_ending=price_ending,
             min_price=min_price,
             max_price=max_price,
+            min_margin_percent=min_margin_percent,
         )
         assumed = Assumed(unit_cost=unit_cost, competitor_price=competitor_price, stock=stock)
         if limits == Limits() and assumed == Assumed() and periods in (None, 1):
@@ -240,6 +244,8 @@ def question_facts(
     sheet = Sheet("question", language, currency=currency, section="limits")
     if limits.max_change_percent is not None:
         sheet.percent("max_change", limits.max_change_percent / 100)
+    if limits.min_margin_percent is not None:
+        sheet.percent("min_margin", limits.min_margin_percent / 100)
     sheet.price("min_price", limits.min_price)
     sheet.price("max_price", limits.max_price)
     sheet.price("assumed_cost", assumed.unit_cost)

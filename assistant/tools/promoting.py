@@ -28,6 +28,7 @@ def promotion(
         float | None, Field(description="Discount in per cent of the price now; the best one where left out.")
     ] = None,
     price: Annotated[float | None, Field(description="Or the promotional price.", gt=0)] = None,
+    amount: Annotated[float | None, Field(description="Or money off, e.g. a coupon.", gt=0)] = None,
     start: Start = None,
     end: Annotated[str | None, Field(description="Last day of the promotion, ISO 8601.")] = None,
     periods: Periods = None,
@@ -52,6 +53,8 @@ def promotion(
             depth = None if percent is None else abs(percent) / 100
             if price is not None:
                 depth = 1 - price / about.product.current_price
+            elif amount is not None:
+                depth = amount / about.product.current_price
             fee, costs = (fee_percent or 0.0) / 100, shipping or 0.0
             found = about.promotion(
                 depth=depth, periods=periods, start=start, until=end, rules=rules, fee=fee, shipping=costs

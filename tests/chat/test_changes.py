@@ -23,7 +23,7 @@ def test_rules_change_in_one_scope_and_show_the_difference(
         call("set_rules", scope="category", key="Kettles", changes={"min_margin": 0.3}), says_result
     )
     asked = one.ask("kettles never below 30 % margin")
-    assert values(asked) == [("smallest margin", "10%", "30%")]
+    assert values(asked) == [("Smallest margin", "10%", "30%")]
     one.ask("ok")
     rules = store.rules_for(["KET-10", "CAN-LAV-200"])
     assert rules == {"KET-10": Rules(min_margin=0.3), "CAN-LAV-200": Rules()}
@@ -100,7 +100,7 @@ def test_undo_goes_back_one_confirmed_change_at_a_time(
     for text in ("take it", "yes", "rules", "yes"):
         one.ask(text)
     asked = one.ask("undo")
-    assert values(asked) == [("largest change in one step", "10%", "20%"), ("price ending", ".90", "off")]
+    assert values(asked) == [("Largest change in one step", "10%", "20%"), ("Price ending", ".90", "off")]
     one.ask("yes")
     assert store.rules_in_force() == []  # there were none before
     asked = one.ask("undo")

@@ -45,7 +45,7 @@ def test_a_price_of_ones_own_shows_margin_and_broken_rules(
     one = assistant(RECOMMEND, approving(price=10.0, reason="clearing"), says_result)
     asked = one.ask("set the candle to 10")
     assert values(asked)[:2] == [("Price", "$18.00", "$10.00"), ("Margin", "71.1%", "48%")]
-    assert any("largest change in one step" in note for note in asked.pending[0].notes)
+    assert any("argest change in one step" in note for note in asked.pending[0].notes)
     answer = one.ask("yes")
     verdict = store.verdict(answer.decision_ids[0])
     assert verdict is not None and (verdict.price, verdict.reason) == (10.0, "clearing")
