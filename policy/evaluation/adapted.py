@@ -1,8 +1,9 @@
-"""Fine-tuned policies on real sales: what `fine-tune` makes of each set, by the priced-forecast protocol.
+"""Fine-tuned policies on real sales: what `fine-tune` makes of each set, on the quarter that it tests by.
 
 The product's own path: the sampled series of a set are given to `PricingPipeline.fine_tune` as a store's
-history, whose first three quarters it learns from, and the adapter's forecasts of the last quarter are scored
-beside the base's and the baselines'. A run that was stopped goes on, and one that is done is not made again.
+history, and the adapter's forecasts of the store's last quarter of sales, of whose days nothing was learned,
+are scored beside the base's and the baselines'. A run that was stopped goes on, and one that is done is not
+made again.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ from policy.evaluation.forecast import pipeline_forecaster
 from policy.forecast.baselines import GLM, LIGHTGBM, baselines
 from policy.forecast.score import ForecastScore, score
 from policy.forecast.windows import Protocol, Sales, read_sales
+from policy.history import canonical_history
 from policy.learning.store.fine_tune import FineTuneSettings
+from policy.learning.store.split import split
 from policy.model.loading import load_model
 from policy.model.shelf import Shelf, Version
 from policy.pipeline import PricingPipeline
@@ -43,13 +46,11 @@ def adapted_rows(
     for path in paths:
         sales = read_sales(path, protocol)
         version = _fine_tuned(pipeline, sales, runs / sales.name, base=model.digest)
-        report = version.report
-        scores = {
-            BASE: score(sales, pipeline_forecaster(pipeline)(sales)),
-            ADAPTED: score(sales, pipeline_forecaster(pipeline.with_adapter(version.folder))(sales)),
-        }
-        others = baselines()
-        scores |= {name: score(sales, others[name](sales)) for name in (GLM, LIGHTGBM)}
+        report, tested = version.report, _tested(sales)
+        others, adapted = baselines(), pipeline.with_adapter(version.folder)
+        forecasters = {BASE: pipeline_forecaster(pipeline), ADAPTED: pipeline_forecaster(adapted)}
+        forecasters |= {name: others[name] for name in (GLM, LIGHTGBM)}
+        scores = {name: score(tested, foretell(tested)) for name, foretell in forecasters.items()}
         said = "promoted" if report["promoted"] else "kept the base"
         print(f"{sales.name}: {said} after {report['seconds']:.0f} s", flush=True)
         for name, found in scores.items():
@@ -69,6 +70,12 @@ def _fine_tuned(pipeline: PricingPipeline, sales: Sales, shelf: Path, *, base: s
     pipeline.fine_tune(sales.table, output=shelf, seed=SEED)
     print(f"  took {time.monotonic() - began:.0f} s", flush=True)
     return Shelf(shelf).versions()[-1]
+
+
+def _tested(sales: Sales) -> Sales:
+    """The windows that a fine-tuning on these sales is tested by."""
+    frame, report = canonical_history(sales.table)
+    return split(frame, report.period, seed=SEED).test
 
 
 def _row(
