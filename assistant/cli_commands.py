@@ -17,10 +17,10 @@ from policy.decision.rules import Rules
 if TYPE_CHECKING:
     import pandas as pd
 
-    from assistant.agent import Assistant
+    from assistant.agent import Answer, Assistant
     from assistant.store import Store
     from assistant.store.importing import Imported
-    from assistant.wording import Language
+    from assistant.wording import Language, Wording
 
 
 MANY = 500
@@ -43,11 +43,15 @@ def app(arguments: argparse.Namespace) -> int:
 
 def ask(arguments: argparse.Namespace) -> int:
     """One question, one answer; 1 where the language model gave none."""
-    answer = _assistant(arguments).ask(arguments.question, thread=f"ask-{uuid4()}")
+    assistant, thread = _assistant(arguments), f"ask-{uuid4()}"
+    answer = assistant.ask(arguments.question, thread=thread)
+    assistant.forget(thread)  # nobody can go on with it, so that nothing of it is left waiting
     if arguments.json:
         print(json.dumps(answer.to_dict(), ensure_ascii=False, indent=2))
     else:
         _say(answer.text)
+        if answer.pending:
+            _say(_changes_words(answer)("ask.once"))
     return 1 if answer.failed else 0
 
 
@@ -59,16 +63,26 @@ def chat(arguments: argparse.Namespace) -> int:
         import readline  # noqa: F401  # arrow keys and history in `input`
 
         print("Ask about prices, in English or Chinese. /quit ends the conversation.")
+    prompt = "> "
     while True:
         try:
-            question = input("> " if at_terminal else "").strip()
+            question = input(prompt if at_terminal else "").strip()
         except EOFError:
             return 0
         if question in ("/quit", "/exit"):
             return 0
         if question:
-            _say(assistant.ask(question, thread=thread).text)
+            answer = assistant.ask(question, thread=thread)
+            _say(answer.text)
             print(flush=True)
+            prompt = _changes_words(answer)("ask.prompt") if answer.pending else "> "
+
+
+def _changes_words(answer: Answer) -> Wording:
+    from assistant.tools.writing import WORDS
+    from assistant.wording import wording
+
+    return wording(answer.language, WORDS)
 
 
 def recommend(arguments: argparse.Namespace) -> int:

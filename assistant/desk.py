@@ -163,8 +163,12 @@ class Desk:
         raise DeskError("stale_decision", id=decision_id)
 
     def recommendation(self, decision_id: str) -> Recommendation:
-        """What a decision of this desk was saved from. Raises `KeyError` for an id it did not give."""
-        return self._given[decision_id]
+        """What a decision was saved from. Raises `StoreError` for an id that the store does not know."""
+        if decision_id in self._given:
+            return self._given[decision_id]
+        from policy.decision.recommendation import Recommendation
+
+        return Recommendation.from_dict(self.store.decision(decision_id).record)
 
     def recommendation_of(self, sku: str, *, store: str | None = None) -> Recommendation:
         """The recommendation for one product in one outlet, not saved. Raises `DeskError`."""

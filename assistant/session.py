@@ -6,12 +6,13 @@ import shutil
 import sys
 import tempfile
 import threading
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from assistant.agent import Answer, Assistant, ToolCall
+from assistant.confirmation import Proposal
 from assistant.facts import Fact, subject_of
 from assistant.figures import demand_and_profit
 from assistant.store import Store
@@ -109,10 +110,24 @@ class Visit:
 
         `language` is of answers to questions that could be in any, e.g. a bare SKU.
         """
+        yield from self._answering(
+            lambda: self._assistant.stream(question, thread=self._thread, language=language)
+        )
+
+    def settle(self, approve: bool) -> Iterator[ToolCall | Answer]:
+        """The steps and the answer after a yes or a no to what is `pending`."""
+        yield from self._answering(lambda: self._assistant.settle(approve, thread=self._thread))
+
+    @property
+    def pending(self) -> tuple[Proposal, ...]:
+        """What waits for a yes or a no in this conversation."""
+        with self._busy:
+            return self._assistant.pending(self._thread)
+
+    def _answering(self, begin: Callable[[], Iterator[ToolCall | Answer]]) -> Iterator[ToolCall | Answer]:
         with self._busy:
             self._stop()
-            steps = self._assistant.stream(question, thread=self._thread, language=language)
-            self._steps = steps
+            self._steps = steps = begin()
         while True:
             # Not held between steps: whoever reads them may come from another thread, or stop reading.
             with self._busy:
@@ -190,13 +205,14 @@ class Visit:
             store.import_history(
                 imported.frame, source=path.name, content_hash=report.sha256, report=report.to_dict()
             )
-            assistant = Assistant(store, pipeline=self._shop.desk.warm())
+            tuning = Tuning(store)
+            assistant = Assistant(store, pipeline=self._shop.desk.warm(), tuning=tuning)
         except BaseException:
             shutil.rmtree(folder)
             raise
         self._leave_file()
         self._assistant, self._folder, self.report = assistant, folder, report
-        self.tuning = Tuning(store)
+        self.tuning = tuning
         return report
 
     def close_file(self) -> None:
@@ -281,9 +297,9 @@ class Sessions:
     """The visits of all open pages, by the page's key. Safe to use from several threads."""
 
     def __init__(self, home: str | None = None) -> None:
-        self._shop = Assistant(Store.open(home=home))
-        self._shop.desk.warm()
-        self._tuning = Tuning(self._shop.desk.store)
+        store = Store.open(home=home)
+        self._tuning = Tuning(store)
+        self._shop = Assistant(store, tuning=self._tuning)
         self._visits: dict[str, Visit] = {}
         self._lock = threading.Lock()
 

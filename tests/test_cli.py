@@ -308,3 +308,23 @@ def test_a_conversation_can_be_piped(
     said = capsys.readouterr().out
     assert "US$18.00" in said
     assert "never asked" not in said
+
+
+def test_a_change_is_confirmed_in_a_conversation_and_only_there(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from assistant.store import Store
+
+    assert cli.main(["demo"]) == 0
+    capsys.readouterr()
+    rule = "don't move any price more than 10% at once"
+    assert cli.main(["ask", rule]) == 0
+    assert "nothing was done" in capsys.readouterr().out
+    store = Store.open(home=home)
+    before = store.rules_in_force()
+    for answers, changed in ((f"{rule}\nno\n", False), (f"{rule}\n好的\n", True)):
+        monkeypatch.setattr("sys.stdin", io.StringIO(answers))
+        assert cli.main(["chat"]) == 0
+        assert (store.rules_in_force() != before) is changed
+    newest = next(it for it in store.rules_in_force() if it.scope == "store")
+    assert (newest.rules.max_change, newest.actor) == (0.1, "merchant")

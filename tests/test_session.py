@@ -230,6 +230,25 @@ def test_a_conversation_that_starts_over_is_forgotten(visit: Visit) -> None:
     assert not ask(visit, "why that price?").decision_ids
 
 
+def test_an_approval_waits_for_the_page_that_asked_for_it(sessions: Sessions, visit: Visit) -> None:
+    asked = ask(visit, "set the lavender candle to 17")
+    assert [it.tool for it in visit.pending] == ["approve"] and asked.pending == visit.pending
+    (evidence,) = visit.evidence
+    assert evidence.asked == 17.0  # marked in the figure, beside the suggested price
+    assert sessions.visit("a third page").pending == ()
+    *_, answer = visit.settle(False)
+    assert isinstance(answer, Answer) and visit.pending == ()
+    ask(visit, "set the lavender candle to 17")
+    *_, answer = visit.settle(True)
+    assert isinstance(answer, Answer) and "$17.00" in answer.text
+    store = visit._assistant.desk.store
+    assert store.price_ledger("CAN-LAV-200").iloc[-1]["price"] == 17.0
+    ask(visit, "undo")
+    [*visit.settle(True)]
+    assert store.price_ledger("CAN-LAV-200").iloc[-1]["price"] == 18.0
+    sessions.end("a third page")
+
+
 def test_an_empty_shop_offers_the_demo(home: Path) -> None:
     sessions = Sessions(str(home))
     visit = sessions.visit("page")

@@ -11,9 +11,10 @@ from typing import Any, get_args
 import pytest
 
 import prompts
-from assistant.embedded.dialogue import INSTEAD, Kind, Reply
+from assistant.embedded.dialogue import INSTEAD
 from assistant.embedded.lexicon import languages, lexicon
 from assistant.embedded.products import Resolved
+from assistant.embedded.replies import Kind, Reply
 from assistant.embedded.sentences import Sentences, sentences
 from assistant.embedded.understanding import Request
 from assistant.embedded.wording import _RENDERERS, render
@@ -238,7 +239,9 @@ def test_what_could_not_be_settled_is_asked_beside_the_answer() -> None:
     assert "teapot" in render([missing]) and "teapot" not in render([reply])
 
 
-@pytest.mark.parametrize("file", ["sentences.toml", "interface.toml", "tuning.toml", "help.txt"])
+@pytest.mark.parametrize(
+    "file", ["sentences.toml", "changes.toml", "interface.toml", "tuning.toml", "help.txt"]
+)
 def test_bold_chinese_ends_before_its_punctuation(file: str) -> None:
     # CommonMark does not close bold between punctuation and a letter, and Chinese has no space there.
     for bold, after in re.findall(r"\*\*([^*\n]+)\*\*(.?)", prompts.load("zh", file)):

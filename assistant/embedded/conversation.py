@@ -24,6 +24,10 @@ class Product:
     currency: str | None = None
 
 
+class _Object(tuple):
+    """The items of an argument that is an object, so that calls can be compared."""
+
+
 @dataclass(frozen=True)
 class Call:
     """A tool call; two calls with the same arguments are the same call."""
@@ -33,13 +37,25 @@ class Call:
 
     @classmethod
     def of(cls, tool: str, **arguments: Any) -> Call:
-        given = {key: value for key, value in arguments.items() if value is not None}
-        return cls(tool, tuple(sorted((k, tuple(v) if isinstance(v, list) else v) for k, v in given.items())))
+        given = {key: _hashable(value) for key, value in arguments.items() if value is not None}
+        return cls(tool, tuple(sorted(given.items())))
 
     @property
     def args(self) -> dict[str, Any]:
         """The arguments as JSON has them."""
-        return {key: list(value) if isinstance(value, tuple) else value for key, value in self.arguments}
+        return {key: _plain(value) for key, value in self.arguments}
+
+
+def _hashable(value: Any) -> Any:
+    if isinstance(value, dict):
+        return _Object(sorted((key, _hashable(item)) for key, item in value.items()))
+    return tuple(map(_hashable, value)) if isinstance(value, list) else value
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, _Object):
+        return {key: _plain(item) for key, item in value}
+    return [_plain(item) for item in value] if isinstance(value, tuple) else value
 
 
 @dataclass

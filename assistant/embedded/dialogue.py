@@ -8,8 +8,7 @@ running theirs on the results recorded in the conversation.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Literal
+from dataclasses import replace
 
 from langchain_core.messages import BaseMessage, SystemMessage
 
@@ -24,7 +23,9 @@ from assistant.embedded.conversation import (
     product_of,
     turns_of,
 )
+from assistant.embedded.deciding import decide
 from assistant.embedded.products import Ask, Resolved, State, fitting, resolve, stating
+from assistant.embedded.replies import MOST_PRODUCTS, Kind, Reply, other_currency
 from assistant.embedded.understanding import UNKNOWN, Mention, Request, language_of, understand
 
 PRODUCT_INTENTS = ("price", "compare", "explain", "confidence", "elasticity", "facts", "what_if")
@@ -40,22 +41,12 @@ INSTEAD: Mapping[str, str] = {
     "match": "what_if",
     "coupon": "what_if",
     "discount_law": "what_if",
-    "action": "what_if",
     "reverse": "what_if",
 }
 """What can be answered where the thing asked for cannot: the answer opens with the topic's sentence."""
 
-DOLLARS = frozenset({"USD", "CAD", "AUD", "NZD", "HKD", "SGD", "TWD"})
-MOST_PRODUCTS = 6
-"""Products of one what-if question."""
 MOST_TRIED = 2
 """Earlier what-if prices that stand beside a new one."""
-
-Kind = Literal[
-    "price", "table", "explain", "brief", "confidence", "elasticity", "facts", "what_if", "overview", "gaps",
-    "inelastic", "list", "clarify", "which", "at_which_price", "which_direction", "currency", "not_found",
-    "error", "topic", "help", "greeting", "thanks", "unknown",
-]  # fmt: skip
 
 
 class Pending(Exception):
@@ -64,22 +55,6 @@ class Pending(Exception):
     def __init__(self, calls: Sequence[Call]) -> None:
         super().__init__(calls)
         self.calls = tuple(calls)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Reply:
-    """What to say: a kind of answer and the tool results it words."""
-
-    kind: Kind
-    request: Request
-    payloads: tuple[Payload, ...] = ()
-    resolved: Resolved = field(default_factory=Resolved)
-    calls: tuple[Call, ...] = ()
-
-    @property
-    def language(self) -> str:
-        """The language the tools formatted their facts in; without any, the question's."""
-        return next((str(p["language"]) for p in self.payloads if p.get("language")), self.request.language)
 
 
 def next_step(messages: Sequence[BaseMessage]) -> tuple[Call, ...] | tuple[Reply, ...]:
@@ -162,6 +137,8 @@ def _plan(request: Request, state: State, turn: Turn) -> Reply:
         # message is read again with the name set aside, and does not come here.
         ask([Call.of("find_products", query=request.text)])
     request = _in_context(request, state)
+    if (decided := decide(request, state, ask)) is not None:
+        return decided
     request = _instead(request, state)
     if request.topic is not None and request.intent == UNKNOWN:
         return Reply(kind="topic", request=request)
@@ -204,7 +181,7 @@ def _about_products(request: Request, state: State, ask: Ask) -> Reply:
         return replace(
             reply, kind="clarify" if found.candidates else "not_found" if found.missing else "which"
         )
-    if request.has_number and _other_currency(request.amounts.currency, found.products):
+    if request.has_number and other_currency(request.amounts.currency, found.products):
         return replace(reply, kind="currency")
     if request.intent == "what_if":
         return _what_if(request, state, ask, reply)
@@ -340,17 +317,9 @@ def _instead(request: Request, state: State) -> Request:
     everything = "every" in request.flags and not request.mentions
     if intent == "what_if" and (everything or not request.has_number):
         intent = UNKNOWN
-    if intent in PRODUCT_INTENTS and not named and request.topic not in ("match", "action"):
+    if intent in PRODUCT_INTENTS and not named and request.topic != "match":
         intent = UNKNOWN
     return replace(request, intent=intent)
-
-
-def _other_currency(said: str | None, products: Sequence[Product]) -> bool:
-    """Whether a price was named in a currency that is not the shop's."""
-    known = {product.currency for product in products if product.currency}
-    if said is None or not known:
-        return False
-    return not (known & DOLLARS) if said == "USD" else said not in known
 
 
 def _failed(payload: Payload) -> bool:

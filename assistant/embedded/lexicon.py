@@ -34,6 +34,17 @@ class Topic:
 
 
 @dataclass(frozen=True, kw_only=True)
+class RuleWords:
+    """How merchants speak of one limit."""
+
+    field: str
+    """Of `policy.Rules`."""
+    kind: str
+    """How its number is read (`percent`, `money`, `ending`), or the value (`yes`, `no`, `off`, `whole`)."""
+    patterns: Patterns
+
+
+@dataclass(frozen=True, kw_only=True)
 class Lexicon:
     """One language's words and patterns, compiled; the file says what each is for."""
 
@@ -61,6 +72,11 @@ class Lexicon:
     yes: re.Pattern[str]
     no: re.Pattern[str]
     """What a whole message is that agrees to what was asked, or does not."""
+    reason: re.Pattern[str]
+    rules: tuple[RuleWords, ...]
+    rule_splitters: re.Pattern[str]
+    rule_fillers: re.Pattern[str]
+    rule_unread: re.Pattern[str]
 
 
 @cache
@@ -100,6 +116,14 @@ def lexicon(language: str) -> Lexicon:
         shortest_phrase=phrases["shortest"],
         yes=_compile(source["replies"]["yes"]),
         no=_compile(source["replies"]["no"]),
+        reason=_compile(source["replies"]["reason"]),
+        rules=tuple(
+            RuleWords(field=row["field"], kind=row["kind"], patterns=_each(row["patterns"], number))
+            for row in source["rule_changes"]
+        ),
+        rule_splitters=_any(source["rule_phrases"]["splitters"]),
+        rule_fillers=_any(source["rule_phrases"]["fillers"]),
+        rule_unread=_compile(source["rule_phrases"]["unread"]),
     )
 
 

@@ -30,7 +30,7 @@ _WORD = re.compile(r"\s*\S+\s*?|\s+")
 class EmbeddedChatModel(BaseChatModel):
     """A deterministic chat model for questions about prices, in every language that has a lexicon.
 
-    It knows the five tools of the assistant. A tool that it does not know is called where the message names
+    It knows the tools of the assistant. A tool that it does not know is called where the message names
     it or `tool_choice` insists, with arguments found in the message by type.
     """
 

@@ -6,7 +6,12 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-OWN = frozenset({"find_products", "recommend", "explain", "what_if", "catalogue_overview"})
+OWN = frozenset(
+    {
+        "find_products", "recommend", "explain", "what_if", "catalogue_overview",
+        "show_rules", "approve", "reject", "set_rules", "undo", "start_fine_tuning",
+    }
+)  # fmt: skip
 """The tools this model knows how to use."""
 
 _NUMBER = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?")

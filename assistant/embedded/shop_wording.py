@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from assistant.embedded.conversation import Payload
-from assistant.embedded.dialogue import Reply
+from assistant.embedded.replies import Reply
 from assistant.embedded.sentences import Sentences, lines, paragraphs, values_of
 from assistant.embedded.tables import price_table
 from assistant.wording import safe

@@ -16,8 +16,11 @@ from rapidfuzz.distance import OSA
 
 from assistant.embedded.amounts import Amounts, amounts_in
 from assistant.embedded.lexicon import Lexicon, languages, lexicon, matches
+from assistant.embedded.rule_words import Clause, RuleChange, clauses_in
 
 UNKNOWN = "unknown"
+WITH_REASON = ("approve", "action", "reject")
+"""Topics whose message may say why."""
 _MASK = 0xA000
 """First of the letters that stand for names set aside: of a script (Yi) that no merchant here writes in."""
 _QUOTED = re.compile(
@@ -45,6 +48,14 @@ class Selection:
     other: bool = False
 
 
+@dataclass(frozen=True)
+class RuleClause:
+    """Limits to change, and what the message calls the products that they are to hold for."""
+
+    changes: tuple[RuleChange, ...]
+    mentions: tuple[Mention, ...]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Request:
     """One thing a merchant asks for."""
@@ -58,6 +69,12 @@ class Request:
     amounts: Amounts = field(default_factory=Amounts)
     flags: frozenset[str] = frozenset()
     selection: Selection | None = None
+    reason: str = ""
+    """Why the merchant decides so, where they say."""
+    clauses: tuple[RuleClause, ...] = ()
+    """Rules to change."""
+    unread: str = ""
+    """What is said of a rule without the amount that it needs."""
 
     @property
     def objective(self) -> str:
@@ -158,7 +175,7 @@ def _read(part: str, words: Lexicon, aside: Mapping[str, Mention]) -> Request:
     )
     for topic in words.topics:
         if matches(topic.patterns, part) and (request.has_number or not topic.needs_number):
-            request = replace(request, topic=topic.name)
+            request = _decision(replace(request, topic=topic.name), part, words, aside)
             break
     for intent, patterns in words.intents:
         if matches(patterns, part) and (
@@ -166,6 +183,35 @@ def _read(part: str, words: Lexicon, aside: Mapping[str, Mention]) -> Request:
         ):
             return replace(request, intent=intent)
     return request
+
+
+def _decision(request: Request, part: str, words: Lexicon, aside: Mapping[str, Mention]) -> Request:
+    """The request with what its topic needs besides: a decision's reason, the rules to change."""
+    if request.topic in WITH_REASON and (match := words.reason.search(part)):
+        said = part[: match.start()]
+        amounts = amounts_in(said, words)
+        return replace(
+            request,
+            reason=_restore(match["reason"], aside).strip(" .。!！"),
+            amounts=amounts,
+            mentions=_mentions(said, amounts, words, aside),
+        )
+    if request.topic == "rules":
+        clauses, unread = clauses_in(part, words)
+        told = tuple(
+            RuleClause(clause.changes, _named_in(clause, part, request.amounts, words, aside))
+            for clause in clauses
+        )
+        return replace(request, clauses=told, unread=_restore(unread, aside).strip(" ,.;"))
+    return request
+
+
+def _named_in(
+    clause: Clause, part: str, amounts: Amounts, words: Lexicon, aside: Mapping[str, Mention]
+) -> tuple[Mention, ...]:
+    """What a clause calls the products that its rules are to hold for."""
+    taken = (*amounts.spans, (0, clause.start), *clause.spans)
+    return _mentions(part[: clause.end], replace(amounts, spans=taken), words, aside)
 
 
 def _asks_price(part: str, words: Lexicon) -> bool:

@@ -7,13 +7,17 @@ from typing import Any
 
 import prompts
 from assistant.embedded.conversation import Payload, items_of
-from assistant.embedded.dialogue import INSTEAD, Reply
+from assistant.embedded.decision_wording import decided, rules
+from assistant.embedded.dialogue import INSTEAD
+from assistant.embedded.replies import Reply
 from assistant.embedded.sentences import Sentences, bullets, lines, paragraphs, sentences, values_of
 from assistant.embedded.shop_wording import gaps, inelastic, overview, product_list
 from assistant.embedded.tables import compare_table, price_table, what_if_table
 from assistant.wording import safe
 
 MOST_DRIVERS = 3
+DECISIONS = ("approve", "action", "reject", "rules", "rules_list", "undo")
+"""Topics on which something can be done: their sentence is for where it cannot."""
 
 
 def render(replies: Sequence[Reply]) -> str:
@@ -24,8 +28,10 @@ def render(replies: Sequence[Reply]) -> str:
 def _render(reply: Reply) -> str:
     words = sentences(reply.language)
     topic = reply.request.topic
-    note = words.say(f"topics.{topic}") if topic else ""
+    note = words.say(f"topics.{topic}") if topic and reply.kind not in ("decided", "rules") else ""
     asks_back = reply.kind in ("topic", "which", "clarify", "not_found", "currency", "error")
+    if asks_back and topic in DECISIONS and reply.kind != "topic":
+        note = ""  # the question back says it all
     lead = words.known(f"instead.{topic}", {}) if topic in INSTEAD and not asks_back else ""
     return paragraphs(words.sentences(note, lead), _RENDERERS[reply.kind](reply, words))
 
@@ -250,7 +256,7 @@ def _what_if(reply: Reply, words: Sentences) -> str:
         words.known("price.margin", values)
         or (words.say("price.cost_unknown") if item.get("objective") == "revenue" else ""),
         _cautions(item, words),
-        words.say("what_if.nothing_changed") if reply.request.topic != "action" else "",
+        words.say("what_if.nothing_changed"),
     )
 
 
@@ -334,6 +340,8 @@ _RENDERERS: Mapping[str, Callable[[Reply, Sentences], str]] = {
     "currency": _currency,
     "not_found": _missing,
     "error": _error,
+    "decided": decided,
+    "rules": rules,
     "topic": lambda reply, words: "",
     "help": lambda reply, words: prompts.load(words.language, "help.txt").strip(),
     "greeting": _fixed("chat.greeting"),

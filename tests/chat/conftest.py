@@ -25,9 +25,9 @@ def store(home: Path) -> Iterator[Store]:
 def assistant(store: Store) -> Iterator[Callable[..., Assistant]]:
     opened: list[Assistant] = []
 
-    def make(*lines: Any, **settings: Any) -> Assistant:
+    def make(*lines: Any, shop: Store = store, **settings: Any) -> Assistant:
         policy: Any = ThumbPolicy()
-        opened.append(Assistant(store, model=Scripted(lines=list(lines)), pipeline=policy, **settings))
+        opened.append(Assistant(shop, model=Scripted(lines=list(lines)), pipeline=policy, **settings))
         return opened[-1]
 
     yield make

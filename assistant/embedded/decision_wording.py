@@ -1,0 +1,42 @@
+"""Words about what a merchant decided, and about the rules in force."""
+
+from __future__ import annotations
+
+from assistant.embedded.conversation import Payload
+from assistant.embedded.replies import Reply
+from assistant.embedded.sentences import Sentences, bullets, lines, paragraphs
+from assistant.wording import safe
+
+
+def decided(reply: Reply, words: Sentences) -> str:
+    """What was done, or why it was not; each once."""
+    unread = reply.request.unread
+    return paragraphs(
+        *dict.fromkeys(_became(payload) for payload in reply.payloads),
+        words.say("rules.unread", text=safe(unread)) if unread else "",
+    )
+
+
+def _became(payload: Payload) -> str:
+    if payload.get("status") == "ok":
+        return paragraphs(str(payload["done"]), bullets(*(str(note) for note in payload.get("notes", []))))
+    return str(payload.get("message", ""))
+
+
+def rules(reply: Reply, words: Sentences) -> str:
+    """The rules in force, the widest scope first."""
+    scopes = [
+        paragraphs(
+            words.known(
+                "rules.scope",
+                {
+                    "scope": safe(str(scope["name"])),
+                    "actor": safe(str(scope["actor"])) if scope.get("actor") else "",
+                    "since": scope.get("since"),
+                },
+            ),
+            lines(*(words.say("rules.rule", rule=it["label"], value=it["value"]) for it in scope["rules"])),
+        )
+        for scope in reply.payloads[0].get("scopes", [])
+    ]
+    return paragraphs(words.say("rules.lead"), *scopes, words.say("rules.change"))
