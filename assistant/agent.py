@@ -43,6 +43,7 @@ from assistant.store import Store
 from assistant.tools import TOOLS, Turn
 from assistant.tools.result import Learner
 from assistant.tools.writing import WORDS
+from assistant.whereabouts import whereabouts
 from assistant.wording import Language, wording
 
 if TYPE_CHECKING:
@@ -123,7 +124,9 @@ class Assistant:
         self.desk.warm()
         self._user, self._tuning = user, tuning
         self._memory = Memory(store, user)
-        self._graph = graph(model or chosen_model(), self._memory.checkpoints)
+        model = model or chosen_model()
+        self._where = whereabouts(model, name_of(model))
+        self._graph = graph(model, self._memory.checkpoints)
 
     def ask(self, text: str, *, thread: str = "default", language: Language | None = None) -> Answer:
         """Answer one message. `language` is for messages that could be in any, such as a bare SKU."""
@@ -241,6 +244,7 @@ class Assistant:
             desk=self.desk,
             language=language,
             user=self._user,
+            where=self._where,
             tuning=self._tuning,
             confirmed=confirmed or {},
         )

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from assistant.store import Product, Store
     from policy.decision.outcomes import DemandCurve, WhatIf
     from policy.decision.recommendation import Objective, Recommendation
+    from policy.decision.standing import Standing
+    from policy.evaluation.track_record import Foretold, TrackRecord
+    from policy.learning.store.readiness import Readiness
     from policy.pipeline import PricingPipeline
 
 ACTOR = "assistant"
@@ -78,6 +81,7 @@ class Desk:
         self._given: dict[str, Recommendation] = {}
         self._curves: dict[str, tuple[str, list[DemandCurve]]] = {}
         self._adapted: PricingPipeline | None = None
+        self._record: tuple[str, TrackRecord] | None = None
 
     def warm(self) -> Future[PricingPipeline]:
         """Start loading the base in the background, once; its result or its error is in the future."""
@@ -231,6 +235,38 @@ class Desk:
         if not matching:
             raise DeskError("unknown_sku", sku=sku)
         return matching[0]
+
+    def standings(self) -> dict[tuple[str, str | None], Standing]:
+        """How every product stands by its records, by SKU and outlet. Raises `DeskError`, `HistoryError`."""
+        with self._computing:
+            return {(it.sku, it.store): it for it in self.pipeline.standings(self._history(None)[0])}
+
+    def readiness(self) -> Readiness:
+        """Whether the shop's sales are enough to fine-tune on. Raises `DeskError`, `HistoryError`."""
+        with self._computing:
+            return self.pipeline.readiness(self._history(None)[0])
+
+    def track_record(self) -> TrackRecord:
+        """Forecasts of the shop's last quarter against what was sold; measured once for each history.
+
+        Raises `DeskError`, and `HistoryError` where no product has history enough.
+        """
+        from policy.evaluation.track_record import track_record
+
+        with self._computing:
+            history, _ = self._history(None)
+            basis = f"{self.adapter} {_digest(history)}"
+            if self._record is None or self._record[0] != basis:
+                self._record = basis, track_record(self.pipeline, history)
+            return self._record[1]
+
+    def foretold(self) -> list[Foretold]:
+        """Forecasts given with earlier suggestions whose period has come. Raises `DeskError`."""
+        from policy.decision.recommendation import Recommendation
+        from policy.evaluation.track_record import foretold
+
+        given = [Recommendation.from_dict(it.record) for it in self.store.decisions()]
+        return foretold(given, self._history(None)[0])
 
     def _recommendations(self, skus: Sequence[str] | None, objective: Objective) -> list[Recommendation]:
         """In the order of the history; computed only where a product's history or rules changed, or the

@@ -8,16 +8,25 @@ function of the desk and the language that returns a `Report`, and is offered to
 from langchain_core.tools import BaseTool
 
 from assistant.tools.approving import APPROVE, REJECT
+from assistant.tools.comparing import compare
+from assistant.tools.competing import competitors
+from assistant.tools.data import data_quality
 from assistant.tools.finding import find_products
-from assistant.tools.learning import START_FINE_TUNING
+from assistant.tools.itself import about_assistant
+from assistant.tools.learning import START_FINE_TUNING, fine_tuning_readiness
 from assistant.tools.overview import catalogue_overview
 from assistant.tools.pricing import explain, recommend, what_if
+from assistant.tools.records import audit, track_record
 from assistant.tools.result import Report, Result, Runtime, Turn
 from assistant.tools.rules import SET_RULES, show_rules
+from assistant.tools.sensitivity import elasticity
 from assistant.tools.undoing import UNDO
 from assistant.tools.writing import Write
 
-READS: tuple[BaseTool, ...] = (find_products, recommend, explain, what_if, catalogue_overview, show_rules)
+READS: tuple[BaseTool, ...] = (
+    find_products, recommend, explain, what_if, compare, elasticity, competitors, catalogue_overview,
+    data_quality, track_record, audit, show_rules, fine_tuning_readiness, about_assistant,
+)  # fmt: skip
 WRITES: tuple[Write, ...] = (APPROVE, REJECT, SET_RULES, UNDO, START_FINE_TUNING)
 """Carried out only after the merchant's yes."""
 TOOLS: tuple[BaseTool, ...] = (*READS, *(write.tool for write in WRITES))

@@ -114,7 +114,7 @@ def what_if(
             "direction": direction(it.keep.price, it.at.price, it.currency),
             "objective": it.objective,
             "gain_sign": _gain_sign(it.gain),
-            "demand": _demand(it.elasticity),
+            "demand": demand(it.elasticity),
             "cautions": list(it.cautions),
             "known_range": "outside_known_range" not in it.cautions,
             "facts": values_of(facts),
@@ -150,7 +150,7 @@ def item(decision: Decision, facts: Iterable[Fact], language: Language) -> dict[
         ],
         "confidence": it.confidence,
         "gain_sign": _gain_sign(it.gain),
-        "demand": _demand(it.elasticity),
+        "demand": demand(it.elasticity),
         "cautions": list(it.cautions),
         "remedies": list(it.remedies),
         "drivers": [
@@ -203,7 +203,7 @@ def _gain_sign(gain: Interval | None) -> str | None:
     return "positive" if gain.low > 0 else "negative" if gain.high < 0 else "unclear"
 
 
-def _demand(elasticity: Interval | None) -> str | None:
+def demand(elasticity: Interval | None) -> str | None:
     """Elastic where units fall by a larger share than the price rises, in the whole 80 % interval."""
     if elasticity is None:
         return None

@@ -6,7 +6,7 @@ import json
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Annotated, Any, Protocol, runtime_checkable
 
 from langchain.tools import ToolRuntime
 from pydantic import Field
@@ -16,7 +16,11 @@ from assistant.desk import Desk, DeskError
 from assistant.facts import Fact, labels
 from assistant.store.database import StoreError
 from assistant.tools.staged import Staged
+from assistant.whereabouts import Whereabouts
 from assistant.wording import Language
+
+if TYPE_CHECKING:
+    from policy.decision.standing import Standing
 
 _LOG = logging.getLogger(__name__)
 
@@ -43,6 +47,8 @@ class Turn:
     """Of the facts."""
     user: str = "merchant"
     """Who asks, in the store's records."""
+    where: Whereabouts | None = None
+    """Which chat model answers; None where nobody said."""
     tuning: Learner | None = None
     confirmed: Mapping[str, str] = field(default_factory=dict)
     """What the merchant agreed to: digests of staged writes by the ids of their tool calls."""
@@ -107,3 +113,15 @@ def run(runtime: Runtime, report: Callable[[Desk, Language], Report]) -> Result:
 def values_of(facts: Iterable[Fact]) -> dict[str, str]:
     """What a payload quotes: the formatted value of each key."""
     return {fact.key: fact.value for fact in facts}
+
+
+def of_products(
+    desk: Desk, standings: Mapping[tuple[str, str | None], Standing], skus: Sequence[str] | None
+) -> list[Standing]:
+    """Those of these SKUs, in every outlet, or all. Raises `DeskError` for an unknown SKU."""
+    if not skus:
+        return list(standings.values())
+    known, unknown = desk.known(skus)
+    if unknown:
+        raise DeskError("unknown_sku", sku=", ".join(unknown))
+    return [it for it in standings.values() if it.sku in known]
