@@ -19,6 +19,14 @@ def load(language: str, name: str) -> str:
     return (files("prompts") / language / name).read_text(encoding="utf-8")
 
 
+@cache
+def parts(language: str, name: str) -> tuple[str, ...]:
+    """The texts of `<name>.toml` and of every `<name>_<part>.toml`, in order: one subject, several files."""
+    folder = files("prompts") / language
+    found = sorted(file.name for file in folder.iterdir() if file.name.startswith(f"{name}_"))
+    return tuple(load(language, file) for file in (f"{name}.toml", *found) if file.endswith(".toml"))
+
+
 def substitute(template: str, **values: str) -> str:
     """Put values at the template's `{placeholders}`, and nothing else: braces in a value stay as they are.
 

@@ -226,9 +226,9 @@ def test_a_request_in_a_foreign_currency_keeps_it() -> None:
 
 
 def test_languages_know_the_same_things() -> None:
-    first, *others = (tomllib.loads(prompts.load(language, "lexicon.toml")) for language in languages())
     assert languages() == ("en", "zh")
-    for other in others:
+    for ours, theirs in zip(*(prompts.parts(language, "lexicon") for language in languages()), strict=True):
+        first, other = tomllib.loads(ours), tomllib.loads(theirs)
         assert set(first) == set(other)
         for section in ("flags", "amounts", "phrases"):
             assert set(first[section]) == set(other[section])

@@ -220,12 +220,14 @@ def test_a_missing_value_is_named() -> None:
 
 
 def test_languages_say_the_same_things_with_the_same_facts() -> None:
-    english, *others = (tomllib.loads(prompts.load(language, "sentences.toml")) for language in languages())
+    english, *others = (prompts.parts(language, "sentences") for language in languages())
     for other in others:
-        for section, entries in english.items():
-            assert set(entries) == set(other[section]), section
-            for key, sentence in entries.items():
-                assert fields(other[section][key]) <= fields(sentence) | {"period"}, (section, key)
+        assert len(other) == len(english)
+        for ours, theirs in zip(map(tomllib.loads, english), map(tomllib.loads, other), strict=True):
+            for section, entries in ours.items():
+                assert set(entries) == set(theirs[section]), section
+                for key, sentence in entries.items():
+                    assert fields(theirs[section][key]) <= fields(sentence) | {"period"}, (section, key)
 
 
 def fields(sentence: str | list[str]) -> set[str]:

@@ -1,4 +1,4 @@
-"""What the embedded model knows of a language, read from `prompts/<language>/lexicon.toml`."""
+"""What the embedded model knows of a language, read from `prompts/<language>/lexicon.toml` and its parts."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from typing import Any
 
 import prompts
 
@@ -82,7 +83,7 @@ class Lexicon:
 @cache
 def lexicon(language: str) -> Lexicon:
     """The compiled lexicon of one language."""
-    source = tomllib.loads(prompts.load(language, "lexicon.toml"))
+    source = _source(language)
     amounts, phrases = source["amounts"], source["phrases"]
     number = f"(?:{NUMBER}|{amounts['numerals_pattern']})" if amounts["numerals_pattern"] else NUMBER
     return Lexicon(
@@ -125,6 +126,28 @@ def lexicon(language: str) -> Lexicon:
         rule_fillers=_any(source["rule_phrases"]["fillers"]),
         rule_unread=_compile(source["rule_phrases"]["unread"]),
     )
+
+
+def _source(language: str) -> dict[str, Any]:
+    """`lexicon.toml` with its parts (`lexicon_<part>.toml`).
+
+    A part's topics and intents go before the one that each names by `before`; its flags are added, and its
+    phrases' words, markers and keywords are added to those of the same list.
+    """
+    first, *others = (tomllib.loads(text) for text in prompts.parts(language, "lexicon"))
+    for part in others:
+        for kind in ("topics", "intents"):
+            for row in part.get(kind, ()):
+                place = [it["name"] for it in first[kind]].index(row["before"])
+                first[kind].insert(place, row)
+        first["flags"] |= part.get("flags", {})
+        for name, words in part.get("phrases", {}).items():
+            first["phrases"][name] = [*first["phrases"][name], *words]
+        for name in ("markers", "keywords"):
+            first[name] = [*first[name], *part.get(name, ())]
+        for role, patterns in part.get("amounts", {}).items():
+            first["amounts"][role] = [*patterns, *first["amounts"][role]]
+    return first
 
 
 def matches(patterns: Patterns, text: str) -> bool:

@@ -14,11 +14,14 @@ from assistant.wording import safe
 
 
 class Sentences:
-    """`sentences.toml` and `labels.toml` of a language."""
+    """A language's `sentences.toml` with its parts (`sentences_<part>.toml`), and `labels.toml`."""
 
     def __init__(self, language: str) -> None:
         self.language = language
-        self._sentences = tomllib.loads(prompts.load(language, "sentences.toml"))
+        self._sentences: dict[str, dict[str, Any]] = {}
+        for text in prompts.parts(language, "sentences"):
+            for section, entries in tomllib.loads(text).items():
+                self._sentences.setdefault(section, {}).update(entries)
         self._labels = tomllib.loads(prompts.load(language, "labels.toml"))
 
     def say(self, key: str, values: Mapping[str, Any] | None = None, **more: Any) -> str:
@@ -62,7 +65,7 @@ class Sentences:
         try:
             return self._sentences[section][name]
         except KeyError:
-            raise KeyError(f"prompts/{self.language}/sentences.toml has no {key!r}.") from None
+            raise KeyError(f"prompts/{self.language}/sentences*.toml have no {key!r}.") from None
 
 
 @cache
