@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from assistant.embedded.lexicon import NUMBER, ROLES, Lexicon
 
@@ -24,6 +24,8 @@ class Amounts:
     """False where the message does not say whether a change goes up or down."""
     direction: int = 0
     """+1 up, -1 down, 0 where no word says."""
+    stated_cost: float | None = None
+    """What the message says that a product costs the merchant."""
     currency: str | None = None
     spans: tuple[Span, ...] = ()
     """Places that are no part of a product's name."""
@@ -32,8 +34,8 @@ class Amounts:
 def amounts_in(text: str, words: Lexicon) -> Amounts:
     """Read the numbers of a normalised message.
 
-    Each place in the text is claimed once, by the first role whose pattern fits: a percentage, a coupon, a
-    stretch of time, a past price, a measure in a product's name, a change in money, a price. A bare number is
+    Each place in the text is claimed once, by the first role whose pattern fits: a cost, a coupon, a percentage,
+    a stretch of time, a past price, a measure in a product's name, a change in money, a price. A bare number is
     a price only where the message has nothing else that could be meant.
     """
     claimed: list[Span] = []
@@ -60,7 +62,9 @@ def amounts_in(text: str, words: Lexicon) -> Amounts:
         spans += [m.span() for m in alone]
     percent = values["percent"][0][0] if values["percent"] else None
     amount = values["amount"][0][0] if values["amount"] and percent is None else None
-    return _change(text, words, percent=percent, amount=amount, prices=prices, spans=spans)
+    amounts = _change(text, words, percent=percent, amount=amount, prices=prices, spans=spans)
+    costs = [value for value, _ in values["cost"]]
+    return replace(amounts, stated_cost=costs[-1]) if costs else amounts
 
 
 def _change(

@@ -26,18 +26,19 @@ from assistant.embedded.conversation import (
 from assistant.embedded.deciding import decide
 from assistant.embedded.products import Ask, Resolved, State, fitting, resolve, stating
 from assistant.embedded.replies import MOST_PRODUCTS, Kind, Reply, other_currency
+from assistant.embedded.shop_answers import PORTFOLIO, about_records, about_shop, matched
 from assistant.embedded.understanding import UNKNOWN, Mention, Request, language_of, understand
 
 PRODUCT_INTENTS = ("price", "compare", "explain", "confidence", "elasticity", "facts", "what_if")
 
 INSTEAD: Mapping[str, str] = {
     "fabricate": "price",
+    "echo": "price",
     "clearance": "price",
     "override": "price",
     "rounding": "price",
     "fees": "facts",
     "below_cost": "facts",
-    "report": "overview",
     "match": "what_if",
     "coupon": "what_if",
     "discount_law": "what_if",
@@ -45,6 +46,17 @@ INSTEAD: Mapping[str, str] = {
 }
 """What can be answered where the thing asked for cannot: the answer opens with the topic's sentence."""
 
+KEEPS_FOCUS = PORTFOLIO | {
+    "competitors",
+    "sensitivity",
+    "data",
+    "track",
+    "readiness",
+    "place",
+    "span",
+    "audit",
+}
+"""Answers after which the product spoken of before is still the one at hand."""
 MOST_TRIED = 2
 """Earlier what-if prices that stand beside a new one."""
 
@@ -116,7 +128,7 @@ def _after(reply: Reply, state: State) -> State:
         return replace(state, asked="", tried=())
     return State(
         request=reply.request,
-        focus=products or (state.focus if reply.kind in ("overview", "gaps", "inelastic") else ()),
+        focus=products or (state.focus if reply.kind in KEEPS_FOCUS else ()),
         candidates=candidates or (products if len(products) > 1 else state.candidates),
         listing=reply.resolved.listing or state.listing,
         asked=asked.get(reply.kind, ""),
@@ -139,23 +151,21 @@ def _plan(request: Request, state: State, turn: Turn) -> Reply:
     request = _in_context(request, state)
     if (decided := decide(request, state, ask)) is not None:
         return decided
+    if (told := about_records(request, state, ask)) is not None:
+        return told
+    if (told := about_shop(request, state, ask)) is not None:
+        return told
+    if (told := matched(request, state, ask)) is not None:
+        return told
+    if request.intent in PORTFOLIO:  # of a product: "is the kettle overpriced?", "is it below cost?"
+        request = replace(request, intent="facts" if request.intent == "below_cost_now" else "price")
+    elif request.intent in ("competitors", "data", "gaps", "sensitivity"):
+        request = replace(request, intent="facts" if request.intent != "sensitivity" else "elasticity")
+    if request.topic == "made_up" and state.focus and not request.mentions:
+        request = replace(request, topic=None, intent="confidence")
     request = _instead(request, state)
     if request.topic is not None and request.intent == UNKNOWN:
         return Reply(kind="topic", request=request)
-    if request.intent == "overview" and request.mentions:  # "is the kettle overpriced?", "which candles ...?"
-        named = ask([Call.of("find_products", query=mention.text) for mention in request.mentions])
-        if any(payload.get("status") in ("ok", "category", "ambiguous") for payload in named):
-            return _about_products(replace(request, intent="price"), state, ask)
-    if request.intent in ("overview", "gaps"):
-        payload = ask([Call.of("catalogue_overview")])[0]
-        kind: Kind = (
-            "gaps"
-            if request.intent == "gaps"
-            else "inelastic"
-            if "inelastic" in request.flags
-            else "overview"
-        )
-        return Reply(kind="error" if _failed(payload) else kind, request=request, payloads=(payload,))
     if request.intent == "find":
         call = Call.of("find_products", query=request.mentions[0].text if request.mentions else "")
         payload = ask([call])[0]

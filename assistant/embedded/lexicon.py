@@ -21,7 +21,7 @@ NUMBER = (
 """A number in digits that is not part of a code such as BT20 or KET-10."""
 
 
-ROLES = ("coupon", "percent", "time", "past", "spec", "amount", "price")
+ROLES = ("cost", "coupon", "percent", "time", "past", "spec", "amount", "price")
 """What a number may be, in the order in which patterns claim it."""
 
 
@@ -146,7 +146,7 @@ def _source(language: str) -> dict[str, Any]:
         for name in ("markers", "keywords"):
             first[name] = [*first[name], *part.get(name, ())]
         for role, patterns in part.get("amounts", {}).items():
-            first["amounts"][role] = [*patterns, *first["amounts"][role]]
+            first["amounts"][role] = [*patterns, *first["amounts"].get(role, ())]
     return first
 
 

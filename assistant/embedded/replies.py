@@ -15,9 +15,11 @@ MOST_PRODUCTS = 6
 """Products of one what-if question."""
 
 Kind = Literal[
-    "price", "table", "explain", "brief", "confidence", "elasticity", "facts", "what_if", "overview", "gaps",
-    "inelastic", "list", "clarify", "which", "at_which_price", "which_direction", "currency", "not_found",
-    "error", "decided", "rules", "topic", "help", "greeting", "thanks", "unknown",
+    "price", "table", "explain", "brief", "confidence", "elasticity", "facts", "what_if", "overview",
+    "list", "clarify", "which", "at_which_price", "which_direction", "currency", "not_found",
+    "error", "decided", "rules", "topic", "help", "greeting", "thanks", "unknown", "below_cost_now", "idle",
+    "earners", "kept", "unpriced", "upside", "endings", "competitors", "sensitivity", "data", "compared",
+    "none_priced", "track", "readiness", "place", "imports", "span", "audit", "cost_told",
 ]  # fmt: skip
 
 

@@ -32,7 +32,7 @@ def price_table(items: Sequence[Payload], words: Sentences) -> str:
                 _note(item, words),
             ]
         )
-    return _markdown(words.cells("table.price", period=_period(items, words)), rows, words)
+    return markdown_table(words.cells("table.price", period=_period(items, words)), rows, words)
 
 
 def compare_table(items: Sequence[Payload], words: Sentences) -> str:
@@ -59,7 +59,24 @@ def compare_table(items: Sequence[Payload], words: Sentences) -> str:
                 _note(item, words),
             ]
         )
-    return _markdown(words.cells("table.compare", period=_period(items, words)), rows, words)
+    return markdown_table(words.cells("table.compare", period=_period(items, words)), rows, words)
+
+
+def compared_table(items: Sequence[Payload], words: Sentences) -> str:
+    """One row a product at the price now, with what stock there is."""
+    rows = []
+    for item in items:
+        values = values_of(item, words)
+        moves = item.get("direction") in ("raise", "cut")
+        suggested = (
+            values.get("price") if moves else None if item.get("abstained") else words.say("table.keep")
+        )
+        gain = values.get("gain") if moves else None
+        keys = ("units_keep", "profit_keep", "margin_keep", "elasticity", "cover")
+        note = words.say("compare.sold_out") if item.get("stock_state") == "sold_out" else _note(item, words)
+        now = [values.get(key) for key in keys]
+        rows.append([values["name"], values.get("current_price"), suggested, gain, *now, note])
+    return markdown_table(words.cells("compare.columns", period=_period(items, words)), rows, words)
 
 
 def what_if_table(items: Sequence[Payload], words: Sentences) -> list[str]:
@@ -80,7 +97,7 @@ def what_if_table(items: Sequence[Payload], words: Sentences) -> list[str]:
             )
         paragraphs += [
             words.say("what_if.title", first),
-            _markdown(words.cells("table.what_if"), rows, words),
+            markdown_table(words.cells("table.what_if"), rows, words),
         ]
     return paragraphs
 
@@ -98,7 +115,7 @@ def _period(items: Sequence[Payload], words: Sentences) -> str:
     return words.label("period", str(items[0].get("period") or "week")) if items else ""
 
 
-def _markdown(head: Sequence[str], rows: Sequence[Sequence[Any]], words: Sentences) -> str:
+def markdown_table(head: Sequence[str], rows: Sequence[Sequence[Any]], words: Sentences) -> str:
     """A Markdown table without the columns that have nothing in any row."""
     kept = [i for i in range(len(head)) if any(row[i] for row in rows)]
     none = words.say("table.none")

@@ -24,9 +24,10 @@ def compare(
     """Put products side by side: price now and suggested, units, profit, margin, elasticity, and how long
     the stock lasts at the present pace. To compare prices of one product call what_if for each.
 
-    Each product is calculated on its own: what one's price does to another's sales is not modelled.
+    `most_profit`: which is expected to make the most profit at the prices now. Each product is calculated on
+    its own: what one's price does to another's sales is not modelled.
     Example: {"status": "ok", "language": "en", "items": [{... as in recommend ..., "stock_state": null,
-    "facts": {..., "stock": "420", "pace": "36", "cover": "12 weeks"}}, ...]}
+    "facts": {..., "stock": "420", "pace": "36", "cover": "12 weeks"}}, ...], "most_profit": "MUG-CER-350W"}
     """
 
     def report(desk: Desk, language: Language) -> Report:
@@ -39,6 +40,14 @@ def compare(
             item["facts"] |= values_of(own)
             item["stock_state"] = it.stock_state
             facts += own
-        return Report({"status": "ok", "items": items}, facts, **about(decisions))
+        profits = {
+            it.sku: it.keep.profit.mean
+            for it in (decision.recommendation for decision in decisions)
+            if it.keep is not None and it.keep.profit is not None
+        }
+        payload = {"status": "ok", "items": items}
+        if len(profits) > 1:
+            payload["most_profit"] = max(profits, key=profits.__getitem__)
+        return Report(payload, facts, **about(decisions))
 
     return run(runtime, report)

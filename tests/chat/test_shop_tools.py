@@ -91,7 +91,14 @@ def test_position_and_age_of_competitors_prices(shop: Make) -> None:
         ("CHG-65W", "level", True),
         ("KET-10", "below", False),
     ]
-    assert found["facts"] == {"above": "1", "level": "1", "below": "1", "unknown": "10", "stale": "1"}
+    assert found["facts"] == {
+        "known": "3",
+        "above": "1",
+        "level": "1",
+        "below": "1",
+        "unknown": "10",
+        "stale": "1",
+    }
     assert found["rows"][0]["facts"]["price_gap"] == "+14.3%"
     one = result(shop, "competitors", skus=["ket-10"])
     assert [row["sku"] for row in one["rows"]] == ["KET-10"]
