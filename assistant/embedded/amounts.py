@@ -34,9 +34,9 @@ class Amounts:
 def amounts_in(text: str, words: Lexicon) -> Amounts:
     """Read the numbers of a normalised message.
 
-    Each place in the text is claimed once, by the first role whose pattern fits: a cost, a coupon, a percentage,
-    a stretch of time, a past price, a measure in a product's name, a change in money, a price. A bare number is
-    a price only where the message has nothing else that could be meant.
+    Each place in the text is claimed once, by the first role whose pattern fits: a cost, a coupon, a
+    percentage, a stretch of time, a past price, a measure in a product's name, a change in money, a price. A
+    bare number is a price only where the message has nothing else that could be meant.
     """
     claimed: list[Span] = []
     values: dict[str, list[tuple[float, Span]]] = {role: [] for role in ROLES}
@@ -46,7 +46,7 @@ def amounts_in(text: str, words: Lexicon) -> Amounts:
                 span = match.span("n")
                 if any(start < span[1] and span[0] < end for start, end in claimed):
                     continue
-                whole = span if role == "spec" else match.span()
+                whole = span if role in ("spec", "cost") else match.span()
                 claimed.append(whole)
                 values[role].append((_value(match, words), whole))
     for pattern, fixed in words.fixed_percents:
@@ -112,10 +112,16 @@ def _value(match: re.Match[str], words: Lexicon) -> float:
     value = parse_number(match["n"], words)
     if groups.get("frac"):
         value += parse_number(groups["frac"], words) / 10
+    if groups.get("fen"):  # "11块9毛9"
+        value += parse_number(groups["fen"], words) / 100
     if groups.get("tenths") is not None:
         value *= 10
     if groups.get("pay") is not None:
         value = value * 10 - 100 if value < 10 else value - 100
+    if groups.get("hundredths") is not None:  # "50 cents"
+        value /= 100
+    if groups.get("dimes") is not None:  # "5毛"
+        value /= 10
     if groups.get("minus"):
         value = -value
     return value

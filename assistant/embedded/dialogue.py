@@ -26,7 +26,7 @@ from assistant.embedded.conversation import (
 from assistant.embedded.deciding import decide
 from assistant.embedded.products import Ask, Resolved, State, fitting, resolve, stating
 from assistant.embedded.replies import MOST_PRODUCTS, Kind, Reply, other_currency
-from assistant.embedded.shop_answers import PORTFOLIO, about_records, about_shop, matched
+from assistant.embedded.shop_answers import OF_SHOP, PORTFOLIO, about_records, about_shop, matched
 from assistant.embedded.understanding import UNKNOWN, Mention, Request, language_of, understand
 
 PRODUCT_INTENTS = ("price", "compare", "explain", "confidence", "elasticity", "facts", "what_if")
@@ -132,6 +132,7 @@ def _after(reply: Reply, state: State) -> State:
         candidates=candidates or (products if len(products) > 1 else state.candidates),
         listing=reply.resolved.listing or state.listing,
         asked=asked.get(reply.kind, ""),
+        spoken_of=tuple(dict.fromkeys((*state.spoken_of, *products))),
         tried=reply.calls if reply.kind == "what_if" else (),
     )
 
@@ -148,7 +149,7 @@ def _plan(request: Request, state: State, turn: Turn) -> Reply:
         # Such words may stand in a product's name, which is only a name. Once the shop has named it, the
         # message is read again with the name set aside, and does not come here.
         ask([Call.of("find_products", query=request.text)])
-    request = _in_context(request, state)
+    request = _in_context(_asking(request), state)
     if (decided := decide(request, state, ask)) is not None:
         return decided
     if (told := about_records(request, state, ask)) is not None:
@@ -173,8 +174,8 @@ def _plan(request: Request, state: State, turn: Turn) -> Reply:
         found = Resolved(candidates=rows, listing=(call,))
         if payload.get("status") == "not_found":
             found = Resolved(missing=tuple(mention.text for mention in request.mentions))
-        kind = "error" if _failed(payload) else "not_found" if found.missing else "list"
-        return Reply(kind=kind, request=request, payloads=(payload,), resolved=found)
+        listed: Kind = "error" if _failed(payload) else "not_found" if found.missing else "list"
+        return Reply(kind=listed, request=request, payloads=(payload,), resolved=found)
     if request.intent not in PRODUCT_INTENTS:
         kinds: dict[str, Kind] = {"help": "help", "greeting": "greeting", "thanks": "thanks"}
         return Reply(kind=kinds.get(request.intent, "unknown"), request=request)
@@ -263,8 +264,18 @@ def _from(price: float, amounts: Amounts) -> Amounts:
 def _in_context(request: Request, state: State) -> Request:
     """The request with what it leaves unsaid taken from what was asked before."""
     before, amounts = state.request or request, request.amounts
+    if state.asked == "which" and "both" in request.flags and len(state.candidates) > 1:
+        return replace(before, mentions=(), selection=None, flags=before.flags | {"them"}, text=request.text)
     if request.topic is not None:
         return request
+    if (
+        "correction" in request.flags
+        and state.request is not None
+        and request.mentions
+        and request.intent == UNKNOWN
+        and not request.has_number
+    ):
+        return replace(before, mentions=request.mentions, selection=None, text=request.text)
     if state.asked == "direction" and amounts.direction and not request.has_number:
         return replace(before, amounts=_signed(before.amounts, amounts.direction))
     if not amounts.signed and before.amounts.direction:  # "and by 15 %?" goes the way of the question before
@@ -301,6 +312,16 @@ def _in_context(request: Request, state: State) -> Request:
     if request.has_number and (state.focus or state.mentions or request.mentions):
         return replace(request, intent="what_if")
     return replace(request, intent="price") if request.mentions or request.selection else request
+
+
+def _asking(request: Request) -> Request:
+    """ "Put the two kettles side by side" asks for something and changes nothing."""
+    asks = request.intent in OF_SHOP or "brief" in request.flags
+    return (
+        replace(request, topic=None)
+        if request.topic == "action" and not request.has_number and asks
+        else request
+    )
 
 
 def _signed(amounts: Amounts, sign: int) -> Amounts:

@@ -10,7 +10,8 @@ OWN = frozenset(
     {
         "find_products", "recommend", "explain", "what_if", "catalogue_overview",
         "compare", "elasticity", "competitors", "data_quality", "track_record", "audit",
-        "fine_tuning_readiness", "about_assistant", "show_rules", "approve", "reject", "set_rules", "undo", "start_fine_tuning",
+        "fine_tuning_readiness", "about_assistant",
+        "show_rules", "approve", "reject", "set_rules", "undo", "start_fine_tuning",
     }
 )  # fmt: skip
 """The tools this model knows how to use."""

@@ -21,6 +21,8 @@ from assistant.embedded.rule_words import Clause, RuleChange, clauses_in
 UNKNOWN = "unknown"
 WITH_REASON = ("approve", "action", "reject")
 """Topics whose message may say why."""
+OF_WHOLE = ("jailbreak", "echo", "deceive", "collusion", "personal", "predatory")
+"""Topics that a message is about as a whole, whatever its sentences say by themselves."""
 _MASK = 0xA000
 """First of the letters that stand for names set aside: of a script (Yi) that no merchant here writes in."""
 _QUOTED = re.compile(
@@ -132,9 +134,12 @@ def _understand(text: str, language: str, names: tuple[tuple[str, str], ...]) ->
     masked = _mend(masked, words)
     parts: list[str] = []
     requests: list[Request] = []
-    for part in _sentences(masked, words):
+    whole = _read(masked, words, aside)
+    if whole.topic in OF_WHOLE:
+        return (whole,)
+    for part, joined in _clauses(masked, words):
         request = _read(part, words, aside)
-        if requests and not _stands_alone(request, requests[-1]):
+        if requests and not joined and not _stands_alone(request, requests[-1]):
             parts[-1] = f"{parts[-1]} {part}"
             requests[-1] = _read(parts[-1], words, aside)
         elif (
@@ -270,13 +275,10 @@ def _mention(part: str, start: int, end: int, words: Lexicon) -> Mention | None:
     while match := re.search(rf"(?:{words.soft.pattern})\s*$", text, re.IGNORECASE):
         text = text[: match.start()]
     text = text.strip()
-    if len(text) < words.shortest_phrase or not re.search(r"[^\W\d_]", text):
+    pointed = bool(words.determiners.search(part[:start]))
+    if len(text) < words.shortest_phrase or not (pointed or re.search(r"[^\W\d_]", text)):
         return None
-    marked = (
-        bool(words.determiners.search(part[:start]))
-        or bool(_CODE.search(text))
-        or text == part.strip(" ?!.。？！")
-    )
+    marked = pointed or bool(_CODE.search(text)) or text == part.strip(" ?!.。？！")
     return Mention(text, marked=marked)
 
 
@@ -288,6 +290,27 @@ def _sentences(text: str, words: Lexicon) -> list[str]:
         start = match.end()
     parts.append(text[start:])
     return [part.strip() for part in parts if part.strip()] or [text]
+
+
+def _clauses(text: str, words: Lexicon) -> list[tuple[str, bool]]:
+    """The message's sentences, cut where both sides ask something ("price the tea and tell me who is
+    cheaper"), each with whether it goes on a sentence that asked something before it."""
+    clauses: list[tuple[str, bool]] = []
+    for sentence in _sentences(text, words):
+        start, joined = 0, False
+        for match in words.joints.finditer(sentence):
+            before, after = sentence[start : match.start()], sentence[match.end() :]
+            if _asks(before, words) and _asks(after, words):
+                clauses.append((before.strip(), joined))
+                start, joined = match.end(), True
+        clauses.append((sentence[start:].strip(), joined))
+    return clauses
+
+
+def _asks(text: str, words: Lexicon) -> bool:
+    """Whether a stretch of text could be a request by itself."""
+    read = _read(text, words, {})
+    return read.topic is not None or read.intent not in (UNKNOWN, "greeting", "thanks", "help")
 
 
 def _set_aside(

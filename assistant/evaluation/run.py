@@ -20,12 +20,23 @@ from assistant.facts import Fact
 from assistant.number_check import material_of, turn_of
 from assistant.store import Store
 from assistant.store.demo import create_demo
+from assistant.wording import Language
 
 if TYPE_CHECKING:
     from policy.pipeline import PricingPipeline
 
 RECORDING = "decisions_saved"
 """The only thing that a question may write to the shop: which prices were suggested."""
+
+
+class _Learner:
+    """Fine-tuning that can be asked for and never begins: nothing is confirmed here."""
+
+    def start(self, language: Language) -> bool:
+        raise AssertionError("fine-tuning was started without a yes")
+
+    def stop(self) -> None:
+        """There is nothing to end."""
 
 
 class DemoShop:
@@ -46,7 +57,9 @@ class DemoShop:
         # By its address: the shop that the surroundings name is the merchant's.
         self._store = Store.open(url=f"sqlite:///{place / 'shop.sqlite'}", home=place)
         create_demo(self._store)
-        self._assistant = Assistant(self._store, model=self._model, pipeline=self._pipeline)
+        self._assistant = Assistant(
+            self._store, model=self._model, pipeline=self._pipeline, tuning=_Learner()
+        )
         self._pipeline = self._assistant.desk.warm()
         self._pipeline.result()  # the wait for the policy is no question's latency
         products = self._store.products()

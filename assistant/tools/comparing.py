@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from langchain_core.tools import tool
 from pydantic import Field
@@ -40,14 +40,14 @@ def compare(
             item["facts"] |= values_of(own)
             item["stock_state"] = it.stock_state
             facts += own
-        profits = {
+        profits: dict[str, float] = {
             it.sku: it.keep.profit.mean
             for it in (decision.recommendation for decision in decisions)
             if it.keep is not None and it.keep.profit is not None
         }
-        payload = {"status": "ok", "items": items}
+        payload: dict[str, Any] = {"status": "ok", "items": items}
         if len(profits) > 1:
-            payload["most_profit"] = max(profits, key=profits.__getitem__)
+            payload["most_profit"] = max(profits.items(), key=lambda pair: pair[1])[0]
         return Report(payload, facts, **about(decisions))
 
     return run(runtime, report)

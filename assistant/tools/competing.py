@@ -29,8 +29,8 @@ def competitors(
     `position`: above, level (within 1 %) or below the competitor. `stale`: that price is out of date.
     `unknown`: products with no competitor's price on record. There is one such price a product; who asks it,
     and whether it is for the same thing, the records do not say. Dearest products first.
-    Example: {"status": "ok", "language": "en", "facts": {"known": "5", "above": "3", "level": "0", "below": "2",
-    "unknown": "16", "stale": "0"}, "rows": [{"sku": "MUG-TRV-500", "name": "Travel Mug 500 ml Steel",
+    Example: {"status": "ok", "language": "en", "facts": {"known": "5", "above": "3", "level": "0", "below":
+    "2", "unknown": "16", "stale": "0"}, "rows": [{"sku": "MUG-TRV-500", "name": "Travel Mug 500 ml Steel",
     "position": "above", "stale": false, "facts": {"current_price": "$24.99", "competitor_price": "$22.90",
     "price_index": "109.1%", "price_gap": "+9.1%", "competitor_date": "Nov 16, 2026"}}], "unknown": [{"sku":
     "PAN-28", "name": "Cast Iron Pan 28 cm"}]}
