@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import sys
 import tempfile
+from collections.abc import Mapping
 from concurrent.futures import Future
 from pathlib import Path
 from time import perf_counter
@@ -14,6 +15,7 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, AnyMessage, ToolMessage
 
 from assistant.agent import Assistant
+from assistant.confirmation import Proposal
 from assistant.evaluation.questions import Question
 from assistant.evaluation.score import Limit, Played, ToolUse
 from assistant.facts import Fact
@@ -88,7 +90,7 @@ class DemoShop:
         played = Played(
             text=answer.text,
             seconds=seconds,
-            uses=tuple(tool_uses(turn_of(messages))),
+            uses=tuple(tool_uses(turn_of(messages), {it.id: it for it in answer.pending})),
             said=material.said,
             names=tuple(dict.fromkeys([*self.names, *material.names])),
             pending=bool(answer.to_dict().get("pending")),
@@ -109,8 +111,8 @@ class DemoShop:
         return [entry.action for entry in reversed(entries) if entry.action != RECORDING]
 
 
-def tool_uses(turn: list[AnyMessage]) -> list[ToolUse]:
-    """The calls of a turn with their results; one whose result is still to come has none."""
+def tool_uses(turn: list[AnyMessage], waiting: Mapping[str, Proposal] | None = None) -> list[ToolUse]:
+    """The calls of a turn with their results; of one that waits for a yes, what was shown of it."""
     results: dict[str, Any] = {
         message.tool_call_id: message for message in turn if isinstance(message, ToolMessage)
     }
@@ -119,12 +121,13 @@ def tool_uses(turn: list[AnyMessage]) -> list[ToolUse]:
         for call in message.tool_calls if isinstance(message, AIMessage) else ():
             result = results.get(str(call["id"]))
             artifact = result.artifact if result and isinstance(result.artifact, dict) else {}
+            shown = (waiting or {}).get(str(call["id"]))
             uses.append(
                 ToolUse(
                     name=call["name"],
                     arguments=call["args"],
                     skus=tuple(artifact.get("skus", ())),
-                    facts=tuple(Fact(**fact) for fact in artifact.get("facts", ())),
+                    facts=shown.facts if shown else tuple(Fact(**it) for it in artifact.get("facts", ())),
                     error=result is not None and (result.status == "error" or bool(artifact.get("messages"))),
                 )
             )
