@@ -24,10 +24,11 @@ from assistant.embedded.conversation import (
     turns_of,
 )
 from assistant.embedded.deciding import decide
+from assistant.embedded.mentions import Mention
 from assistant.embedded.products import Ask, Resolved, State, fitting, resolve, stating
 from assistant.embedded.replies import MOST_PRODUCTS, Kind, Reply, other_currency
 from assistant.embedded.shop_answers import OF_SHOP, PORTFOLIO, about_records, about_shop, matched
-from assistant.embedded.understanding import UNKNOWN, Mention, Request, language_of, understand
+from assistant.embedded.understanding import UNKNOWN, Request, language_of, understand
 
 PRODUCT_INTENTS = ("price", "compare", "explain", "confidence", "elasticity", "facts", "what_if")
 
@@ -158,6 +159,8 @@ def _plan(request: Request, state: State, turn: Turn) -> Reply:
         return told
     if (told := matched(request, state, ask)) is not None:
         return told
+    if request.intent == "compare" and request.has_number:
+        request = replace(request, intent="what_if")  # prices of one product, or a price against keeping
     if request.intent in PORTFOLIO:  # of a product: "is the kettle overpriced?", "is it below cost?"
         request = replace(request, intent="facts" if request.intent == "below_cost_now" else "price")
     elif request.intent in ("competitors", "data", "gaps", "sensitivity"):
@@ -264,6 +267,8 @@ def _from(price: float, amounts: Amounts) -> Amounts:
 def _in_context(request: Request, state: State) -> Request:
     """The request with what it leaves unsaid taken from what was asked before."""
     before, amounts = state.request or request, request.amounts
+    if state.focus and state.asked != "which" and all(len(mention.text) == 1 for mention in request.mentions):
+        request = replace(request, mentions=())  # a stray sign beside the product at hand
     if state.asked == "which" and "both" in request.flags and len(state.candidates) > 1:
         return replace(before, mentions=(), selection=None, flags=before.flags | {"them"}, text=request.text)
     if request.topic is not None:

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from assistant.embedded.conversation import Call, Payload, Product, product_of
-from assistant.embedded.understanding import Mention, Request
+from assistant.embedded.mentions import Mention
+from assistant.embedded.understanding import Request
 
 Ask = Callable[[Sequence[Call]], list[Payload]]
 """Results of tool calls, in order; raises `Pending` where some were not made yet."""
@@ -83,7 +84,7 @@ def _selected(request: Request, state: State, ask: Ask) -> Resolved:
     if len(state.spoken_of) > 1 and not set(state.focus) & set(pool):
         pool, listing = state.spoken_of, ()  # "back to the first one"
     elif not pool and len(state.focus) == 1 and selection.other:
-        pool = _siblings(state.focus[0], ask)
+        pool = siblings(state.focus[0], ask)
         request = replace(request, mentions=())
     named = request.mentions or (() if pool else state.mentions)
     if named:
@@ -105,7 +106,7 @@ def _selected(request: Request, state: State, ask: Ask) -> Resolved:
     return Resolved(candidates=pool, listing=listing)
 
 
-def _siblings(product: Product, ask: Ask) -> tuple[Product, ...]:
+def siblings(product: Product, ask: Ask) -> tuple[Product, ...]:
     """Products that share the first words of a name, the variants of one article: "the other colour"."""
     words = product.name.split()
     for count in range(len(words) - 1, max(len(words) - 4, 0), -1):
@@ -143,7 +144,7 @@ def _found(request: Request, mentions: Sequence[Mention], state: State, ask: Ask
         chosen = rows if status == "ok" or (status == "category" and not state.asked) else []
         chosen = chosen or _chosen(request, mention, state, rows) or (rows if status == "category" else [])
         if status == "not_found" or not rows:
-            if mention.marked or not surely:
+            if len(mention.text) > 1 and (mention.marked or not surely):
                 missing.append(mention.text)
         elif chosen:
             settled[mention] = chosen

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from assistant.embedded.conversation import Call, Payload, Product, product_of
-from assistant.embedded.products import Ask, Resolved, State, resolve
+from assistant.embedded.conversation import Call, Payload, Product, items_of, product_of
+from assistant.embedded.products import Ask, Resolved, State, resolve, siblings
 from assistant.embedded.replies import MOST_PRODUCTS, Kind, Reply, other_currency
 from assistant.embedded.understanding import Request
 
@@ -66,7 +66,8 @@ def about_shop(request: Request, state: State, ask: Ask) -> Reply | None:
     """The reply to a question about the whole shop, or some of its products side by side; None for others."""
     if request.topic == "report" and request.intent not in OF_SHOP:
         request = replace(request, intent="overview")
-    if request.intent not in OF_SHOP or (request.topic is not None and request.topic not in SOFT):
+    soft = SOFT | {"promo", "bundle"} if request.intent == "compare" else SOFT
+    if request.intent not in OF_SHOP or (request.topic is not None and request.topic not in soft):
         return None
     request = replace(request, topic="report" if request.topic == "report" else None)
     if request.intent == "priced_between":
@@ -175,7 +176,8 @@ def _compared(request: Request, state: State, ask: Ask) -> Reply | None:
     if not products and 2 <= len(found.candidates) <= MOST_PRODUCTS:
         products = found.candidates  # "the two kettles"
     if len(products) == 1 and not request.has_number:
-        products = (*(it for it in state.focus if it.sku != products[0].sku), *products)
+        others = tuple(it for it in state.focus if it.sku != products[0].sku)
+        products = (*others, *products) if others else siblings(products[0], ask) or products
     if len(products) < 2 or request.has_number:
         return None
     skus = [product.sku for product in products[:MOST_COMPARED]]
@@ -183,6 +185,12 @@ def _compared(request: Request, state: State, ask: Ask) -> Reply | None:
 
 
 def _cost_told(request: Request, state: State, ask: Ask) -> Reply:
-    """A cost that the merchant states: it cannot be kept from here, and what it would say of the product."""
+    """A cost that the merchant states: the one on record, or one that cannot be kept from here."""
     found = resolve(replace(request, intent="what_if"), state, ask)
+    if len(found.products) == 1 and request.amounts.stated_cost is not None:
+        payload = ask([Call.of("recommend", skus=[found.products[0].sku], objective=request.objective)])[0]
+        on_record = [str(item.get("facts", {}).get("unit_cost", "")) for item in items_of(payload)]
+        if len(on_record) == 1 and f"{request.amounts.stated_cost:,.2f}" in on_record[0]:
+            known = replace(request, topic="cost_known", intent="price")
+            return Reply(kind="price", request=known, payloads=(payload,), resolved=found)
     return Reply(kind="cost_told", request=request, resolved=found)

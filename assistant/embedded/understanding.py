@@ -16,6 +16,7 @@ from rapidfuzz.distance import OSA
 
 from assistant.embedded.amounts import Amounts, amounts_in
 from assistant.embedded.lexicon import Lexicon, languages, lexicon, matches
+from assistant.embedded.mentions import Mention, mentions_in
 from assistant.embedded.rule_words import Clause, RuleChange, clauses_in
 
 UNKNOWN = "unknown"
@@ -29,17 +30,6 @@ _QUOTED = re.compile(
     r"(?<!\w)['\"]([^'\"]{2,}(?:'\w[^'\"]*)?)['\"](?!\w)"  # 'lamp', "women's socks"
     r"|[“「《]([^”」》]{2,})[”」》]"
 )
-_CODE = re.compile(r"(?<![A-Za-z0-9-])(?=[A-Za-z0-9-]*[A-Z])[A-Z0-9]+(?:-[A-Z0-9]+)+(?![A-Za-z0-9-])")
-
-
-@dataclass(frozen=True)
-class Mention:
-    """What a message calls a product; `sku` where the words are a name already known."""
-
-    text: str
-    sku: str | None = None
-    marked: bool = False
-    """Whether it surely means a product ("the ...", a quotation, a code) rather than words left over."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -173,7 +163,7 @@ def _read(part: str, words: Lexicon, aside: Mapping[str, Mention]) -> Request:
     request = Request(
         text=_restore(part, aside),
         language=words.language,
-        mentions=_mentions(part, amounts, words, aside),
+        mentions=mentions_in(part, amounts, words, aside),
         amounts=amounts,
         flags=frozenset(name for name, patterns in words.flags.items() if matches(patterns, part)),
         selection=_selection(part, words),
@@ -199,7 +189,7 @@ def _decision(request: Request, part: str, words: Lexicon, aside: Mapping[str, M
             request,
             reason=_restore(match["reason"], aside).strip(" .。!！"),
             amounts=amounts,
-            mentions=_mentions(said, amounts, words, aside),
+            mentions=mentions_in(said, amounts, words, aside),
         )
     if request.topic == "rules":
         clauses, unread = clauses_in(part, words)
@@ -216,7 +206,7 @@ def _named_in(
 ) -> tuple[Mention, ...]:
     """What a clause calls the products that its rules are to hold for."""
     taken = (*amounts.spans, (0, clause.start), *clause.spans)
-    return _mentions(part[: clause.end], replace(amounts, spans=taken), words, aside)
+    return mentions_in(part[: clause.end], replace(amounts, spans=taken), words, aside)
 
 
 def _asks_price(part: str, words: Lexicon) -> bool:
@@ -231,55 +221,6 @@ def _selection(part: str, words: Lexicon) -> Selection | None:
     if matches(words.flags["last"], part):
         return Selection(index=-1)
     return Selection(other=True) if matches(words.flags["other"], part) else None
-
-
-def _mentions(
-    part: str, amounts: Amounts, words: Lexicon, aside: Mapping[str, Mention]
-) -> tuple[Mention, ...]:
-    """What is left of a sentence once its numbers and its ordinary words are taken out, in order."""
-    taken = [False] * len(part)
-    ends = [False] * len(part)
-    codes = [match.span() for match in _CODE.finditer(part)]
-    removed = [*amounts.spans, *(m.span() for m in words.fillers.finditer(part))]
-    for start, end in removed:
-        if not any(first <= start and end <= last for first, last in codes):
-            taken[start:end] = [True] * (end - start)
-    for match in words.splitters.finditer(part):
-        ends[match.start() : match.end()] = [True] * (match.end() - match.start())
-    mentions: list[Mention] = []
-    start = 0
-    while start < len(part):
-        if taken[start] or ends[start]:
-            start += 1
-            continue
-        end = start
-        while end < len(part) and not taken[end] and not ends[end] and part[end] not in aside:
-            end += 1
-        if end == start:
-            mentions.append(replace(aside[part[start]], marked=True))
-            start += 1
-            continue
-        if mention := _mention(part, start, end, words):
-            mentions.append(mention)
-        start = end
-    return tuple({m.text.lower(): m for m in reversed(mentions)}.values())[::-1]
-
-
-def _mention(part: str, start: int, end: int, words: Lexicon) -> Mention | None:
-    """The words of one stretch of text without those at its edges that only join."""
-    text = part[start:end]
-    while match := re.match(rf"\s*(?:{words.soft.pattern})", text, re.IGNORECASE):
-        if match.end() == 0:
-            break
-        start, text = start + match.end(), text[match.end() :]
-    while match := re.search(rf"(?:{words.soft.pattern})\s*$", text, re.IGNORECASE):
-        text = text[: match.start()]
-    text = text.strip()
-    pointed = bool(words.determiners.search(part[:start]))
-    if len(text) < words.shortest_phrase or not (pointed or re.search(r"[^\W\d_]", text)):
-        return None
-    marked = pointed or bool(_CODE.search(text)) or text == part.strip(" ?!.。？！")
-    return Mention(text, marked=marked)
 
 
 def _sentences(text: str, words: Lexicon) -> list[str]:
@@ -298,13 +239,25 @@ def _clauses(text: str, words: Lexicon) -> list[tuple[str, bool]]:
     clauses: list[tuple[str, bool]] = []
     for sentence in _sentences(text, words):
         start, joined = 0, False
-        for match in words.joints.finditer(sentence):
+        places = sorted(
+            (*words.joints.finditer(sentence), *words.splitters.finditer(sentence)), key=re.Match.start
+        )
+        for match in places:
+            if match.start() < start:
+                continue
             before, after = sentence[start : match.start()], sentence[match.end() :]
-            if _asks(before, words) and _asks(after, words):
+            both = match.re is words.joints and _asks(before, words) and _asks(after, words)
+            if both or _each_a_change(before, after, words):
                 clauses.append((before.strip(), joined))
                 start, joined = match.end(), True
         clauses.append((sentence[start:].strip(), joined))
     return clauses
+
+
+def _each_a_change(before: str, after: str, words: Lexicon) -> bool:
+    """Whether both sides name a product and a price or change of its own: "tea up 1, masks down 1"."""
+    sides = [_read(side, words, {}) for side in (before, after)]
+    return sides[0].topic is None and all(side.mentions and side.has_number for side in sides)
 
 
 def _asks(text: str, words: Lexicon) -> bool:
