@@ -267,8 +267,9 @@ def _from(price: float, amounts: Amounts) -> Amounts:
 def _in_context(request: Request, state: State) -> Request:
     """The request with what it leaves unsaid taken from what was asked before."""
     before, amounts = state.request or request, request.amounts
-    if state.focus and state.asked != "which" and all(len(mention.text) == 1 for mention in request.mentions):
-        request = replace(request, mentions=())  # a stray sign beside the product at hand
+    unnamed = not request.mentions and "whole" not in request.flags
+    if request.signs and unnamed and (state.asked == "which" or not state.focus):
+        request = replace(request, mentions=request.signs)
     if state.asked == "which" and "both" in request.flags and len(state.candidates) > 1:
         return replace(before, mentions=(), selection=None, flags=before.flags | {"them"}, text=request.text)
     if request.topic is not None:

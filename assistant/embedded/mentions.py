@@ -28,6 +28,13 @@ def mentions_in(
     part: str, amounts: Amounts, words: Lexicon, aside: Mapping[str, Mention]
 ) -> tuple[Mention, ...]:
     """What is left of a sentence once its numbers and its ordinary words are taken out, in order."""
+    taken, ends = _taken(part, amounts, words)
+    mentions = _stretches(part, taken, ends, words, aside, words.shortest_phrase)
+    return tuple({m.text.lower(): m for m in reversed(mentions)}.values())[::-1]
+
+
+def _taken(part: str, amounts: Amounts, words: Lexicon) -> tuple[list[bool], list[bool]]:
+    """Which letters are numbers or ordinary words, and which part what is named, each by its place."""
     taken = [False] * len(part)
     ends = [False] * len(part)
     codes = [match.span() for match in _CODE.finditer(part)]
@@ -37,12 +44,16 @@ def mentions_in(
             taken[start:end] = [True] * (end - start)
     for match in words.splitters.finditer(part):
         ends[match.start() : match.end()] = [True] * (match.end() - match.start())
-    mentions = _stretches(part, taken, ends, words, aside, words.shortest_phrase)
-    if not mentions and words.shortest_phrase > 1:
-        # A product may be called by one sign, such as a knife in Chinese.
-        single = _stretches(part, taken, ends, words, aside, 1)
-        mentions = [it for it in single if it.marked or not it.text.isascii()]
-    return tuple({m.text.lower(): m for m in reversed(mentions)}.values())[::-1]
+    return taken, ends
+
+
+def signs_in(
+    part: str, amounts: Amounts, words: Lexicon, aside: Mapping[str, Mention]
+) -> tuple[Mention, ...]:
+    """Single signs left over that could call a product, such as a knife or a colour in Chinese."""
+    taken, ends = _taken(part, amounts, words)
+    found = _stretches(part, taken, ends, words, aside, 1)
+    return tuple(it for it in found if len(it.text) == 1 and not it.text.isascii())
 
 
 def _stretches(

@@ -196,7 +196,8 @@ def _chosen(request: Request, mention: Mention, state: State, rows: list[Product
 
 
 def _find(text: str) -> Call:
-    return Call.of("find_products", query=text)
+    # "350的马克杯": the sign that joins a measure to a name is no part of either.
+    return Call.of("find_products", query=re.sub(r"(?<=[0-9A-Za-z])的", " ", text))
 
 
 def _rows(payload: Payload) -> list[Product]:

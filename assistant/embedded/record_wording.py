@@ -229,6 +229,8 @@ def compared(reply: Reply, words: Sentences) -> str:
     payload = reply.payloads[0]
     items = items_of(payload)
     best = next((item for item in items if item["sku"] == payload.get("most_profit")), None)
+    if reply.request.topic == "cross_compared":
+        return paragraphs(words.say("topics.cross_compared"), compared_table(items, words))
     return paragraphs(
         words.known("compare.most_profit", values_of(best, words)) if best else "",
         compared_table(items, words),

@@ -33,9 +33,18 @@ SOFT = frozenset({"report", "clearance", "below_cost", "endings", "live", "law"}
 MOST_COMPARED = 12
 
 
+TOLD_BY_TOOLS = frozenset(
+    {"track", "trust", "baseline", "readiness", "training", "place", "privacy", "imports", "span", "audit",
+     "cost_told", "endings"}
+)  # fmt: skip
+"""Topics that a tool answers, so that no sentence stands for them."""
+
+
 def about_records(request: Request, state: State, ask: Ask) -> Reply | None:
     """The reply to a question about records or the assistant; None where it is about neither."""
     topic = request.topic
+    if topic == "cross":
+        return _compared(replace(request, topic="cross_compared"), state, ask)
     if topic == "made_up" and state.focus and not request.mentions:
         return None  # about the suggestion at hand: how sure
     if topic in ("track", "trust", "baseline"):
@@ -77,8 +86,10 @@ def about_shop(request: Request, state: State, ask: Ask) -> Reply | None:
     found = _named(request, state, ask)
     if found.failed is not None:
         return Reply(kind="error", request=request, payloads=(found.failed,), resolved=found)
-    if found.missing and not found.products:
+    if found.missing and not found.products and request.topic != "report":
         return Reply(kind="not_found", request=request, resolved=found)
+    if found.candidates and not found.products:
+        return Reply(kind="clarify", request=request, resolved=found)
     skus = [product.sku for product in found.products]
     if request.intent in PORTFOLIO:
         if skus:
@@ -130,7 +141,7 @@ def _told(kind: str, request: Request, payloads: Sequence[Payload], found: Resol
 def _named(request: Request, state: State, ask: Ask) -> Resolved:
     """The products that a question about the shop names after all; none where it means the whole shop.
 
-    Where a name fits several products all of them are meant: reading about one too many does no harm.
+    Where a name fits several products ("which kettles ...?") all of them are meant.
     """
     whole = "whole" in request.flags
     pointed = request.selection is not None or "them" in request.flags
@@ -139,6 +150,8 @@ def _named(request: Request, state: State, ask: Ask) -> Resolved:
     found = resolve(request, state, ask)
     if found.products or found.failed:
         return found
+    if found.candidates and not whole:
+        return found  # one is meant, and which has to be asked
     if found.candidates and len(found.candidates) <= MOST_PRODUCTS:
         return Resolved(found.candidates, listing=found.listing)
     surely = [mention.text for mention in request.mentions if mention.marked]

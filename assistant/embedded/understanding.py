@@ -16,7 +16,7 @@ from rapidfuzz.distance import OSA
 
 from assistant.embedded.amounts import Amounts, amounts_in
 from assistant.embedded.lexicon import Lexicon, languages, lexicon, matches
-from assistant.embedded.mentions import Mention, mentions_in
+from assistant.embedded.mentions import Mention, mentions_in, signs_in
 from assistant.embedded.rule_words import Clause, RuleChange, clauses_in
 
 UNKNOWN = "unknown"
@@ -58,6 +58,8 @@ class Request:
     topic: str | None = None
     """Something to say first: what is refused, or not built; the intent is then what can be done instead."""
     mentions: tuple[Mention, ...] = ()
+    signs: tuple[Mention, ...] = ()
+    """Single signs that may call a product where nothing else does."""
     amounts: Amounts = field(default_factory=Amounts)
     flags: frozenset[str] = frozenset()
     selection: Selection | None = None
@@ -164,6 +166,7 @@ def _read(part: str, words: Lexicon, aside: Mapping[str, Mention]) -> Request:
         text=_restore(part, aside),
         language=words.language,
         mentions=mentions_in(part, amounts, words, aside),
+        signs=signs_in(part, amounts, words, aside),
         amounts=amounts,
         flags=frozenset(name for name, patterns in words.flags.items() if matches(patterns, part)),
         selection=_selection(part, words),

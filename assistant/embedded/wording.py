@@ -35,7 +35,7 @@ DECISIONS = ("approve", "action", "reject", "rules", "rules_list", "undo")
 
 def render(replies: Sequence[Reply]) -> str:
     """The answer's Markdown."""
-    return "\n\n".join(_render(reply) for reply in replies)
+    return "\n\n".join(dict.fromkeys(_render(reply) for reply in replies))
 
 
 def _render(reply: Reply) -> str:
