@@ -58,6 +58,7 @@ KEEPS_FOCUS = PORTFOLIO | {
     "audit",
 }
 """Answers after which the product spoken of before is still the one at hand."""
+MOST_WORDS_OF_A_NAME = 5
 MOST_TRIED = 2
 """Earlier what-if prices that stand beside a new one."""
 
@@ -150,6 +151,7 @@ def _plan(request: Request, state: State, turn: Turn) -> Reply:
         # Such words may stand in a product's name, which is only a name. Once the shop has named it, the
         # message is read again with the name set aside, and does not come here.
         ask([Call.of("find_products", query=request.text)])
+    asked = request
     request = _in_context(_asking(request), state)
     if (decided := decide(request, state, ask)) is not None:
         return decided
@@ -182,7 +184,14 @@ def _plan(request: Request, state: State, turn: Turn) -> Reply:
     if request.intent not in PRODUCT_INTENTS:
         kinds: dict[str, Kind] = {"help": "help", "greeting": "greeting", "thanks": "thanks"}
         return Reply(kind=kinds.get(request.intent, "unknown"), request=request)
-    return _about_products(request, state, ask)
+    reply = _about_products(request, state, ask)
+    if (
+        reply.kind == "not_found"
+        and asked.intent == UNKNOWN
+        and len(asked.text.split()) > MOST_WORDS_OF_A_NAME
+    ):
+        return replace(reply, kind="unknown")  # a sentence about something else, not a product's name
+    return reply
 
 
 def _about_products(request: Request, state: State, ask: Ask) -> Reply:

@@ -10,7 +10,7 @@ from assistant.embedded.amounts import Amounts
 from assistant.embedded.lexicon import Lexicon
 
 _CODE = re.compile(r"(?<![A-Za-z0-9-])(?=[A-Za-z0-9-]*[A-Z])[A-Z0-9]+(?:-[A-Z0-9]+)+(?![A-Za-z0-9-])")
-_BARE_NUMBER = re.compile(r"\W*(?:(?:the|that|my) )?\d[\d.]*(?: one)?\W*", re.IGNORECASE)
+_BARE_NUMBER = re.compile(r"\W*(?:(?:the|that|my) )?\d[\d.]*(?: one|的|那个|那款)?\W*", re.IGNORECASE)
 """A message of nothing but "the 350": a measure in a product's name."""
 
 
