@@ -281,6 +281,8 @@ def _in_context(request: Request, state: State) -> Request:
         request = replace(request, mentions=request.signs)
     if state.asked == "which" and "both" in request.flags and len(state.candidates) > 1:
         return replace(before, mentions=(), selection=None, flags=before.flags | {"them"}, text=request.text)
+    if _tries_another(request, state):
+        request = replace(request, topic=None, intent="what_if", amounts=_as_before(amounts, before.amounts))
     if request.topic is not None:
         return request
     if (
@@ -327,6 +329,22 @@ def _in_context(request: Request, state: State) -> Request:
     if request.has_number and (state.focus or state.mentions or request.mentions):
         return replace(request, intent="what_if")
     return replace(request, intent="price") if request.mentions or request.selection else request
+
+
+def _tries_another(request: Request, state: State) -> bool:
+    """Whether "make it 10 instead?" changes the question before rather than a price."""
+    asked = state.request is not None and (
+        state.request.intent == "what_if" or state.request.topic in ("promo", "coupon", "match")
+    )
+    return asked and request.topic == "action" and request.has_number and "tentative" in request.flags
+
+
+def _as_before(amounts: Amounts, before: Amounts) -> Amounts:
+    """A bare number as what the number before it was: per cent after per cent."""
+    if before.percent is None or len(amounts.prices) != 1 or amounts.currency is not None:
+        return amounts
+    percent = amounts.prices[0] * (1 if before.percent > 0 else -1)
+    return replace(amounts, prices=(), percent=percent, direction=before.direction)
 
 
 def _asking(request: Request) -> Request:

@@ -260,7 +260,8 @@ def _clauses(text: str, words: Lexicon) -> list[tuple[str, bool]]:
 def _each_a_change(before: str, after: str, words: Lexicon) -> bool:
     """Whether both sides name a product and a price or change of its own: "tea up 1, masks down 1"."""
     sides = [_read(side, words, {}) for side in (before, after)]
-    return sides[0].topic is None and all(side.mentions and side.has_number for side in sides)
+    own = all(side.mentions and side.has_number and "charges" not in side.flags for side in sides)
+    return own and sides[0].topic is None
 
 
 def _asks(text: str, words: Lexicon) -> bool:
