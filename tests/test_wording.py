@@ -208,6 +208,15 @@ def test_fixed_words_hold_no_number(language: str, topic: str) -> None:
     assert text and not numbers(text)
 
 
+@pytest.mark.parametrize("language", languages())
+def test_no_sentence_about_the_shop_holds_a_number_of_its_own(language: str) -> None:
+    for text in prompts.parts(language, "sentences")[1:]:
+        for section, entries in tomllib.loads(text).items():
+            for key, sentence in entries.items():
+                for variant in [sentence] if isinstance(sentence, str) else sentence:
+                    assert not numbers(re.sub(r"\{\w+\}|`[^`]*`", " ", variant)), (section, key)
+
+
 def test_every_kind_of_reply_has_words() -> None:
     assert set(get_args(Kind)) == set(_RENDERERS)
 
