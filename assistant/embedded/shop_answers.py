@@ -144,13 +144,14 @@ def _named(request: Request, state: State, ask: Ask) -> Resolved:
     Where a name fits several products ("which kettles ...?") all of them are meant.
     """
     whole = "whole" in request.flags
+    several = whole or "several" in request.flags
     pointed = request.selection is not None or "them" in request.flags
     if not request.mentions and not pointed:
         return Resolved(state.focus) if "follow_up" in request.flags and not whole else Resolved()
     found = resolve(request, state, ask)
     if found.products or found.failed:
         return found
-    if found.candidates and not whole:
+    if found.candidates and not several:
         return found  # one is meant, and which has to be asked
     if found.candidates and len(found.candidates) <= MOST_PRODUCTS:
         return Resolved(found.candidates, listing=found.listing)
