@@ -270,7 +270,7 @@ def _clauses(text: str, words: Lexicon, today: date | None) -> list[tuple[str, b
             if match.start() < start:
                 continue
             before, after = sentence[start : match.start()], sentence[match.end() :]
-            both = match.re is words.joints and all(_asks(side, words, today) for side in (before, after))
+            both = match.re is words.joints and _ask_apart(before, after, words, today)
             if both or _each_a_change(before, after, words, today):
                 clauses.append((before.strip(), joined))
                 start, joined = match.end(), True
@@ -285,10 +285,21 @@ def _each_a_change(before: str, after: str, words: Lexicon, today: date | None) 
     return own and sides[0].topic is None
 
 
-def _asks(text: str, words: Lexicon, today: date | None) -> bool:
-    """Whether a stretch of text could be a request by itself."""
-    read = _read(text, words, {}, today)
-    return read.topic is not None or read.intent not in (UNKNOWN, "greeting", "thanks", "help")
+def _ask_apart(before: str, after: str, words: Lexicon, today: date | None) -> bool:
+    """Whether both sides could be requests by themselves, the first more than what the second builds on:
+    "they take 6 % an order, what is my floor for the lamp?" is one request."""
+    first, second = (_read(side, words, {}, today) for side in (before, after))
+    tells = first.given != Circumstances() or (first.topic is not None and first.has_number)
+    builds = (
+        tells
+        and not second.has_number
+        and not (first.mentions and second.mentions)
+        and (first.topic is not None or second.topic is not None or second.intent == "price")
+    )
+    return not builds and all(
+        side.topic is not None or side.intent not in (UNKNOWN, "greeting", "thanks", "help")
+        for side in (first, second)
+    )
 
 
 def _set_aside(
@@ -323,7 +334,7 @@ def _restore(part: str, aside: Mapping[str, Mention]) -> str:
 
 def _normal(text: str) -> str:
     """One way to write what can be written in several: widths, quotes and spaces."""
-    text = text.replace("，", ", ")  # 涨到22，45 are two numbers
+    text = re.sub(r"(?<=\d)，(?=\d)", ", ", text)  # 涨到22，45 are two numbers
     text = unicodedata.normalize("NFKC", text).replace("’", "'").replace("`", "'")
     return re.sub(r"[ \t]+", " ", text).strip()
 

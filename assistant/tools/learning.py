@@ -21,7 +21,8 @@ def fine_tuning_readiness(runtime: Runtime) -> Result:
     Needed are `products_needed` products with `periods_needed` of sales each whose price changed
     `moves_needed` times or more. Enough to start is no promise that it helps: it prices only if it forecasts
     the last quarter better. Without fine-tuning the base model reads each product's history as it is.
-    `refused`: why it cannot start (few_products, prices_still, nothing_sold, prices_jump).
+    `refused`: why it cannot start (few_products, short_series, few_tested, prices_still, nothing_sold,
+    prices_jump).
     Example: {"status": "ok", "language": "en", "enough": true, "refused": null, "adapter": null, "facts":
     {"products": "21", "long_enough": "20", "moved": "19", "products_needed": "5", "moves_needed": "4",
     "periods_needed": "30 weeks"}}

@@ -171,7 +171,7 @@ def test_an_audit_tells_what_gave_a_price_and_who_decided(assistant: Make, store
 
 def test_readiness_counts_against_what_fine_tuning_needs(assistant: Make) -> None:
     found = result(assistant, "fine_tuning_readiness")
-    assert (found["enough"], found["refused"]) == (False, "few_products")
+    assert (found["enough"], found["refused"]) == (False, "short_series")
     assert (found["facts"]["long_enough"], found["facts"]["products_needed"]) == ("0", "5")
 
 
