@@ -48,6 +48,7 @@ from assistant.store import Store
 from assistant.tools import TOOLS, Turn
 from assistant.tools.result import Learner
 from assistant.tools.writing import WORDS
+from assistant.whereabouts import whereabouts
 from assistant.wording import Language, wording
 
 if TYPE_CHECKING:
@@ -124,7 +125,9 @@ class Assistant:
         self.desk.warm()
         self._user, self._tuning = user, tuning
         self._memory = Memory(store, user)
-        self._graph = graph(model or chosen_model(), self._memory.checkpoints)
+        model = model or chosen_model()
+        self._where = whereabouts(model, name_of(model))
+        self._graph = graph(model, self._memory.checkpoints)
 
     def ask(self, text: str, *, thread: str = "default", language: Language | None = None) -> Answer:
         """Answer one message. `language` is for messages that could be in any, such as a bare SKU."""
@@ -242,6 +245,7 @@ class Assistant:
             desk=self.desk,
             language=language,
             user=self._user,
+            where=self._where,
             tuning=self._tuning,
             confirmed=confirmed or {},
         )
@@ -290,7 +294,7 @@ def _tool_failed(error: Exception, request: ToolCallRequest) -> str:
 @dynamic_prompt
 def _system_prompt(request: ModelRequest[Turn]) -> str:
     context = request.runtime.context
-    today, period = context.desk.clock
+    today, period = context.desk.records.clock
     where = labels(context.language)["answer"]["stays_here" if stays_here(request.model) else "goes_outside"]
     return prompts.fill(
         context.language, "system.txt", today=today.isoformat(), period=period, where=str(where)

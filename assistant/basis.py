@@ -4,15 +4,26 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from policy.decision.recommendation import Recommendation
     from policy.decision.rules import Rules
 
 Key = tuple[str, str | None]
 """SKU and outlet of a product."""
+
+
+@dataclass(frozen=True)
+class Remembered:
+    """A recommendation, what it was computed from, and its id once it was saved."""
+
+    basis: str
+    recommendation: Recommendation
+    id: str | None = None
 
 
 def by_product(history: pd.DataFrame) -> dict[tuple[str, str | None], pd.DataFrame]:

@@ -7,12 +7,13 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import date
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from assistant import search
-from assistant.basis import bases, by_product, digest
+from assistant.basis import Remembered, bases, by_product, digest
 from assistant.facts import labels
+from assistant.records import Records
 from assistant.store.database import StoreError
 from assistant.suggesting import Assumed, Limits, own_limits
 from assistant.wording import Language
@@ -54,15 +55,6 @@ class Decision:
     id: str
 
 
-@dataclass(frozen=True)
-class _Remembered:
-    """A recommendation, what it was computed from, and its id once it was saved."""
-
-    basis: str
-    recommendation: Recommendation
-    id: str | None = None
-
-
 class Desk:
     """Everything that the tools do, without a language model in it. Safe to call from several threads."""
 
@@ -79,11 +71,13 @@ class Desk:
         self.writing = threading.Lock()
         """Held while the merchant's decisions are written, so that each is what it was shown to be."""
         self._starting = threading.Lock()
-        self._computing = threading.RLock()
-        self._memory: dict[tuple[str, str | None, Objective], _Remembered] = {}
+        self.computing = threading.RLock()
+        """Held while the policy computes."""
+        self._memory: dict[tuple[str, str | None, Objective], Remembered] = {}
         self._given: dict[str, Recommendation] = {}
         self._curves: dict[str, tuple[str, list[DemandCurve]]] = {}
         self._adapted: PricingPipeline | None = None
+        self.records = Records(self)
 
     def warm(self) -> Future[PricingPipeline]:
         """Start loading the base in the background, once; its result or its error is in the future."""
@@ -142,7 +136,7 @@ class Desk:
         known, unknown = self.known(skus)
         if unknown:
             raise DeskError("unknown_sku", sku=", ".join(unknown))
-        with self._computing:
+        with self.computing:
             return self._saved(self._recommendations(known, objective), objective)
 
     def suggest(
@@ -159,7 +153,7 @@ class Desk:
         known, unknown = self.known(skus)
         if unknown:
             raise DeskError("unknown_sku", sku=", ".join(unknown))
-        with self._computing:
+        with self.computing:
             history, _, rules = self._history(known)
             try:
                 narrowed = rules | {sku: limits.within(rules[sku]) for sku in known}
@@ -172,7 +166,7 @@ class Desk:
 
     def overview(self, *, objective: Objective = "profit") -> list[Decision]:
         """Recommendations for the whole shop, the largest expected gain first, abstentions last."""
-        with self._computing:
+        with self.computing:
             decisions = self._saved(self._recommendations(None, objective), objective)
         return sorted(decisions, key=_by_gain)
 
@@ -206,7 +200,7 @@ class Desk:
     def recommendation_of(self, sku: str, *, store: str | None = None) -> Recommendation:
         """The recommendation for one product in one outlet, not saved. Raises `DeskError`."""
         found = self.product(sku)
-        with self._computing:
+        with self.computing:
             every = self._recommendations([found.sku], "profit")
         outlets = [it for it in every if store is None or it.store == store]
         if len(outlets) == 1:
@@ -228,7 +222,7 @@ class Desk:
         Raises `DeskError`, and what the question raises.
         """
         product = self.outlet(sku, store)
-        with self._computing:
+        with self.computing:
             history, _, rules = self._history([product.sku])
             about = self.pipeline.about(history, sku=product.sku, store=product.store)
             return question(about, rules[product.sku])
@@ -248,7 +242,7 @@ class Desk:
         if unknown:
             raise DeskError("unknown_sku", sku=", ".join(unknown))
         wanted = None if skus is None else known
-        with self._computing:
+        with self.computing:
             return self.pipeline.forecast(
                 self._history(wanted)[0],
                 periods=periods,
@@ -257,15 +251,6 @@ class Desk:
                 skus=wanted,
                 prices=None if price is None or wanted is None else dict.fromkeys(wanted, price),
             )
-
-    @property
-    def clock(self) -> tuple[date, str]:
-        """The day that questions are asked on, and the period that sales are counted by. The day is today,
-        but no later than the one after the newest sales end, since forecasts begin there."""
-        if (known := self.store.sales_end()) is None:
-            return date.today(), "week"
-        end, period = known
-        return min(date.today(), end + timedelta(days=1)), period
 
     def what_if(
         self,
@@ -305,7 +290,7 @@ class Desk:
             price = now.current_price
         if not 0 < price < math.inf:
             raise DeskError("bad_price")
-        with self._computing:
+        with self.computing:
             history, _, rules = self._history([now.sku])
             return self.pipeline.what_if(
                 history,
@@ -326,7 +311,7 @@ class Desk:
     def curve(self, sku: str, *, store: str | None = None) -> DemandCurve:
         """Demand and profit over price, for the figure beside an answer. Raises `DeskError`."""
         found = self.product(sku)
-        with self._computing:
+        with self.computing:
             history, _, _ = self._history([found.sku])
             basis = f"{self.adapter} {digest(history)}"
             known = self._curves.get(found.sku)
@@ -337,6 +322,11 @@ class Desk:
         if not matching:
             raise DeskError("unknown_sku", sku=sku)
         return matching[0]
+
+    def history(self) -> pd.DataFrame:
+        """The canonical history of the whole shop. Raises `DeskError`."""
+        with self.computing:
+            return self._history(None)[0]
 
     def _recommendations(self, skus: Sequence[str] | None, objective: Objective) -> list[Recommendation]:
         """In the order of the history; computed only where a product's history or rules changed, or the
@@ -355,7 +345,7 @@ class Desk:
             for it in self.pipeline.recommend(history, objective=objective, rules=rules):
                 key = it.sku, it.store or None
                 if key in stale:
-                    self._memory[*key, objective] = _Remembered(basis[key], it)
+                    self._memory[*key, objective] = Remembered(basis[key], it)
         return [self._memory[(*key, objective)].recommendation for key in groups]
 
     def _history(self, skus: Sequence[str] | None) -> tuple[pd.DataFrame, date, dict[str, Rules]]:

@@ -20,6 +20,8 @@ ENOUGH = 0.4
 """Smallest share of the query, its words weighted by how telling they are, that a match must explain."""
 CLOSE = 0.12
 """Products within this of the best score are too close to choose between."""
+EVERY_WORD = 0.999
+"""A product that explains every word of the query is meant where it is the only one."""
 UNKNOWN_WORD = 0.4
 """Weight of a word that no product has; a word that one product in 20 has weighs log 21, about 3."""
 
@@ -69,7 +71,8 @@ def find(query: str, products: Iterable[Product]) -> Found:
     """The products that a phrase means; an empty phrase means all of them.
 
     A SKU, or a full name or alias, wins outright. Otherwise each product scores the share of the phrase
-    that it explains, rare words counting more; one clear best is `ok`. A category in the plural, or after
+    that it explains, rare words counting more; one clear best is `ok`, as is the only one that explains all
+    of it. A category in the plural, or after
     `all` or `every`, means the whole category; in the singular it is `ambiguous`.
     """
     unique = list({product.sku: product for product in reversed(list(products))}.values())[::-1]
@@ -91,6 +94,9 @@ def find(query: str, products: Iterable[Product]) -> Found:
     ranked = _rank(content, entries)
     if not ranked:
         return Found("not_found", ())
+    whole = [entry.product for score, entry in ranked if score >= EVERY_WORD]
+    if len(whole) == 1:
+        return Found("ok", tuple(whole), category)
     best = ranked[0][0]
     matches = tuple(entry.product for score, entry in ranked if score >= best - CLOSE)
     return Found("ok" if len(matches) == 1 else "ambiguous", matches, category)

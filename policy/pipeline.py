@@ -18,9 +18,11 @@ from policy.decision.recommend import Label, labels_of, recommend
 from policy.decision.recommendation import Objective, Recommendation
 from policy.decision.rules import Rules
 from policy.decision.settle import what_if_verdicts
+from policy.decision.standing import Standing, standings
 from policy.decision.what_if import under_rules
 from policy.history import HistoryError, canonical_history
 from policy.learning.store.progress import Progress
+from policy.learning.store.readiness import Readiness, readiness
 from policy.model.adapter_folders import base_beside
 from policy.model.future import MOST_AHEAD, future_periods
 from policy.model.inference import infer
@@ -362,6 +364,17 @@ class PricingPipeline:
             sku=sku,
             store=store,
         )
+
+    def standings(self, history: pd.DataFrame) -> list[Standing]:
+        """How every product stands by its records: stock cover, the competitor's price and its age, the
+        prices charged so far. No forecast; in order of (store, sku)."""
+        panel, labels = self._panel(history)
+        return standings(panel, labels)
+
+    def readiness(self, history: pd.DataFrame) -> Readiness:
+        """Whether the history is enough for `fine_tune`, counted against what it requires."""
+        frame, report = canonical_history(history)
+        return readiness(frame, report.period)
 
     def _panel(self, history: pd.DataFrame) -> tuple[Panel, list[Label]]:
         frame, report = canonical_history(history)

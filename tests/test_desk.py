@@ -66,6 +66,8 @@ def desk(store: Store, policy: Any) -> Desk:
         ("薰衣草蜡烛", "CAN-LAV-200"),
         ("薰衣草蜡烛现在卖多少合适", "CAN-LAV-200"),
         ("白色马克杯", "MUG-CER-350W"),
+        ("350 白色陶瓷马克杯", "MUG-CER-350W"),
+        ("blue ceramic mug", "MUG-CER-350B"),
     ],
 )
 def test_one_clear_match(desk: Desk, phrase: str, sku: str) -> None:

@@ -286,12 +286,46 @@ def test_an_invented_number_is_refused_and_what_is_known_is_given(ask: Ask) -> N
         "which prices are wrong?",
         "哪些商品该调价",
         "weekly report please",
-        "which SKUs lack data",
-        "哪些没填成本",
     ],
 )
 def test_questions_about_the_whole_shop(ask: Ask, text: str) -> None:
     assert used(ask(text)) == [("catalogue_overview", {})]
+
+
+@pytest.mark.parametrize(
+    ("text", "tool"),
+    [
+        ("which SKUs lack data", "data_quality"),
+        ("哪些没填成本", "data_quality"),
+        ("who is undercutting us?", "competitors"),
+        ("哪几款被别人压价了", "competitors"),
+        ("which products can I raise without losing sales", "elasticity"),
+        ("哪些款涨价不怎么掉量", "elasticity"),
+        ("how often were you right?", "track_record"),
+        ("你以前预测得准不准", "track_record"),
+        ("who changed the rules and when?", "audit"),
+        ("is my data enough to fine-tune?", "fine_tuning_readiness"),
+        ("我的数据够不够微调", "fine_tuning_readiness"),
+        ("does my sales data leave this computer?", "about_assistant"),
+        ("数据会不会传到网上", "about_assistant"),
+        ("anything priced below cost?", "catalogue_overview"),
+        ("how many prices end in .99?", "catalogue_overview"),
+    ],
+)
+def test_questions_about_the_shop_reach_their_tool(ask: Ask, text: str, tool: str) -> None:
+    assert used(ask(text)) == [(tool, {})]
+
+
+@pytest.mark.parametrize(
+    ("text", "changes"),
+    [
+        ("what if the charger goes up 50 cents and the pan down 50 cents", {"CHG-65W": 0.5, "PAN-28": -0.5}),
+        ("松木蜡烛涨5毛，薰衣草蜡烛降5毛，各自会怎样", {"CAN-PIN-200": 0.5, "CAN-LAV-200": -0.5}),
+    ],
+)
+def test_each_product_has_its_own_change(ask: Ask, text: str, changes: dict[str, float]) -> None:
+    found = {args["sku"]: args["amount"] for name, args in used(ask(text)) if name == "what_if"}
+    assert found == changes
 
 
 def test_two_requests_in_one_message_are_both_answered(ask: Ask) -> None:

@@ -15,6 +15,7 @@ from datetime import date
 from langchain_core.messages import BaseMessage, SystemMessage
 
 from assistant.embedded.amounts import Amounts
+from assistant.embedded.context import PRODUCT_INTENTS, in_context
 from assistant.embedded.conversation import (
     Call,
     Payload,
@@ -26,24 +27,36 @@ from assistant.embedded.conversation import (
     turns_of,
 )
 from assistant.embedded.deciding import decide
+from assistant.embedded.mentions import Mention
 from assistant.embedded.planning import continued, plan_ahead
 from assistant.embedded.planning_steps import Clock
-from assistant.embedded.products import Ask, Resolved, State, fitting, resolve, stating
+from assistant.embedded.products import Ask, Resolved, State, resolve
 from assistant.embedded.replies import MOST_PRODUCTS, Kind, Reply, other_currency
-from assistant.embedded.understanding import UNKNOWN, Mention, Request, language_of, understand
-
-PRODUCT_INTENTS = ("price", "compare", "explain", "confidence", "elasticity", "facts", "what_if")
+from assistant.embedded.shop_answers import PORTFOLIO, about_records, about_shop, matched
+from assistant.embedded.understanding import UNKNOWN, Request, language_of, understand
 
 INSTEAD: Mapping[str, str] = {
     "fabricate": "price",
+    "echo": "price",
     "override": "price",
     "rounding": "price",
     "below_cost": "facts",
-    "report": "overview",
     "match": "what_if",
 }
 """What can be answered where the thing asked for cannot: the answer opens with the topic's sentence."""
 
+KEEPS_FOCUS = PORTFOLIO | {
+    "competitors",
+    "sensitivity",
+    "data",
+    "track",
+    "readiness",
+    "place",
+    "span",
+    "audit",
+}
+"""Answers after which the product spoken of before is still the one at hand."""
+MOST_WORDS_OF_A_NAME, MOST_SIGNS_OF_A_NAME = 3, 5
 MOST_TRIED = 2
 """Earlier what-if prices that stand beside a new one."""
 
@@ -129,10 +142,11 @@ def _after(reply: Reply, state: State) -> State:
         return replace(state, asked="", tried=())
     return State(
         request=reply.request,
-        focus=products or (state.focus if reply.kind in ("overview", "gaps", "inelastic") else ()),
+        focus=products or (state.focus if reply.kind in KEEPS_FOCUS else ()),
         candidates=candidates or (products if len(products) > 1 else state.candidates),
         listing=reply.resolved.listing or state.listing,
         asked=asked.get(reply.kind, ""),
+        spoken_of=tuple(dict.fromkeys((*state.spoken_of, *products))),
         tried=reply.calls if reply.kind == "what_if" else (),
     )
 
@@ -149,28 +163,29 @@ def _plan(request: Request, state: State, turn: Turn, clock: Clock) -> Reply:
         # Such words may stand in a product's name, which is only a name. Once the shop has named it, the
         # message is read again with the name set aside, and does not come here.
         ask([Call.of("find_products", query=request.text)])
-    request = _in_context(continued(request, state), state)
+    asked = request
+    request = in_context(continued(request, state), state)
     if (planned := plan_ahead(request, state, ask, clock)) is not None:
         return planned
     if (decided := decide(request, state, ask)) is not None:
         return decided
+    if (told := about_records(request, state, ask)) is not None:
+        return told
+    if (told := about_shop(request, state, ask)) is not None:
+        return told
+    if (told := matched(request, state, ask)) is not None:
+        return told
+    if request.intent == "compare" and request.has_number:
+        request = replace(request, intent="what_if")  # prices of one product, or a price against keeping
+    if request.intent in PORTFOLIO:  # of a product: "is the kettle overpriced?", "is it below cost?"
+        request = replace(request, intent="facts" if request.intent == "below_cost_now" else "price")
+    elif request.intent in ("competitors", "data", "gaps", "sensitivity"):
+        request = replace(request, intent="facts" if request.intent != "sensitivity" else "elasticity")
+    if request.topic == "made_up" and state.focus and not request.mentions:
+        request = replace(request, topic=None, intent="confidence")
     request = _instead(request, state)
     if request.topic is not None and request.intent == UNKNOWN:
         return Reply(kind="topic", request=request)
-    if request.intent == "overview" and request.mentions:  # "is the kettle overpriced?", "which candles ...?"
-        named = ask([Call.of("find_products", query=mention.text) for mention in request.mentions])
-        if any(payload.get("status") in ("ok", "category", "ambiguous") for payload in named):
-            return _about_products(replace(request, intent="price"), state, ask)
-    if request.intent in ("overview", "gaps"):
-        payload = ask([Call.of("catalogue_overview")])[0]
-        kind: Kind = (
-            "gaps"
-            if request.intent == "gaps"
-            else "inelastic"
-            if "inelastic" in request.flags
-            else "overview"
-        )
-        return Reply(kind="error" if _failed(payload) else kind, request=request, payloads=(payload,))
     if request.intent == "find":
         call = Call.of("find_products", query=request.mentions[0].text if request.mentions else "")
         payload = ask([call])[0]
@@ -178,12 +193,25 @@ def _plan(request: Request, state: State, turn: Turn, clock: Clock) -> Reply:
         found = Resolved(candidates=rows, listing=(call,))
         if payload.get("status") == "not_found":
             found = Resolved(missing=tuple(mention.text for mention in request.mentions))
-        kind = "error" if _failed(payload) else "not_found" if found.missing else "list"
-        return Reply(kind=kind, request=request, payloads=(payload,), resolved=found)
+        listed: Kind = "error" if _failed(payload) else "not_found" if found.missing else "list"
+        return Reply(kind=listed, request=request, payloads=(payload,), resolved=found)
     if request.intent not in PRODUCT_INTENTS:
         kinds: dict[str, Kind] = {"help": "help", "greeting": "greeting", "thanks": "thanks"}
         return Reply(kind=kinds.get(request.intent, "unknown"), request=request)
-    return _about_products(request, state, ask)
+    reply = _about_products(request, state, ask)
+    if (
+        reply.kind == "not_found"
+        and asked.intent == UNKNOWN
+        and len(asked.text.split()) > MOST_WORDS_OF_A_NAME
+    ):
+        return replace(reply, kind="unknown")  # a sentence about something else, not a product's name
+    return reply
+
+
+def _is_long(text: str) -> bool:
+    """Whether a message is too long to be nothing but a product's name."""
+    signs = len(re.findall(r"[\u3400-\u9fff]", text))
+    return len(text.split()) > MOST_WORDS_OF_A_NAME or signs > MOST_SIGNS_OF_A_NAME
 
 
 def _about_products(request: Request, state: State, ask: Ask) -> Reply:
@@ -269,57 +297,6 @@ def _from(price: float, amounts: Amounts) -> Amounts:
     """A change on top of a price just tried ("and another 2 off") as the price it leads to."""
     changed = price * (1 + (amounts.percent or 0) / 100) + (amounts.amount or 0)
     return amounts if amounts.prices else Amounts(prices=(round(changed, 2),))
-
-
-def _in_context(request: Request, state: State) -> Request:
-    """The request with what it leaves unsaid taken from what was asked before."""
-    before, amounts = state.request or request, request.amounts
-    if request.topic is not None:
-        return request
-    if state.asked == "direction" and amounts.direction and not request.has_number:
-        return replace(before, amounts=_signed(before.amounts, amounts.direction))
-    if not amounts.signed and before.amounts.direction:  # "and by 15 %?" goes the way of the question before
-        request = replace(request, amounts=_signed(amounts, before.amounts.direction))
-    names_one = (
-        request.selection is not None
-        or bool(request.mentions)
-        or bool(request.flags & {"them", "small", "large"})
-    )
-    open_question = state.asked == "which" and names_one
-    if state.asked == "which" and not open_question:
-        changes = amounts.percent is not None or amounts.amount is not None
-        meant = fitting(request.text, state.candidates)
-        meant = meant or ([] if changes else stating(request.text, state.candidates))
-        if len(meant) == 1:
-            chosen = Mention(meant[0].name, meant[0].sku, marked=True)
-            return replace(before, mentions=(chosen,), text=request.text)
-    if open_question and request.intent in (UNKNOWN, "find", "thanks", "greeting"):
-        return replace(
-            before, mentions=request.mentions, selection=request.selection, flags=before.flags | request.flags
-        )
-    if request.intent != UNKNOWN:
-        return request
-    if state.asked == "price" and request.has_number:
-        return replace(before, amounts=request.amounts)
-    same = "same_question" in request.flags and request.mentions and not request.has_number
-    if state.asked == "direction" and (request.selection is not None or same):
-        return replace(request, intent="price")  # the question back was left unanswered
-    if state.request is not None and (request.selection is not None or same):
-        intent = before.intent if before.intent in PRODUCT_INTENTS else "price"
-        return replace(request, intent=intent, amounts=before.amounts, flags=request.flags | before.flags)
-    if request.flags & {"revenue", "profit"} and state.focus:
-        return replace(request, intent="price")
-    if request.has_number and (state.focus or state.mentions or request.mentions):
-        return replace(request, intent="what_if")
-    return replace(request, intent="price") if request.mentions or request.selection else request
-
-
-def _signed(amounts: Amounts, sign: int) -> Amounts:
-    """The changes with the direction that was said elsewhere."""
-    percent, amount = (
-        None if value is None else abs(value) * sign for value in (amounts.percent, amounts.amount)
-    )
-    return replace(amounts, percent=percent, amount=amount, signed=True, direction=sign)
 
 
 def _instead(request: Request, state: State) -> Request:

@@ -67,6 +67,8 @@ class Lexicon:
     fillers: re.Pattern[str]
     splitters: re.Pattern[str]
     sentence_ends: re.Pattern[str]
+    joints: re.Pattern[str]
+    """Between two requests of one sentence, where both sides ask something."""
     soft: re.Pattern[str]
     determiners: re.Pattern[str]
     shortest_phrase: int
@@ -114,6 +116,7 @@ def lexicon(language: str) -> Lexicon:
         fillers=_any(phrases["fillers"]),
         splitters=_any(phrases["splitters"]),
         sentence_ends=_any(phrases["sentence_ends"]),
+        joints=_any(phrases["joints"]),
         soft=_any(phrases["soft"]),
         determiners=_any(phrases["determiners"]),
         shortest_phrase=phrases["shortest"],
@@ -146,11 +149,11 @@ def _source(language: str) -> dict[str, Any]:
         first["flags"] |= part.get("flags", {})
         first["circumstances"] = first.get("circumstances", {}) | part.get("circumstances", {})
         for name, words in part.get("phrases", {}).items():
-            first["phrases"][name] = [*first["phrases"][name], *words]
+            first["phrases"][name] = [*first["phrases"].get(name, ()), *words]
         for name in ("markers", "keywords"):
             first[name] = [*first[name], *part.get(name, ())]
         for role, patterns in part.get("amounts", {}).items():
-            first["amounts"][role] = [*patterns, *first["amounts"][role]]
+            first["amounts"][role] = [*patterns, *first["amounts"].get(role, ())]
     return first
 
 

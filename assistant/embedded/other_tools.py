@@ -11,6 +11,8 @@ OWN = frozenset(
         "find_products", "recommend", "explain", "what_if", "catalogue_overview",
         "break_even", "forecast", "clearance", "promotion", "target_price", "reference_price", "unit_price",
         "price_test",
+        "compare", "elasticity", "competitors", "data_quality", "track_record", "audit",
+        "fine_tuning_readiness", "about_assistant",
         "show_rules", "approve", "reject", "set_rules", "undo", "start_fine_tuning",
     }
 )  # fmt: skip

@@ -13,7 +13,7 @@ from assistant.embedded.products import Ask, State
 from assistant.embedded.replies import Reply
 from assistant.embedded.understanding import UNKNOWN, Request
 
-TESTED = ("price", "what_if", "facts", "explain", "confidence", UNKNOWN)
+TESTED = ("price", "what_if", "facts", "competitors", "explain", "confidence", UNKNOWN)
 """Intents of a message with circumstances that are a question about a price under them."""
 
 
@@ -34,6 +34,8 @@ def _plan_of(request: Request, state: State) -> str | None:
         return "limited"
     if topic == "clearance" and "which_ones" in request.flags:
         return "slow_stock"
+    if topic == "clearance" and request.intent == "idle" and not named:
+        return None  # a list of what stands still
     costs = given.named(*COSTS)
     told = anything or len(costs) > 1
     if costs and told and topic in ("fees", "shipping", "override", "margin", None):
@@ -46,6 +48,8 @@ def _plan_of(request: Request, state: State) -> str | None:
         return "tried"
     if given.named("unit_cost") and topic == "currency":
         return "assumed"
+    if topic in ("promo", "bundle") and request.intent == "compare" and not request.has_number:
+        return None  # which of them, not how it would go
     if topic in PLANS:
         return topic
     if topic == "override" and given.named(RELATIVE):

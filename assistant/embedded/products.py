@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from assistant.embedded.conversation import Call, Payload, Product, product_of
-from assistant.embedded.understanding import Mention, Request
+from assistant.embedded.mentions import Mention
+from assistant.embedded.understanding import Request
 
 Ask = Callable[[Sequence[Call]], list[Payload]]
 """Results of tool calls, in order; raises `Pending` where some were not made yet."""
@@ -44,6 +45,8 @@ class State:
     answer: str = ""
     tried: tuple[Call, ...] = ()
     """What-if calls of the last answer."""
+    spoken_of: tuple[Product, ...] = ()
+    """Products of all answers, in the order in which they came up."""
 
 
 @dataclass(frozen=True)
@@ -75,26 +78,42 @@ def resolve(request: Request, state: State, ask: Ask) -> Resolved:
 
 def _selected(request: Request, state: State, ask: Ask) -> Resolved:
     """ "The second", "the other one": from the last list, or from what the last words may have meant."""
-    assert request.selection is not None
+    selection = request.selection
+    assert selection is not None
     pool, listing = state.candidates, state.listing
+    if len(state.spoken_of) > 1 and not set(state.focus) & set(pool):
+        pool, listing = state.spoken_of, ()  # "back to the first one"
+    elif not pool and len(state.focus) == 1 and selection.other:
+        pool = siblings(state.focus[0], ask)
+        request = replace(request, mentions=())
     named = request.mentions or (() if pool else state.mentions)
     if named:
         found = _found(replace(request, selection=None), named, replace(state, focus=()), ask)
         pool, listing = found.candidates or found.products or pool, found.listing or listing
     if not pool:
         return Resolved()
-    if request.selection.other:
+    if selection.other:
         spoken_of = {product.sku for product in state.focus}
         answer = _plain(state.answer)
         others = [p for p in pool if p.sku not in spoken_of and (state.focus or _plain(p.name) not in answer)]
         pool = tuple(others or pool)
         index = 0 if len(others) == 1 else len(pool)
     else:
-        index = request.selection.index or 0
+        index = selection.index or 0
     if -len(pool) <= index < len(pool):
         return Resolved((pool[index],))
     ask(listing)
     return Resolved(candidates=pool, listing=listing)
+
+
+def siblings(product: Product, ask: Ask) -> tuple[Product, ...]:
+    """Products that share the first words of a name, the variants of one article: "the other colour"."""
+    words = product.name.split()
+    for count in range(len(words) - 1, max(len(words) - 4, 0), -1):
+        rows = _rows(ask([_find(" ".join(words[:count]))])[0])
+        if len(rows) > 1 and product in rows:
+            return tuple(rows)
+    return ()
 
 
 def _found(request: Request, mentions: Sequence[Mention], state: State, ask: Ask) -> Resolved:
@@ -125,7 +144,7 @@ def _found(request: Request, mentions: Sequence[Mention], state: State, ask: Ask
         chosen = rows if status == "ok" or (status == "category" and not state.asked) else []
         chosen = chosen or _chosen(request, mention, state, rows) or (rows if status == "category" else [])
         if status == "not_found" or not rows:
-            if mention.marked or not surely:
+            if len(mention.text) > 1 and (mention.marked or not surely):
                 missing.append(mention.text)
         elif chosen:
             settled[mention] = chosen
@@ -157,7 +176,9 @@ def _surely_names(request: Request, mentions: Sequence[Mention]) -> bool:
 def _chosen(request: Request, mention: Mention, state: State, rows: list[Product]) -> list[Product]:
     """The rows of an ambiguous search that are meant after all, or none."""
     if "every" in request.flags or (
-        _is_plural(mention.text) and all(fitting(mention.text, [row]) for row in rows)
+        _is_plural(mention.text)
+        and all(fitting(mention.text, [row]) for row in rows)
+        and not any(mention.text.split()[-1].lower() in row.name.lower().split() for row in rows)
     ):
         return rows
     if state.asked == "which" and len(narrowed := fitting(mention.text, state.candidates)) == 1:
@@ -175,7 +196,8 @@ def _chosen(request: Request, mention: Mention, state: State, rows: list[Product
 
 
 def _find(text: str) -> Call:
-    return Call.of("find_products", query=text)
+    # "350的马克杯": the sign that joins a measure to a name is no part of either.
+    return Call.of("find_products", query=re.sub(r"(?<=[0-9A-Za-z])的", " ", text))
 
 
 def _rows(payload: Payload) -> list[Product]:

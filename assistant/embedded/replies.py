@@ -15,11 +15,13 @@ MOST_PRODUCTS = 6
 """Products of one what-if question."""
 
 Kind = Literal[
-    "price", "table", "explain", "brief", "confidence", "elasticity", "facts", "what_if", "overview", "gaps",
-    "inelastic", "list", "clarify", "which", "at_which_price", "which_direction", "currency", "not_found",
+    "price", "table", "explain", "brief", "confidence", "elasticity", "facts", "what_if", "overview",
+    "list", "clarify", "which", "at_which_price", "which_direction", "currency", "not_found",
     "forecast", "cover", "break_even", "clearance", "no_stock", "promotion", "target", "reference",
-    "unit_price", "assumed", "cannot", "promo_choice", "cost_asked", "price_test", "error", "decided",
-    "rules", "topic", "help", "greeting", "thanks", "unknown",
+    "unit_price", "assumed", "cannot", "promo_choice", "cost_asked", "price_test",
+    "below_cost_now", "idle", "earners", "kept", "unpriced", "upside", "endings", "competitors",
+    "sensitivity", "data", "compared", "none_priced", "track", "readiness", "place", "imports", "span",
+    "audit", "cost_told", "error", "decided", "rules", "topic", "help", "greeting", "thanks", "unknown",
 ]  # fmt: skip
 
 

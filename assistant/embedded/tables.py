@@ -62,6 +62,23 @@ def compare_table(items: Sequence[Payload], words: Sentences) -> str:
     return markdown(words.cells("table.compare", period=_period(items, words)), rows, words)
 
 
+def compared_table(items: Sequence[Payload], words: Sentences) -> str:
+    """One row a product at the price now, with what stock there is."""
+    rows = []
+    for item in items:
+        values = values_of(item, words)
+        moves = item.get("direction") in ("raise", "cut")
+        suggested = (
+            values.get("price") if moves else None if item.get("abstained") else words.say("table.keep")
+        )
+        gain = values.get("gain") if moves else None
+        keys = ("units_keep", "profit_keep", "margin_keep", "elasticity", "cover")
+        note = words.say("compare.sold_out") if item.get("stock_state") == "sold_out" else _note(item, words)
+        now = [values.get(key) for key in keys]
+        rows.append([values["name"], values.get("current_price"), suggested, gain, *now, note])
+    return markdown(words.cells("compare.columns", period=_period(items, words)), rows, words)
+
+
 def what_if_table(items: Sequence[Payload], words: Sentences) -> list[str]:
     """Paragraphs: a title and a table for each product, the price now in the first row."""
     paragraphs = []

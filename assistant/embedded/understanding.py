@@ -18,28 +18,20 @@ from rapidfuzz.distance import OSA
 from assistant.embedded.amounts import Amounts, amounts_in
 from assistant.embedded.circumstances import Circumstances, blanked, circumstances_in
 from assistant.embedded.lexicon import Lexicon, languages, lexicon, matches
+from assistant.embedded.mentions import Mention, mentions_in, signs_in
 from assistant.embedded.rule_words import Clause, RuleChange, clauses_in
 
 UNKNOWN = "unknown"
 WITH_REASON = ("approve", "action", "reject")
 """Topics whose message may say why."""
+OF_WHOLE = ("jailbreak", "echo", "deceive", "collusion", "personal", "predatory")
+"""Topics that a message is about as a whole, whatever its sentences say by themselves."""
 _MASK = 0xA000
 """First of the letters that stand for names set aside: of a script (Yi) that no merchant here writes in."""
 _QUOTED = re.compile(
     r"(?<!\w)['\"]([^'\"]{2,}(?:'\w[^'\"]*)?)['\"](?!\w)"  # 'lamp', "women's socks"
     r"|[“「《]([^”」》]{2,})[”」》]"
 )
-_CODE = re.compile(r"(?<![A-Za-z0-9-])(?=[A-Za-z0-9-]*[A-Z])[A-Z0-9]+(?:-[A-Z0-9]+)+(?![A-Za-z0-9-])")
-
-
-@dataclass(frozen=True)
-class Mention:
-    """What a message calls a product; `sku` where the words are a name already known."""
-
-    text: str
-    sku: str | None = None
-    marked: bool = False
-    """Whether it surely means a product ("the ...", a quotation, a code) rather than words left over."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +60,8 @@ class Request:
     topic: str | None = None
     """Something to say first: what is refused, or not built; the intent is then what can be done instead."""
     mentions: tuple[Mention, ...] = ()
+    signs: tuple[Mention, ...] = ()
+    """Single signs that may call a product where nothing else does."""
     amounts: Amounts = field(default_factory=Amounts)
     given: Circumstances = field(default_factory=Circumstances)
     """What is assumed or demanded beside the price."""
@@ -142,9 +136,13 @@ def _understand(
     masked = _mend(masked, words)
     parts: list[str] = []
     requests: list[Request] = []
-    for part in _sentences(masked, words):
+    whole = _read(masked, words, aside, today)
+    if whole.topic in OF_WHOLE:
+        return (whole,)
+    for part, joined in _clauses(masked, words, today):
         request = _read(part, words, aside, today)
-        if requests and (not _stands_alone(request, requests[-1]) or _leads(requests[-1], request)):
+        goes_on = not requests or not _stands_alone(request, requests[-1]) or _leads(requests[-1], request)
+        if requests and not joined and goes_on:
             parts[-1] = f"{parts[-1]} {part}"
             requests[-1] = _read(parts[-1], words, aside, today)
         elif (
@@ -187,7 +185,8 @@ def _read(part: str, words: Lexicon, aside: Mapping[str, Mention], today: date |
     request = Request(
         text=_restore(part, aside),
         language=words.language,
-        mentions=_mentions(rest, amounts, words, aside),
+        mentions=mentions_in(rest, amounts, words, aside),
+        signs=signs_in(rest, amounts, words, aside),
         amounts=amounts,
         given=given,
         flags=frozenset(name for name, patterns in words.flags.items() if matches(patterns, part)),
@@ -214,7 +213,7 @@ def _decision(request: Request, part: str, words: Lexicon, aside: Mapping[str, M
             request,
             reason=_restore(match["reason"], aside).strip(" .。!！"),
             amounts=amounts,
-            mentions=_mentions(said, amounts, words, aside),
+            mentions=mentions_in(said, amounts, words, aside),
         )
     if request.topic == "rules":
         clauses, unread = clauses_in(part, words)
@@ -231,7 +230,7 @@ def _named_in(
 ) -> tuple[Mention, ...]:
     """What a clause calls the products that its rules are to hold for."""
     taken = (*amounts.spans, (0, clause.start), *clause.spans)
-    return _mentions(part[: clause.end], replace(amounts, spans=taken), words, aside)
+    return mentions_in(part[: clause.end], replace(amounts, spans=taken), words, aside)
 
 
 def _asks_price(part: str, words: Lexicon) -> bool:
@@ -248,58 +247,6 @@ def _selection(part: str, words: Lexicon) -> Selection | None:
     return Selection(other=True) if matches(words.flags["other"], part) else None
 
 
-def _mentions(
-    part: str, amounts: Amounts, words: Lexicon, aside: Mapping[str, Mention]
-) -> tuple[Mention, ...]:
-    """What is left of a sentence once its numbers and its ordinary words are taken out, in order."""
-    taken = [False] * len(part)
-    ends = [False] * len(part)
-    codes = [match.span() for match in _CODE.finditer(part)]
-    removed = [*amounts.spans, *(m.span() for m in words.fillers.finditer(part))]
-    for start, end in removed:
-        if not any(first <= start and end <= last for first, last in codes):
-            taken[start:end] = [True] * (end - start)
-    for match in words.splitters.finditer(part):
-        ends[match.start() : match.end()] = [True] * (match.end() - match.start())
-    mentions: list[Mention] = []
-    start = 0
-    while start < len(part):
-        if taken[start] or ends[start]:
-            start += 1
-            continue
-        end = start
-        while end < len(part) and not taken[end] and not ends[end] and part[end] not in aside:
-            end += 1
-        if end == start:
-            mentions.append(replace(aside[part[start]], marked=True))
-            start += 1
-            continue
-        if mention := _mention(part, start, end, words):
-            mentions.append(mention)
-        start = end
-    return tuple({m.text.lower(): m for m in reversed(mentions)}.values())[::-1]
-
-
-def _mention(part: str, start: int, end: int, words: Lexicon) -> Mention | None:
-    """The words of one stretch of text without those at its edges that only join."""
-    text = part[start:end]
-    while match := re.match(rf"\s*(?:{words.soft.pattern})", text, re.IGNORECASE):
-        if match.end() == 0:
-            break
-        start, text = start + match.end(), text[match.end() :]
-    while match := re.search(rf"(?:{words.soft.pattern})\s*$", text, re.IGNORECASE):
-        text = text[: match.start()]
-    text = text.strip()
-    if len(text) < words.shortest_phrase or not re.search(r"[^\W\d_]", text):
-        return None
-    marked = (
-        bool(words.determiners.search(part[:start]))
-        or bool(_CODE.search(text))
-        or text == part.strip(" ?!.。？！")
-    )
-    return Mention(text, marked=marked)
-
-
 def _sentences(text: str, words: Lexicon) -> list[str]:
     """The message cut at the ends of sentences, each with its question mark or stop."""
     parts, start = [], 0
@@ -308,6 +255,51 @@ def _sentences(text: str, words: Lexicon) -> list[str]:
         start = match.end()
     parts.append(text[start:])
     return [part.strip() for part in parts if part.strip()] or [text]
+
+
+def _clauses(text: str, words: Lexicon, today: date | None) -> list[tuple[str, bool]]:
+    """The message's sentences, cut where both sides ask something ("price the tea and tell me who is
+    cheaper"), each with whether it goes on a sentence that asked something before it."""
+    clauses: list[tuple[str, bool]] = []
+    for sentence in _sentences(text, words):
+        start, joined = 0, False
+        places = sorted(
+            (*words.joints.finditer(sentence), *words.splitters.finditer(sentence)), key=re.Match.start
+        )
+        for match in places:
+            if match.start() < start:
+                continue
+            before, after = sentence[start : match.start()], sentence[match.end() :]
+            both = match.re is words.joints and _ask_apart(before, after, words, today)
+            if both or _each_a_change(before, after, words, today):
+                clauses.append((before.strip(), joined))
+                start, joined = match.end(), True
+        clauses.append((sentence[start:].strip(), joined))
+    return clauses
+
+
+def _each_a_change(before: str, after: str, words: Lexicon, today: date | None) -> bool:
+    """Whether both sides name a product and a price or change of its own: "tea up 1, masks down 1"."""
+    sides = [_read(side, words, {}, today) for side in (before, after)]
+    own = all(side.mentions and side.has_number and "charges" not in side.flags for side in sides)
+    return own and sides[0].topic is None
+
+
+def _ask_apart(before: str, after: str, words: Lexicon, today: date | None) -> bool:
+    """Whether both sides could be requests by themselves, the first more than what the second builds on:
+    "they take 6 % an order, what is my floor for the lamp?" is one request."""
+    first, second = (_read(side, words, {}, today) for side in (before, after))
+    tells = first.given != Circumstances() or (first.topic is not None and first.has_number)
+    builds = (
+        tells
+        and not second.has_number
+        and not (first.mentions and second.mentions)
+        and (first.topic is not None or second.topic is not None or second.intent == "price")
+    )
+    return not builds and all(
+        side.topic is not None or side.intent not in (UNKNOWN, "greeting", "thanks", "help")
+        for side in (first, second)
+    )
 
 
 def _set_aside(
@@ -342,7 +334,7 @@ def _restore(part: str, aside: Mapping[str, Mention]) -> str:
 
 def _normal(text: str) -> str:
     """One way to write what can be written in several: widths, quotes and spaces."""
-    text = text.replace("，", ", ")  # 涨到22，45 are two numbers
+    text = re.sub(r"(?<=\d)，(?=\d)", ", ", text)  # 涨到22，45 are two numbers
     text = unicodedata.normalize("NFKC", text).replace("’", "'").replace("`", "'")
     return re.sub(r"[ \t]+", " ", text).strip()
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import prompts
+from assistant.embedded import record_wording, shop_answers
 from assistant.embedded.conversation import Payload, items_of
 from assistant.embedded.decision_wording import decided, rules
 from assistant.embedded.dialogue import INSTEAD
@@ -13,18 +14,30 @@ from assistant.embedded.planning import PLANS
 from assistant.embedded.planning_wording import PLANNING
 from assistant.embedded.replies import Reply
 from assistant.embedded.sentences import Sentences, bullets, lines, paragraphs, sentences, values_of
-from assistant.embedded.shop_wording import gaps, inelastic, overview, product_list
+from assistant.embedded.shop_wording import (
+    below_cost,
+    earners,
+    endings,
+    idle,
+    kept,
+    overview,
+    product_list,
+    unpriced,
+    upside,
+)
 from assistant.embedded.tables import compare_table, price_table, what_if_table
 from assistant.wording import safe
 
 MOST_DRIVERS = 3
+SAY_IT_ALL = ("decided", "rules", *shop_answers.RECORDS)
+"""Kinds of answer that need no sentence of their topic before them."""
 DECISIONS = ("approve", "action", "reject", "rules", "rules_list", "undo")
 """Topics on which something can be done: their sentence is for where it cannot."""
 
 
 def render(replies: Sequence[Reply]) -> str:
     """The answer's Markdown."""
-    return "\n\n".join(_render(reply) for reply in replies)
+    return "\n\n".join(dict.fromkeys(_render(reply) for reply in replies))
 
 
 def _render(reply: Reply) -> str:
@@ -32,7 +45,7 @@ def _render(reply: Reply) -> str:
     topic = reply.request.topic
     if reply.kind in PLANNING:
         return PLANNING[reply.kind](reply, words)
-    note = words.say(f"topics.{topic}") if topic and reply.kind not in ("decided", "rules") else ""
+    note = words.say(f"topics.{topic}") if topic and reply.kind not in SAY_IT_ALL else ""
     asks_back = reply.kind in ("topic", "which", "clarify", "not_found", "currency", "error")
     if asks_back and topic in (*DECISIONS, *PLANS) and reply.kind != "topic":
         note = ""  # the question back says it all
@@ -335,8 +348,25 @@ _RENDERERS: Mapping[str, Callable[[Reply, Sentences], str]] = {
     "facts": _facts,
     "what_if": _what_if,
     "overview": overview,
-    "gaps": gaps,
-    "inelastic": inelastic,
+    "below_cost_now": below_cost,
+    "idle": idle,
+    "earners": earners,
+    "kept": kept,
+    "unpriced": unpriced,
+    "upside": upside,
+    "endings": endings,
+    "competitors": record_wording.competitors,
+    "sensitivity": record_wording.sensitivity,
+    "data": record_wording.data,
+    "compared": record_wording.compared,
+    "track": record_wording.track,
+    "readiness": record_wording.readiness,
+    "place": record_wording.place,
+    "imports": record_wording.imports,
+    "span": record_wording.span,
+    "audit": record_wording.audit,
+    "cost_told": record_wording.cost_told,
+    "none_priced": _fixed("shop.none_priced"),
     "list": product_list,
     "clarify": _clarify,
     "which": _fixed("ask.which"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import sys
 import tempfile
+from collections.abc import Mapping
 from concurrent.futures import Future
 from pathlib import Path
 from time import perf_counter
@@ -14,18 +15,30 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, AnyMessage, ToolMessage
 
 from assistant.agent import Assistant
+from assistant.confirmation import Proposal
 from assistant.evaluation.questions import Question
 from assistant.evaluation.score import Limit, Played, ToolUse
 from assistant.facts import Fact
 from assistant.number_check import material_of, turn_of
 from assistant.store import Store
 from assistant.store.demo import create_demo
+from assistant.wording import Language
 
 if TYPE_CHECKING:
     from policy.pipeline import PricingPipeline
 
 RECORDING = "decisions_saved"
 """The only thing that a question may write to the shop: which prices were suggested."""
+
+
+class _Learner:
+    """Fine-tuning that can be asked for and never begins: nothing is confirmed here."""
+
+    def start(self, language: Language) -> bool:
+        raise AssertionError("fine-tuning was started without a yes")
+
+    def stop(self) -> None:
+        """There is nothing to end."""
 
 
 class DemoShop:
@@ -46,7 +59,9 @@ class DemoShop:
         # By its address: the shop that the surroundings name is the merchant's.
         self._store = Store.open(url=f"sqlite:///{place / 'shop.sqlite'}", home=place)
         create_demo(self._store)
-        self._assistant = Assistant(self._store, model=self._model, pipeline=self._pipeline)
+        self._assistant = Assistant(
+            self._store, model=self._model, pipeline=self._pipeline, tuning=_Learner()
+        )
         self._pipeline = self._assistant.desk.warm()
         self._pipeline.result()  # the wait for the policy is no question's latency
         products = self._store.products()
@@ -75,7 +90,7 @@ class DemoShop:
         played = Played(
             text=answer.text,
             seconds=seconds,
-            uses=tuple(tool_uses(turn_of(messages))),
+            uses=tuple(tool_uses(turn_of(messages), {it.id: it for it in answer.pending})),
             said=material.said,
             names=tuple(dict.fromkeys([*self.names, *material.names])),
             pending=bool(answer.to_dict().get("pending")),
@@ -96,8 +111,8 @@ class DemoShop:
         return [entry.action for entry in reversed(entries) if entry.action != RECORDING]
 
 
-def tool_uses(turn: list[AnyMessage]) -> list[ToolUse]:
-    """The calls of a turn with their results; one whose result is still to come has none."""
+def tool_uses(turn: list[AnyMessage], waiting: Mapping[str, Proposal] | None = None) -> list[ToolUse]:
+    """The calls of a turn with their results; of one that waits for a yes, what was shown of it."""
     results: dict[str, Any] = {
         message.tool_call_id: message for message in turn if isinstance(message, ToolMessage)
     }
@@ -106,12 +121,13 @@ def tool_uses(turn: list[AnyMessage]) -> list[ToolUse]:
         for call in message.tool_calls if isinstance(message, AIMessage) else ():
             result = results.get(str(call["id"]))
             artifact = result.artifact if result and isinstance(result.artifact, dict) else {}
+            shown = (waiting or {}).get(str(call["id"]))
             uses.append(
                 ToolUse(
                     name=call["name"],
                     arguments=call["args"],
                     skus=tuple(artifact.get("skus", ())),
-                    facts=tuple(Fact(**fact) for fact in artifact.get("facts", ())),
+                    facts=shown.facts if shown else tuple(Fact(**it) for it in artifact.get("facts", ())),
                     error=result is not None and (result.status == "error" or bool(artifact.get("messages"))),
                 )
             )

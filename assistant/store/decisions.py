@@ -59,6 +59,19 @@ def latest(session: Session, sku: str) -> DecisionRow | None:
     return session.scalars(query.limit(1)).first()
 
 
+def listed(
+    session: Session, sku: str | None, *, until: dt.date | None, limit: int | None
+) -> list[DecisionRow]:
+    """The newest recommendations, oldest first (see `Store.decisions`)."""
+    query = sa.select(DecisionRow).order_by(DecisionRow.id.desc()).limit(limit)
+    if sku is not None:
+        query = query.where(DecisionRow.sku == sku)
+    if until is not None:
+        end = dt.datetime.combine(until + dt.timedelta(days=1), dt.time(), tzinfo=dt.UTC)
+        query = query.where(DecisionRow.created_at < end)
+    return list(session.scalars(query))[::-1]
+
+
 def given(row: DecisionRow) -> Decision:
     """A row as what the store hands out."""
     return Decision(id=decision_name(row.id), created_at=row.created_at, actor=row.actor, record=row.record)

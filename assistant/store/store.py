@@ -279,6 +279,14 @@ class Store:
         with self._database.read() as session:
             return decisions.given(decisions.find(session, decision_id))
 
+    def decisions(
+        self, sku: str | None = None, *, until: dt.date | None = None, limit: int | None = None
+    ) -> list[Decision]:
+        """Kept recommendations, oldest first: of one article or of all, the newest `limit` given by the end
+        of the day `until` (UTC)."""
+        with self._database.read() as session:
+            return [decisions.given(row) for row in decisions.listed(session, sku, until=until, limit=limit)]
+
     def latest_decision(self, sku: str) -> Decision | None:
         """The newest recommendation for an article, in any outlet."""
         with self._database.read() as session:

@@ -10,37 +10,32 @@ from langchain_core.tools import BaseTool
 from assistant.tools.approving import APPROVE, REJECT
 from assistant.tools.breaking_even import break_even
 from assistant.tools.clearing import clearance
+from assistant.tools.comparing import compare
+from assistant.tools.competing import competitors
+from assistant.tools.data import data_quality
 from assistant.tools.finding import find_products
 from assistant.tools.forecasting import forecast
-from assistant.tools.learning import START_FINE_TUNING
+from assistant.tools.itself import about_assistant
+from assistant.tools.learning import START_FINE_TUNING, fine_tuning_readiness
 from assistant.tools.measuring import unit_price
 from assistant.tools.overview import catalogue_overview
 from assistant.tools.pricing import explain, recommend, what_if
 from assistant.tools.promoting import promotion
+from assistant.tools.records import audit, track_record
 from assistant.tools.referring import reference_price
 from assistant.tools.result import Report, Result, Runtime, Turn
 from assistant.tools.rules import SET_RULES, show_rules
+from assistant.tools.sensitivity import elasticity
 from assistant.tools.targeting import target_price
 from assistant.tools.testing_prices import price_test
 from assistant.tools.undoing import UNDO
 from assistant.tools.writing import Write
 
 READS: tuple[BaseTool, ...] = (
-    find_products,
-    recommend,
-    explain,
-    target_price,
-    what_if,
-    break_even,
-    forecast,
-    clearance,
-    promotion,
-    price_test,
-    reference_price,
-    unit_price,
-    catalogue_overview,
-    show_rules,
-)
+    find_products, recommend, explain, target_price, what_if, break_even, forecast, clearance, promotion,
+    price_test, reference_price, unit_price, compare, elasticity, competitors, catalogue_overview,
+    data_quality, track_record, audit, show_rules, fine_tuning_readiness, about_assistant,
+)  # fmt: skip
 WRITES: tuple[Write, ...] = (APPROVE, REJECT, SET_RULES, UNDO, START_FINE_TUNING)
 """Carried out only after the merchant's yes."""
 TOOLS: tuple[BaseTool, ...] = (*READS, *(write.tool for write in WRITES))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import Annotated, Any
 
@@ -23,6 +24,8 @@ def find_products(
         str, Field(description="What the merchant calls it; empty for all products.", max_length=2000)
     ],
     runtime: Runtime,
+    min_price: Annotated[float | None, Field(description="Only those that cost this or more.")] = None,
+    max_price: Annotated[float | None, Field(description="Only those that cost this or less.")] = None,
 ) -> Result:
     """Find products by name, SKU, alias or category; typos and Chinese names are fine. Call this first.
 
@@ -36,8 +39,10 @@ def find_products(
 
     def report(desk: Desk, language: Language) -> Report:
         found = desk.find(query)
-        shown = found.matches[:MOST_MATCHES]
-        facts = counts_facts("search", {"total": len(found.matches)}, language)
+        low, high = min_price or 0.0, math.inf if max_price is None else max_price
+        matches = [product for product in found.matches if low <= product.price <= high]
+        shown = matches[:MOST_MATCHES]
+        facts = counts_facts("search", {"total": len(matches)}, language)
         rows: list[dict[str, Any]] = []
         for product in shown:
             row = {"sku": product.sku, "name": product.name or product.sku, "category": product.category}
@@ -49,8 +54,8 @@ def find_products(
                 facts.extend(sheet.facts)
             rows.append(row)
         payload: dict[str, Any] = {
-            "status": found.status,
-            "total": len(found.matches),
+            "status": found.status if matches else "not_found",
+            "total": len(matches),
             "facts": values_of(facts[:1]),
             "matches": rows,
         }

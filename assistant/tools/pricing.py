@@ -174,7 +174,7 @@ def what_if(
             "direction": direction(it.keep.price, it.at.price, it.currency),
             "objective": it.objective,
             "gain_sign": gain_sign(it.gain),
-            "demand": _demand(it.elasticity),
+            "demand": demand(it.elasticity),
             "assumed": [name for name, value in assumed.items() if value is not None],
             "several_periods": len(it.dates) > 1,
             "loses": it.at.profit is not None and it.at.profit.mean < 0,
@@ -219,7 +219,7 @@ def item(decision: Decision, facts: Iterable[Fact], language: Language) -> dict[
         ],
         "confidence": it.confidence,
         "gain_sign": gain_sign(it.gain),
-        "demand": _demand(it.elasticity),
+        "demand": demand(it.elasticity),
         "cautions": list(it.cautions),
         "remedies": list(it.remedies),
         "drivers": [
@@ -300,7 +300,7 @@ def gain_sign(gain: Interval | None) -> str | None:
     return "positive" if gain.low > 0 else "negative" if gain.high < 0 else "unclear"
 
 
-def _demand(elasticity: Interval | None) -> str | None:
+def demand(elasticity: Interval | None) -> str | None:
     """Elastic where units fall by a larger share than the price rises, in the whole 80 % interval."""
     if elasticity is None:
         return None

@@ -41,7 +41,7 @@ def reference_price(
 
     def report(desk: Desk, language: Language) -> Report:
         product = desk.outlet(sku, store)
-        today, _ = desk.clock
+        today, _ = desk.records.clock
         try:
             day = today if start is None else dt.date.fromisoformat(start)
         except ValueError as error:

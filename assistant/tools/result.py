@@ -16,10 +16,12 @@ from assistant.desk import Desk, DeskError
 from assistant.facts import Fact, day, labels
 from assistant.store.database import StoreError
 from assistant.tools.staged import Staged
+from assistant.whereabouts import Whereabouts
 from assistant.wording import Language
 
 if TYPE_CHECKING:
     from policy.decision.given import QuestionError
+    from policy.decision.standing import Standing
 
 _LOG = logging.getLogger(__name__)
 
@@ -46,6 +48,8 @@ class Turn:
     """Of the facts."""
     user: str = "merchant"
     """Who asks, in the store's records."""
+    where: Whereabouts | None = None
+    """Which chat model answers; None where nobody said."""
     tuning: Learner | None = None
     confirmed: Mapping[str, str] = field(default_factory=dict)
     """What the merchant agreed to: digests of staged writes by the ids of their tool calls."""
@@ -129,3 +133,15 @@ def _question_text(error: QuestionError, language: Language) -> str:
 def values_of(facts: Iterable[Fact]) -> dict[str, str]:
     """What a payload quotes: the formatted value of each key."""
     return {fact.key: fact.value for fact in facts}
+
+
+def of_products(
+    desk: Desk, standings: Mapping[tuple[str, str | None], Standing], skus: Sequence[str] | None
+) -> list[Standing]:
+    """Those of these SKUs, in every outlet, or all. Raises `DeskError` for an unknown SKU."""
+    if not skus:
+        return list(standings.values())
+    known, unknown = desk.known(skus)
+    if unknown:
+        raise DeskError("unknown_sku", sku=", ".join(unknown))
+    return [it for it in standings.values() if it.sku in known]

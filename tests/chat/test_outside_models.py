@@ -72,7 +72,7 @@ def test_a_server_answers_through_the_same_tools(ask: Callable[..., Answer], str
     first = server_of(ask).requests[0]
     tools = {tool["function"]["name"]: tool["function"] for tool in first["tools"]}
     assert set(tools) == {tool.name for tool in TOOLS}
-    assert set(tools["recommend"]["parameters"]["properties"]) == {"skus", "objective"}
+    assert set(tools["recommend"]["parameters"]["properties"]) >= {"skus", "objective"}
     assert bool(first.get("stream")) is streaming
     assert server_of(ask).complaints == []
 

@@ -219,3 +219,13 @@ def test_records_can_only_be_added_to(store: Store, engine: sa.Engine, table: st
         with pytest.raises(sa.exc.DBAPIError, match="append-only"), engine.begin() as connection:
             connection.execute(sa.text(attempt))
     assert before[table] > 0 and contents(engine) == before
+
+
+def test_decisions_are_listed_oldest_first_by_article_and_day(store: Store) -> None:
+    store.save_decisions([recommendation("A"), recommendation("B"), recommendation("A")], actor="test")
+    assert [it.id for it in store.decisions()] == ["D1", "D2", "D3"]
+    assert [it.id for it in store.decisions("A")] == ["D1", "D3"]
+    assert [it.id for it in store.decisions("A", limit=1)] == ["D3"]
+    assert store.decisions("A", until=dt.date(2020, 1, 1)) == []
+    today = store.decisions("B")[0].created_at.date()
+    assert [it.id for it in store.decisions("B", until=today)] == ["D2"]

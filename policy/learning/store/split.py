@@ -177,12 +177,18 @@ def _refuse_few_tested(test: Sales) -> None:
         )
 
 
-def _refuse_still_prices(before: Panel) -> None:
-    """Nothing about price can be learned where it stands still, nor about anything where nothing is sold."""
+def moved_before_test(before: Panel) -> NDArray[np.bool_]:
+    """Products that sold something and whose price moved `FEWEST_MOVES` times or more, shape (B,)."""
     price, units = before.history.price, before.history.units
-    sold = np.nansum(units, axis=1) > 0
     with np.errstate(invalid="ignore"):
         moves = (np.abs(np.diff(np.log(price), axis=1)) >= SMALL_MOVE).sum(axis=1)
+    found: NDArray[np.bool_] = (moves >= FEWEST_MOVES) & (np.nansum(units, axis=1) > 0)
+    return found
+
+
+def _refuse_still_prices(before: Panel) -> None:
+    """Nothing about price can be learned where it stands still, nor about anything where nothing is sold."""
+    sold = np.nansum(before.history.units, axis=1) > 0
     if sold.sum() < FEWEST_PRODUCTS:
         raise HistoryError(
             "nothing_sold",
@@ -192,7 +198,7 @@ def _refuse_still_prices(before: Panel) -> None:
             products=len(before),
             needed=FEWEST_PRODUCTS,
         )
-    moved = int(((moves >= FEWEST_MOVES) & sold).sum())
+    moved = int(moved_before_test(before).sum())
     if moved < FEWEST_PRODUCTS:
         raise HistoryError(
             "prices_still",
