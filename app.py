@@ -17,7 +17,8 @@ import gradio as gr
 
 from assistant import page as shown
 from assistant import panels, tuning_page
-from assistant.page import CHIPS, DECISION, EVIDENCE, Changes
+from assistant.evidence import View
+from assistant.page import CHIPS, DECISION, EVIDENCE, THREADS, Changes
 from assistant.session import UPLOAD_LIMIT_MB, Sessions, Visit
 from assistant.tuning_report import WORDS
 from assistant.wording import LANGUAGES, Language, Wording, preferred_language, wording
@@ -75,6 +76,7 @@ def main(
             max_file_size=f"{4 * UPLOAD_LIMIT_MB}mb",
             theme=gr.themes.Base(primary_hue="blue", font=["sans-serif"], font_mono=["monospace"]),
             css=(files("assistant") / "style.css").read_text(encoding="utf-8"),
+            js=(files("assistant") / "page.js").read_text(encoding="utf-8"),
         )
         print(f"Pricing Assistant is at {address}  (Ctrl+C stops it)", flush=True)
         blocks.block_thread()
@@ -111,7 +113,12 @@ def _layout(words: Wording, tuning: Wording) -> Page:
 
 
 def _talk(page: Page, words: Wording) -> None:
-    """The chat, and whose sales it is about."""
+    """The chat, the conversations so far, and whose sales they are about."""
+    with gr.Row(elem_id="talks"):
+        with gr.Accordion("", open=False, visible=False, elem_id="drawer") as page["drawer"]:
+            page["threads"] = gr.Radio(show_label=False, container=False, elem_id="threads")
+            page["forget"] = gr.Button("", visible=False, size="sm", elem_id="forget")
+        page["begin"] = gr.Button("", size="sm", elem_id="begin")
     page["chat"] = gr.Chatbot(
         show_label=False,
         elem_id="chat",
@@ -154,6 +161,7 @@ def _evidence(page: Page, words: Wording) -> None:
     page["evidence_title"] = gr.HTML(panels.heading(words("evidence.title")))
     page["product"] = gr.Dropdown(show_label=False, container=False, visible=False, elem_id="product")
     page["headline"] = gr.HTML(panels.empty(words("evidence.empty")), elem_id="headline")
+    page["view"] = gr.Radio(show_label=False, container=False, visible=False, elem_id="view")
     page["figure"] = gr.Plot(show_label=False, visible=False, elem_id="figure", elem_classes="figure")
     page["facts"] = gr.HTML(visible=False, elem_id="facts")
 
@@ -222,12 +230,17 @@ def _events(blocks: gr.Blocks, page: Page, sessions: Sessions) -> None:
 
         return handle
 
-    def choose(index: int, request: gr.Request) -> Updates:
-        return updates(shown.evidence(visit(request), index))
+    def choose(index: int, view: View | None, request: gr.Request) -> Updates:
+        return updates(shown.evidence(visit(request), index, view))
 
-    def restart(language: Language, request: gr.Request) -> Updates:
-        visit(request).start_over()
-        return updates(shown.no_evidence(wording(language)) | shown.deciding(False))
+    def begin(language: Language, request: gr.Request) -> Updates:
+        return updates(shown.beginning(visit(request), language))
+
+    def resume(thread: str, language: Language, request: gr.Request) -> Updates:
+        return updates(shown.resuming(visit(request), thread, language))
+
+    def forget(language: Language, request: gr.Request) -> Updates:
+        return updates(shown.forgetting(visit(request), language))
 
     def upload(path: str, language: Language, request: gr.Request) -> Iterator[Updates]:
         yield from load(Path(path), language, visit(request), skip_bad_rows=False)
@@ -258,9 +271,9 @@ def _events(blocks: gr.Blocks, page: Page, sessions: Sessions) -> None:
 
     hidden: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
     evidence = [page[name] for name in EVIDENCE]
-    told = [page["chat"], *(page[name] for name in DECISION), *evidence]
+    told = [page["chat"], *(page[name] for name in (*DECISION, *CHIPS, *THREADS)), *evidence]
     tab = [page[name] for name in tuning_page.PARTS]
-    moved = [*told, *(page[name] for name in shown.SHOP), *tab]
+    moved = [*told, *(page[name] for name in shown.SHOP if name not in (*CHIPS, *THREADS)), *tab]
     labelled = [page[name] for name in shown.LABELS if name not in ("chat", *DECISION)]
     everything = [page["language"], *labelled, *moved]
     blocks.load(arrive, None, everything, **hidden)
@@ -292,8 +305,12 @@ def _events(blocks: gr.Blocks, page: Page, sessions: Sessions) -> None:
             show_progress_on=page["chat"],
         )
     page["chat"].change(None, js=panels.TO_LATEST, **hidden)
-    page["chat"].clear(restart, page["language"], told[1:], **hidden)
-    page["product"].input(choose, page["product"], evidence, api_visibility="private")
+    page["facts"].change(None, js=panels.CITE, **hidden)
+    for name in ("product", "view"):
+        page[name].input(choose, [page["product"], page["view"]], evidence, **hidden)
+    page["begin"].click(begin, page["language"], told, **hidden)
+    page["threads"].input(resume, [page["threads"], page["language"]], told, **hidden)
+    page["forget"].click(forget, page["language"], told, **hidden)
     reading: dict[str, Any] = {"api_visibility": "private", "show_progress_on": page["understood"]}
     page["upload"].upload(upload, [page["upload"], page["language"]], moved, **reading)
     page["aside"].click(set_aside, page["language"], moved, **reading)
