@@ -31,6 +31,7 @@ PRICE, OTHER = "price", "other"
 TOPICS: Mapping[str, str] = {
     "": PRICE,
     "at": PRICE,
+    "approval": PRICE,
     "ahead": "forecast",
     "clear": "clearance",
     "break": "break_even",

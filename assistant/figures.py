@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from babel.numbers import get_currency_symbol
@@ -220,7 +220,7 @@ def _frame(curve: DemandCurve, marks: list[_Mark]) -> tuple[float, float]:
     return left, right
 
 
-def price_axis(left: float, right: float) -> dict[str, object]:
+def price_axis(left: float, right: float) -> dict[str, Any]:
     """Linear where one glance can take it in, logarithmic with ticks at 1, 2, 5 where prices spread wide."""
     if right / left <= WIDE:
         return {"type": "linear", "range": [left, right], "nticks": 7}

@@ -22,6 +22,8 @@ SMALLEST, LARGEST = 9.0, 34.0
 """Diameter of a product's mark in pixels, by its gain."""
 NAMED, LONGEST_NAME = 3, 22
 """Products whose names stand beside their marks: those with most to gain; and where a name is cut."""
+NEAR = 0.16
+"""Share of the frame within which another mark is in a name's way."""
 COLOURS = {"raise": BLUE, "cut": VERMILLION, "keep": GREY}
 
 
@@ -60,9 +62,14 @@ def portfolio(recommendations: Sequence[Recommendation], language: Language) -> 
         y=1, yref="paper", yanchor="bottom", yshift=8,
     )  # fmt: skip
     dress(figure, height=HEIGHT)
+    axis = price_axis(left, right)
+    if "tickvals" in axis:
+        axis["ticktext"] = [
+            money(tick, currency, language, decimals=0 if tick >= 1 else None) for tick in axis["tickvals"]
+        ]
     figure.update_xaxes(
         title_text=words("figure.price_now"), title_standoff=8, tickprefix=symbol_of(currency, language),
-        **price_axis(left, right),
+        **axis,
     )  # fmt: skip
     widest = max(0.05, *(abs(it.change) for it in shown))
     figure.update_yaxes(tickformat="+.0%", range=[-1.25 * widest, 1.25 * widest])
@@ -71,19 +78,27 @@ def portfolio(recommendations: Sequence[Recommendation], language: Language) -> 
 
 
 def _name_most(figure: Figure, shown: Sequence[Recommendation], frame: tuple[float, float]) -> None:
+    """The names of the products with most to gain, on that side of their marks where there is room."""
     left, right = frame
     logarithmic = price_axis(left, right)["type"] == "log"
+    across = {id(it): math.log(it.current_price / left) / math.log(right / left) for it in shown}
+    tall = 2.5 * max(abs(it.change) for it in shown)
+
+    def crowded(it: Recommendation, side: int) -> bool:
+        near = [it2 for it2 in shown if it2 is not it and abs(across[id(it2)] - across[id(it)]) < NEAR]
+        return any(0 <= side * (other.change - it.change) < NEAR * tall for other in near)
+
     for it in sorted(shown, key=lambda it: -_gain(it))[:NAMED]:
         if _gain(it) <= 0 or not it.change:
             continue
-        across = math.log(it.current_price / left) / math.log(right / left)
-        name = it.name or it.sku
+        outward = 1 if it.change > 0 else -1
+        side = outward if not crowded(it, outward) else -outward
+        place, name = across[id(it)], it.name or it.sku
         figure.add_annotation(
             text=escape(name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"),
             x=math.log10(it.current_price) if logarithmic else it.current_price, y=it.change,
-            xanchor="left" if across < 0.3 else "right" if across > 0.7 else "center",
-            yanchor="bottom" if it.change > 0 else "top", yshift=16 if it.change > 0 else -16,
-            showarrow=False, font={"size": 11},
+            xanchor="left" if place < 0.25 else "right" if place > 0.75 else "center",
+            yanchor="bottom" if side > 0 else "top", yshift=16 * side, showarrow=False, font={"size": 11},
         )  # fmt: skip
 
 

@@ -9,15 +9,11 @@ import json
 import re
 from collections.abc import Iterable, Sequence
 from html import escape
-from typing import TYPE_CHECKING
 
+from assistant.evidence import ASKED, Evidence
 from assistant.facts import Fact, labels
 from assistant.grounding import Cited
 from assistant.wording import Wording, wording
-
-if TYPE_CHECKING:
-    from assistant.evidence import Evidence
-
 
 CHIPS = ("abstained", "confidence", "binding_rule")
 """Facts in words that the headline shows beside the prices."""
@@ -34,7 +30,7 @@ LEADS = (
     ("lowest_price", "unit_profit_now"),
     ("reference_price", "whole_percent"),
     ("target", "recommended"),
-    ("gain_profit_total", "raise", "cut", "keep"),
+    ("gain_profit_total", "raise", "cut"),
 )
 """Facts at a glance where an answer is not about one price, by the first of these groups that begins with a
 fact of the answer."""
@@ -78,7 +74,7 @@ def heading(text: str) -> str:
 
 def headline(evidence: Evidence) -> str:
     """The product, its price now and the suggested or asked one at a glance, and how far to trust it."""
-    facts = {fact.key: fact for fact in evidence.facts}
+    facts = {fact.key: fact for fact in _leading(evidence)}
     now, price, change = (facts.get(key) for key in ("current_price", "price", "change"))
     if now is not None and price is not None and now.value == price.value:
         figures = _figure(price, "suggested", wording(evidence.language)("evidence.no_change"))
@@ -100,6 +96,12 @@ def headline(evidence: Evidence) -> str:
         f'<section class="headline"><h3>{escape(evidence.title)}{sku}</h3>'
         f"{_wrapped('div', 'prices', figures)}{_wrapped('ul', 'chips', remarks)}</section>"
     )
+
+
+def _leading(evidence: Evidence) -> Iterable[Fact]:
+    """The facts of which the headline tells: of the price asked about, where there is one."""
+    asked = [fact for fact in evidence.facts if ASKED in fact.subject]
+    return asked if evidence.asked is not None else evidence.facts
 
 
 def facts_table(
