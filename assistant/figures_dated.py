@@ -45,8 +45,9 @@ def price_history(
     words = wording(language)
     figure = make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.13, row_heights=[0.58, 0.42])
     held = ledger.drop_duplicates("effective_from", keep="last")
-    last = history["date"].max() + pd.Timedelta(days=PERIOD_DAYS[period])
-    days = [*held["effective_from"], max(last, held["effective_from"].max())]
+    # The last price is in force to the end of the newest period, and is seen to be where it begins there.
+    newest = max(history["date"].max(), held["effective_from"].max())
+    days = [*held["effective_from"], newest + pd.Timedelta(days=PERIOD_DAYS[period])]
     prices = [*map(float, held["price"]), float(held["price"].iloc[-1])]
     texts = [
         f"{_day(on, language)}<br><b>{money(p, currency, language)}</b>"
@@ -204,7 +205,7 @@ def _name_steps(
         if price != last:
             figure.add_annotation(
                 text=f"<b>{money(price, series.currency, language)}</b>", x=on, xref="x", y=price, yref="y",
-                xanchor="left", yanchor="top", yshift=-2, xshift=3, showarrow=False,
+                xanchor="left", yanchor="bottom", yshift=2, xshift=2, showarrow=False,
                 font={"color": VERMILLION, "size": 12},
             )  # fmt: skip
         last = price
@@ -239,7 +240,7 @@ def _dress(figure: Figure, ends: Sequence[Any], words: Wording, *, height: int) 
     dress(figure, height=height)
     days = (pd.Timestamp(ends[1]) - pd.Timestamp(ends[0])).days
     scale = "months" if days >= MONTHS_FROM_DAYS else "days"
-    figure.update_xaxes(tickformat=words(f"figure.axis.{scale}"), nticks=6, tickprefix="")
+    figure.update_xaxes(tickformat=words(f"figure.axis.{scale}"), nticks=5, tickangle=0)
     figure.update_layout(margin_t=34, hovermode="closest", legend_y=-44 / (height - 110), bargap=0.15)
 
 
