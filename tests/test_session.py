@@ -291,6 +291,7 @@ def test_a_figure_shows_the_tools_own_result(visit: Visit, question: str, view: 
         assert visit.figure(evidence, shown) is not None
 
 
+@pytest.mark.slow
 def test_every_follow_up_is_understood(visit: Visit) -> None:
     questions = {
         "en": [
