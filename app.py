@@ -85,7 +85,7 @@ def main(
 
 
 def _layout(words: Wording, tuning: Wording) -> Page:
-    page: Page = {"asked": gr.State(""), "tick": gr.Timer(TICK, active=False)}
+    page: Page = {"tick": gr.Timer(TICK, active=False)}
     with gr.Row(elem_id="head"):
         page["brand"] = gr.HTML(panels.brand(words), elem_id="brand")
         page["language"] = gr.Radio(
@@ -205,18 +205,16 @@ def _events(blocks: gr.Blocks, page: Page, sessions: Sessions) -> None:
 
     def take(text: str, history: list[Any], request: gr.Request) -> Updates:
         text = text.strip()
-        if not text or not visit(request).take_turn():  # then the words stay in the box
-            return {page["asked"]: ""}
-        said = [*history, shown.said("user", text)]
-        return {page["question"]: "", page["asked"]: text, page["chat"]: said}
+        if not text or not visit(request).take_turn(text):  # then the words stay in the box
+            return {page["chat"]: gr.skip()}
+        return {page["question"]: "", page["chat"]: [*history, shown.said("user", text)]}
 
-    def answer(
-        question: str, history: list[Any], language: Language, request: gr.Request
-    ) -> Iterator[Updates]:
-        if not question:
+    def answer(history: list[Any], language: Language, request: gr.Request) -> Iterator[Updates]:
+        guest = visit(request)
+        if (question := guest.question()) is None:
             yield {page["chat"]: gr.skip()}  # a generator that yields nothing would clear the evidence
             return
-        yield from map(updates, shown.answering(visit(request), question, history, language))
+        yield from map(updates, shown.answering(guest, question, history, language))
 
     def settle(approve: bool) -> Callable[..., Iterator[Updates]]:
         """A handler of the buttons under an answer that waits."""
@@ -229,6 +227,9 @@ def _events(blocks: gr.Blocks, page: Page, sessions: Sessions) -> None:
                 yield {page["chat"]: gr.skip()}
 
         return handle
+
+    def told(language: Language, request: gr.Request) -> Updates:
+        return updates(shown.told(visit(request), language)) or {page["headline"]: gr.skip()}
 
     def choose(index: int, view: View | None, request: gr.Request) -> Updates:
         return updates(shown.evidence(visit(request), index, view))
@@ -271,9 +272,11 @@ def _events(blocks: gr.Blocks, page: Page, sessions: Sessions) -> None:
 
     hidden: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
     evidence = [page[name] for name in EVIDENCE]
-    told = [page["chat"], *(page[name] for name in (*DECISION, *CHIPS, *THREADS)), *evidence]
+    answered = [page["chat"], *(page[name] for name in (*DECISION, *CHIPS))]
+    behind = [*evidence, *(page[name] for name in THREADS)]
+    conversation = [*answered, *behind]
     tab = [page[name] for name in tuning_page.PARTS]
-    moved = [*told, *(page[name] for name in shown.SHOP if name not in (*CHIPS, *THREADS)), *tab]
+    moved = [*conversation, *(page[name] for name in shown.SHOP if name not in (*CHIPS, *THREADS)), *tab]
     labelled = [page[name] for name in shown.LABELS if name not in ("chat", *DECISION)]
     everything = [page["language"], *labelled, *moved]
     blocks.load(arrive, None, everything, **hidden)
@@ -285,32 +288,32 @@ def _events(blocks: gr.Blocks, page: Page, sessions: Sessions) -> None:
         trigger(
             take,
             [source, page["chat"]],
-            [page["question"], page["asked"], page["chat"]],
+            [page["question"], page["chat"]],
             queue=False,
             **hidden,
         ).then(
             answer,
-            [page["asked"], page["chat"], page["language"]],
-            told,
+            [page["chat"], page["language"]],
+            answered,
             api_visibility="private",
             show_progress_on=page["chat"],
             trigger_mode="multiple",  # the default would lose a question asked while a figure is being drawn
-        )
+        ).then(told, page["language"], behind, trigger_mode="multiple", **hidden)
     for name, approve in zip(DECISION, (True, False), strict=True):
         page[name].click(
             settle(approve),
             [page["chat"], page["language"]],
-            told,
+            answered,
             api_visibility="private",
             show_progress_on=page["chat"],
-        )
+        ).then(told, page["language"], behind, trigger_mode="multiple", **hidden)
     page["chat"].change(None, js=panels.TO_LATEST, **hidden)
     page["facts"].change(None, js=panels.CITE, **hidden)
     for name in ("product", "view"):
         page[name].input(choose, [page["product"], page["view"]], evidence, **hidden)
-    page["begin"].click(begin, page["language"], told, **hidden)
-    page["threads"].input(resume, [page["threads"], page["language"]], told, **hidden)
-    page["forget"].click(forget, page["language"], told, **hidden)
+    page["begin"].click(begin, page["language"], conversation, **hidden)
+    page["threads"].input(resume, [page["threads"], page["language"]], conversation, **hidden)
+    page["forget"].click(forget, page["language"], conversation, **hidden)
     reading: dict[str, Any] = {"api_visibility": "private", "show_progress_on": page["understood"]}
     page["upload"].upload(upload, [page["upload"], page["language"]], moved, **reading)
     page["aside"].click(set_aside, page["language"], moved, **reading)

@@ -118,7 +118,7 @@ def _conversation(visit: Visit, messages: list[dict[str, Any]], language: Langua
 
 
 def answering(visit: Visit, question: str, history: list[Any], language: Language) -> Iterator[Changes]:
-    """An answer's steps as they begin, the answer in their place, then the evidence behind it."""
+    """An answer's steps as they begin, then the answer in their place; `told` is what follows."""
     return _telling(visit, visit.ask(question, language), history, language)
 
 
@@ -148,8 +148,15 @@ def _telling(
                 done.append(text)
     finally:
         visit.end_turn()
-    behind = evidence(visit) if visit.evidence else no_evidence(words)
-    yield behind | conversations(visit, language)
+
+
+def told(visit: Visit, language: Language) -> Changes:
+    """What follows an answer once it is shown: the evidence behind it and the list of conversations; nothing
+    where no answer is new, so that what is being looked at stays."""
+    if not visit.answer_is_new():
+        return {}
+    behind = evidence(visit) if visit.evidence else no_evidence(wording(language))
+    return behind | conversations(visit, language)
 
 
 def deciding(waits: bool) -> Changes:

@@ -70,15 +70,25 @@ class Visit:
         # take the store away from under an answer.
         self._busy = threading.RLock()
         self._turn = threading.Lock()
+        self._question: str | None = None
+        self._new = False
 
     @property
     def ready(self) -> bool:
         """Whether the policy is loaded, so that an answer takes no longer than its own time."""
         return self._assistant.desk.ready
 
-    def take_turn(self) -> bool:
+    def take_turn(self, question: str | None = None) -> bool:
         """Whether a question can be asked now: not while another is being answered. Ends with `end_turn`."""
-        return self._turn.acquire(blocking=False)
+        if not self._turn.acquire(blocking=False):
+            return False
+        self._question = question
+        return True
+
+    def question(self) -> str | None:
+        """The question that the turn was taken for, once: whoever asks again has nothing to answer."""
+        question, self._question = self._question, None
+        return question
 
     def end_turn(self) -> None:
         self._turn.release()
@@ -119,8 +129,13 @@ class Visit:
                     self._take(step)
             yield step
 
+    def answer_is_new(self) -> bool:
+        """Whether an answer came since this was last asked."""
+        new, self._new = self._new, False
+        return new
+
     def _take(self, answer: Answer | None) -> None:
-        self.answer = answer
+        self.answer, self._new = answer, answer is not None
         self.evidence = evidence_of(answer, self._assistant.desk) if answer else ()
 
     def _stop(self) -> None:
