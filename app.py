@@ -270,7 +270,9 @@ def _events(blocks: gr.Blocks, page: Page, sessions: Sessions) -> None:
     def leave(request: gr.Request) -> None:
         sessions.end(str(request.session_hash))
 
-    hidden: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+    # What is no stream of steps goes past the queue: the result of an event that joins the queue just as its
+    # connection closes would be lost.
+    hidden: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "queue": False}
     evidence = [page[name] for name in EVIDENCE]
     answered = [page["chat"], *(page[name] for name in (*DECISION, *CHIPS))]
     behind = [*evidence, *(page[name] for name in THREADS)]
@@ -289,7 +291,6 @@ def _events(blocks: gr.Blocks, page: Page, sessions: Sessions) -> None:
             take,
             [source, page["chat"]],
             [page["question"], page["chat"]],
-            queue=False,
             **hidden,
         ).then(
             answer,
