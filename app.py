@@ -17,7 +17,8 @@ import gradio as gr
 
 from assistant import page as shown
 from assistant import panels, tuning_page
-from assistant.page import CHIPS, DECISION, EVIDENCE, Changes
+from assistant.evidence import View
+from assistant.page import CHIPS, DECISION, EVIDENCE, THREADS, Changes
 from assistant.session import UPLOAD_LIMIT_MB, Sessions, Visit
 from assistant.tuning_report import WORDS
 from assistant.wording import LANGUAGES, Language, Wording, preferred_language, wording
@@ -75,6 +76,7 @@ def main(
             max_file_size=f"{4 * UPLOAD_LIMIT_MB}mb",
             theme=gr.themes.Base(primary_hue="blue", font=["sans-serif"], font_mono=["monospace"]),
             css=(files("assistant") / "style.css").read_text(encoding="utf-8"),
+            js=(files("assistant") / "page.js").read_text(encoding="utf-8"),
         )
         print(f"Pricing Assistant is at {address}  (Ctrl+C stops it)", flush=True)
         blocks.block_thread()
@@ -83,7 +85,7 @@ def main(
 
 
 def _layout(words: Wording, tuning: Wording) -> Page:
-    page: Page = {"asked": gr.State(""), "tick": gr.Timer(TICK, active=False)}
+    page: Page = {"tick": gr.Timer(TICK, active=False)}
     with gr.Row(elem_id="head"):
         page["brand"] = gr.HTML(panels.brand(words), elem_id="brand")
         page["language"] = gr.Radio(
@@ -111,7 +113,12 @@ def _layout(words: Wording, tuning: Wording) -> Page:
 
 
 def _talk(page: Page, words: Wording) -> None:
-    """The chat, and whose sales it is about."""
+    """The chat, the conversations so far, and whose sales they are about."""
+    with gr.Row(elem_id="talks"):
+        with gr.Accordion("", open=False, visible=False, elem_id="drawer") as page["drawer"]:
+            page["threads"] = gr.Radio(show_label=False, container=False, elem_id="threads")
+            page["forget"] = gr.Button("", visible=False, size="sm", elem_id="forget")
+        page["begin"] = gr.Button("", size="sm", elem_id="begin")
     page["chat"] = gr.Chatbot(
         show_label=False,
         elem_id="chat",
@@ -154,6 +161,7 @@ def _evidence(page: Page, words: Wording) -> None:
     page["evidence_title"] = gr.HTML(panels.heading(words("evidence.title")))
     page["product"] = gr.Dropdown(show_label=False, container=False, visible=False, elem_id="product")
     page["headline"] = gr.HTML(panels.empty(words("evidence.empty")), elem_id="headline")
+    page["view"] = gr.Radio(show_label=False, container=False, visible=False, elem_id="view")
     page["figure"] = gr.Plot(show_label=False, visible=False, elem_id="figure", elem_classes="figure")
     page["facts"] = gr.HTML(visible=False, elem_id="facts")
 
@@ -197,18 +205,16 @@ def _events(blocks: gr.Blocks, page: Page, sessions: Sessions) -> None:
 
     def take(text: str, history: list[Any], request: gr.Request) -> Updates:
         text = text.strip()
-        if not text or not visit(request).take_turn():  # then the words stay in the box
-            return {page["asked"]: ""}
-        said = [*history, shown.said("user", text)]
-        return {page["question"]: "", page["asked"]: text, page["chat"]: said}
+        if not text or not visit(request).take_turn(text):  # then the words stay in the box
+            return {page["chat"]: gr.skip()}
+        return {page["question"]: "", page["chat"]: [*history, shown.said("user", text)]}
 
-    def answer(
-        question: str, history: list[Any], language: Language, request: gr.Request
-    ) -> Iterator[Updates]:
-        if not question:
+    def answer(history: list[Any], language: Language, request: gr.Request) -> Iterator[Updates]:
+        guest = visit(request)
+        if (question := guest.question()) is None:
             yield {page["chat"]: gr.skip()}  # a generator that yields nothing would clear the evidence
             return
-        yield from map(updates, shown.answering(visit(request), question, history, language))
+        yield from map(updates, shown.answering(guest, question, history, language))
 
     def settle(approve: bool) -> Callable[..., Iterator[Updates]]:
         """A handler of the buttons under an answer that waits."""
@@ -222,12 +228,20 @@ def _events(blocks: gr.Blocks, page: Page, sessions: Sessions) -> None:
 
         return handle
 
-    def choose(index: int, request: gr.Request) -> Updates:
-        return updates(shown.evidence(visit(request), index))
+    def told(language: Language, request: gr.Request) -> Updates:
+        return updates(shown.told(visit(request), language)) or {page["headline"]: gr.skip()}
 
-    def restart(language: Language, request: gr.Request) -> Updates:
-        visit(request).start_over()
-        return updates(shown.no_evidence(wording(language)) | shown.deciding(False))
+    def choose(index: int, view: View | None, request: gr.Request) -> Updates:
+        return updates(shown.evidence(visit(request), index, view))
+
+    def begin(language: Language, request: gr.Request) -> Updates:
+        return updates(shown.beginning(visit(request), language))
+
+    def resume(thread: str, language: Language, request: gr.Request) -> Updates:
+        return updates(shown.resuming(visit(request), thread, language))
+
+    def forget(language: Language, request: gr.Request) -> Updates:
+        return updates(shown.forgetting(visit(request), language))
 
     def upload(path: str, language: Language, request: gr.Request) -> Iterator[Updates]:
         yield from load(Path(path), language, visit(request), skip_bad_rows=False)
@@ -256,11 +270,15 @@ def _events(blocks: gr.Blocks, page: Page, sessions: Sessions) -> None:
     def leave(request: gr.Request) -> None:
         sessions.end(str(request.session_hash))
 
-    hidden: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+    # What is no stream of steps goes past the queue: the result of an event that joins the queue just as its
+    # connection closes would be lost.
+    hidden: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "queue": False}
     evidence = [page[name] for name in EVIDENCE]
-    told = [page["chat"], *(page[name] for name in DECISION), *evidence]
+    answered = [page["chat"], *(page[name] for name in (*DECISION, *CHIPS))]
+    behind = [*evidence, *(page[name] for name in THREADS)]
+    conversation = [*answered, *behind]
     tab = [page[name] for name in tuning_page.PARTS]
-    moved = [*told, *(page[name] for name in shown.SHOP), *tab]
+    moved = [*conversation, *(page[name] for name in shown.SHOP if name not in (*CHIPS, *THREADS)), *tab]
     labelled = [page[name] for name in shown.LABELS if name not in ("chat", *DECISION)]
     everything = [page["language"], *labelled, *moved]
     blocks.load(arrive, None, everything, **hidden)
@@ -272,28 +290,31 @@ def _events(blocks: gr.Blocks, page: Page, sessions: Sessions) -> None:
         trigger(
             take,
             [source, page["chat"]],
-            [page["question"], page["asked"], page["chat"]],
-            queue=False,
+            [page["question"], page["chat"]],
             **hidden,
         ).then(
             answer,
-            [page["asked"], page["chat"], page["language"]],
-            told,
+            [page["chat"], page["language"]],
+            answered,
             api_visibility="private",
             show_progress_on=page["chat"],
             trigger_mode="multiple",  # the default would lose a question asked while a figure is being drawn
-        )
+        ).then(told, page["language"], behind, trigger_mode="multiple", **hidden)
     for name, approve in zip(DECISION, (True, False), strict=True):
         page[name].click(
             settle(approve),
             [page["chat"], page["language"]],
-            told,
+            answered,
             api_visibility="private",
             show_progress_on=page["chat"],
-        )
+        ).then(told, page["language"], behind, trigger_mode="multiple", **hidden)
     page["chat"].change(None, js=panels.TO_LATEST, **hidden)
-    page["chat"].clear(restart, page["language"], told[1:], **hidden)
-    page["product"].input(choose, page["product"], evidence, api_visibility="private")
+    page["facts"].change(None, js=panels.CITE, **hidden)
+    for name in ("product", "view"):
+        page[name].input(choose, [page["product"], page["view"]], evidence, **hidden)
+    page["begin"].click(begin, page["language"], conversation, **hidden)
+    page["threads"].input(resume, [page["threads"], page["language"]], conversation, **hidden)
+    page["forget"].click(forget, page["language"], conversation, **hidden)
     reading: dict[str, Any] = {"api_visibility": "private", "show_progress_on": page["understood"]}
     page["upload"].upload(upload, [page["upload"], page["language"]], moved, **reading)
     page["aside"].click(set_aside, page["language"], moved, **reading)

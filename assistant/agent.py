@@ -44,6 +44,7 @@ from assistant.memory import Conversation, Memory
 from assistant.models import chosen_model, is_embedded, name_of, stays_here
 from assistant.number_check import NumberCheck, artifacts_of, checked_mark, turn_of
 from assistant.outside import Outside
+from assistant.series import Series, from_json
 from assistant.store import Store
 from assistant.tools import TOOLS, Turn
 from assistant.tools.result import Learner
@@ -83,6 +84,8 @@ class Answer:
     """Statements left out because a number in them had no support."""
     cited: tuple[Cited, ...] = ()
     """The numbers in `text` and the fact that each states: its id among `facts`, or `merchant`."""
+    series: tuple[Series, ...] = ()
+    """What the tools found period by period, for figures."""
     pending: tuple[Proposal, ...] = ()
     """Writes that wait for a yes or a no; `text` shows them and asks. Nothing of them is done."""
     failed: str | None = None
@@ -192,6 +195,15 @@ class Assistant:
         """What was said in a conversation, calls of tools and their results included."""
         return self._messages(self._config(thread))
 
+    def latest(self, thread: str = "default") -> Answer | None:
+        """The last answer of a conversation, with everything that it rests on; None where there is none."""
+        config = self._config(thread)
+        turn, waiting = turn_of(self._messages(config)), self._waiting(config)
+        if waiting:
+            return _asking(waiting, _calls(turn), waiting[0].language)
+        mark = checked_mark(turn[-1]) if turn else None
+        return _answer(turn, _calls(turn), mark["language"]) if mark else None
+
     def forget(self, thread: str) -> None:
         """Delete a conversation."""
         self._memory.forget(thread)
@@ -206,9 +218,9 @@ class Assistant:
         config = self._config(thread)
         calls: list[ToolCall] = []
         for message in self._run(given, config, turn):
-            for call in message.tool_calls if isinstance(message, AIMessage) else ():
-                calls.append(ToolCall(call["name"], call["args"]))
-                yield calls[-1]
+            for call in _calls([message]):
+                calls.append(call)
+                yield call
         waiting = self._waiting(config)
         messages = turn_of(self._messages(config))
         answer = (
@@ -312,6 +324,11 @@ def _messages(update: dict[str, Any]) -> list[AnyMessage]:
     return [message for part in parts for message in part.get("messages", ())]
 
 
+def _calls(messages: list[AnyMessage]) -> list[ToolCall]:
+    made = [call for it in messages if isinstance(it, AIMessage) for call in it.tool_calls]
+    return [ToolCall(call["name"], call["args"]) for call in made]
+
+
 def _last(steps: Iterator[ToolCall | Answer]) -> Answer:
     *_, answer = steps
     assert isinstance(answer, Answer)
@@ -361,5 +378,6 @@ def _answer(turn: list[AnyMessage], calls: list[ToolCall], language: Language) -
         tool_calls=calls,
         dropped=list(mark["dropped"]) if mark else [],
         cited=tuple(Cited(**it) for it in mark.get("cited", ())) if mark else (),
+        series=tuple(from_json(it) for artifact in results for it in artifact.get("series", ())),
         failed=mark.get("failed") if mark else "too many steps",
     )

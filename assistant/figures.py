@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from babel.numbers import get_currency_symbol
@@ -92,14 +92,14 @@ def demand_and_profit(
     marks = _marks(recommendation, asked)
     left, right = _frame(curve, marks)
     figure = make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.11, row_heights=[0.55, 0.45])
-    figure.update_xaxes(tickprefix=_symbol(currency, language), **_price_axis(left, right))
+    figure.update_xaxes(tickprefix=symbol_of(currency, language), **price_axis(left, right))
     for panel in (_earnings(curve, words), _demand(curve, words)):
         _draw(figure, panel, prices, currency, words)
         figure.add_vrect(
             x0=max(curve.known_low, left), x1=min(curve.known_high, right), row=panel.row, col=1,
             fillcolor=GREY, opacity=SHADE_OPACITY, line_width=0, layer="below",
         )  # fmt: skip
-        symbol = _symbol(currency, language) if panel.row == 1 else ""
+        symbol = symbol_of(currency, language) if panel.row == 1 else ""
         figure.update_yaxes(
             range=_extent(panel, prices, marks, left, right), tickprefix=symbol, row=panel.row, col=1
         )
@@ -146,7 +146,7 @@ def _draw(figure: Figure, panel: _Panel, prices: list[float], currency: str | No
     ]
     figure.add_scatter(
         x=prices + prices[::-1], y=panel.high + panel.low[::-1], row=panel.row, col=1,
-        fill="toself", fillcolor=_translucent(panel.colour), line={"width": 0}, hoverinfo="skip",
+        fill="toself", fillcolor=translucent(panel.colour), line={"width": 0}, hoverinfo="skip",
         name=words("figure.band"), showlegend=panel.row == 1, mode="lines", legendrank=2,
     )  # fmt: skip
     figure.add_scatter(
@@ -220,7 +220,7 @@ def _frame(curve: DemandCurve, marks: list[_Mark]) -> tuple[float, float]:
     return left, right
 
 
-def _price_axis(left: float, right: float) -> dict[str, object]:
+def price_axis(left: float, right: float) -> dict[str, Any]:
     """Linear where one glance can take it in, logarithmic with ticks at 1, 2, 5 where prices spread wide."""
     if right / left <= WIDE:
         return {"type": "linear", "range": [left, right], "nticks": 7}
@@ -269,12 +269,14 @@ def dress(figure: Figure, *, height: int = HEIGHT) -> None:
     )  # fmt: skip
 
 
-def _translucent(colour: str) -> str:
+def translucent(colour: str) -> str:
+    """The colour as a band around a line has it."""
     red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
     return f"rgba({red},{green},{blue},{BAND_OPACITY})"
 
 
-def _symbol(currency: str | None, language: Language) -> str:
+def symbol_of(currency: str | None, language: Language) -> str:
+    """The currency's sign as it stands before an axis' numbers; empty where the currency is unknown."""
     return get_currency_symbol(currency, LOCALES[language]) if currency else ""
 
 

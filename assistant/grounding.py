@@ -111,7 +111,11 @@ def check(
         owners = owners_of(text, number.start, named)
         theirs = [ref for ref in agreeing if not owners or sku_of[ref.fact.subject] in (None, *owners)]
         if theirs:
-            cited.append(Cited(number.start, number.end, number.text, theirs[0].fact.id))
+            # Counts are told in the facts' order: of several that are equal, the next one is meant.
+            told = {it.fact for it in cited}
+            fresh = [ref for ref in theirs if ref.fact.unit == "count" and ref.fact.id not in told]
+            fact = (fresh or theirs)[0].fact
+            cited.append(Cited(number.start, number.end, number.text, fact.id))
         elif any(_repeats(number, said) for said in own) and not (same and not agreeing):
             cited.append(Cited(number.start, number.end, number.text, MERCHANT))
         else:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import datetime as dt
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from babel.dates import format_datetime
+
 from assistant import panels
 from assistant.agent import Answer, ToolCall
+from assistant.evidence import View
+from assistant.facts import LOCALES
 from assistant.session import UPLOAD_LIMIT_MB, UploadTooLarge, Visit
 from assistant.store.importing import error_text
 from assistant.tools import TOOLS
@@ -23,10 +28,12 @@ CHIPS = tuple(f"chip_{number}" for number in range(4))
 """Buttons with example questions."""
 DECISION = ("confirm", "reject")
 """Buttons under an answer that waits for a yes or a no."""
-EVIDENCE = ("product", "headline", "figure", "facts")
-SHOP = ("situation", "back", "upload", "understood", "aside", *CHIPS)
+EVIDENCE = ("product", "headline", "view", "figure", "facts")
+THREADS = ("drawer", "threads", "forget")
+"""The conversations so far."""
+SHOP = ("situation", "back", "upload", "understood", "aside", *CHIPS, *THREADS)
 """What depends on whose sales the page is about."""
-LABELS = ("brand", "chat", "question", "evidence_title", "file_title", *DECISION)
+LABELS = ("brand", "chat", "question", "begin", "evidence_title", "file_title", *DECISION)
 
 
 def in_language(visit: Visit, language: Language) -> Changes:
@@ -35,6 +42,7 @@ def in_language(visit: Visit, language: Language) -> Changes:
     changes: Changes = {
         "brand": {"value": panels.brand(words)},
         "chat": {"placeholder": words("chat.placeholder")},
+        "begin": {"value": words("talks.begin")},
         "question": {"placeholder": words("chat.input"), "submit_btn": words("chat.send")},
         "evidence_title": {"value": panels.heading(words("evidence.title"))},
         "file_title": {"value": panels.heading(words("data.title"))},
@@ -49,7 +57,6 @@ def in_language(visit: Visit, language: Language) -> Changes:
 def shop(visit: Visit, language: Language) -> Changes:
     """Whose sales the page is about, and questions that fit them."""
     words, own = wording(language), visit.report is not None
-    examples: list[dict[str, Any]] = [{"value": text, "visible": True} for text in visit.examples(language)]
     formats = "" if own else words("data.formats", limit=UPLOAD_LIMIT_MB)
     return {
         "situation": {"value": f"{visit.situation(language)}\n\n<small>{formats}</small>"},
@@ -59,12 +66,59 @@ def shop(visit: Visit, language: Language) -> Changes:
             "value": words("data.back_shop" if own else "data.create_demo"),
             "visible": own or visit.shop_is_empty,
         },
-        **dict(zip(CHIPS, examples or [{"visible": False}] * len(CHIPS), strict=True)),
+        **chips(visit, language),
+        **conversations(visit, language),
     }
 
 
+def chips(visit: Visit, language: Language) -> Changes:
+    """Questions to go on with after the last answer; to begin with, those that fit the shop."""
+    waits = visit.answer is not None and bool(visit.answer.pending)
+    texts = visit.follow_ups or ([] if waits else visit.examples(language))
+    some: list[dict[str, Any]] = [{"value": text, "visible": True} for text in texts]
+    return dict(zip(CHIPS, some + [{"visible": False}] * (len(CHIPS) - len(some)), strict=True))
+
+
+def conversations(visit: Visit, language: Language) -> Changes:
+    """Those so far, the one that goes on here chosen."""
+    words, known = wording(language), visit.conversations
+    choices = [
+        (words("talks.one", title=it.title, when=_moment(it.updated_at, words)), it.thread) for it in known
+    ]
+    here = visit.thread if visit.thread in {it.thread for it in known} else None
+    return {
+        "drawer": {"label": words("talks.title", count=len(known)), "visible": bool(known)},
+        "threads": {"choices": choices, "value": here},
+        "forget": {"value": words("talks.forget"), "visible": here is not None},
+    }
+
+
+def beginning(visit: Visit, language: Language) -> Changes:
+    """A new conversation."""
+    visit.begin()
+    return _conversation(visit, [], language)
+
+
+def resuming(visit: Visit, thread: str, language: Language) -> Changes:
+    """A conversation as it was left, with the evidence behind its last answer."""
+    return _conversation(visit, [said(role, text) for role, text in visit.open(thread)], language)
+
+
+def forgetting(visit: Visit, language: Language) -> Changes:
+    """The conversation deleted, and a new one begun."""
+    visit.forget()
+    return _conversation(visit, [], language)
+
+
+def _conversation(visit: Visit, messages: list[dict[str, Any]], language: Language) -> Changes:
+    behind = evidence(visit) if visit.evidence else no_evidence(wording(language))
+    waits = visit.answer is not None and bool(visit.answer.pending)
+    chat: Changes = {"chat": {"value": messages}, "drawer": {"open": False}}
+    return behind | deciding(waits) | chips(visit, language) | _merged(conversations(visit, language), chat)
+
+
 def answering(visit: Visit, question: str, history: list[Any], language: Language) -> Iterator[Changes]:
-    """An answer's steps as they begin, the answer in their place, then the evidence behind it."""
+    """An answer's steps as they begin, then the answer in their place; `told` is what follows."""
     return _telling(visit, visit.ask(question, language), history, language)
 
 
@@ -77,22 +131,32 @@ def settling(visit: Visit, approve: bool, history: list[Any], language: Language
 def _telling(
     visit: Visit, steps: Iterator[ToolCall | Answer], history: list[Any], language: Language
 ) -> Iterator[Changes]:
-    words = wording(language)
+    words, done = wording(language), list[str]()
     try:
         yield {"chat": {"value": history}} | deciding(False)
         if not visit.ready:
-            yield {"chat": {"value": [*history, doing(words("chat.waking"))]}}
+            yield {"chat": {"value": [*history, doing(words("chat.waking"), done)]}}
         for step in steps:
             if isinstance(step, Answer):
                 answer: Changes = {"chat": {"value": [*history, said("assistant", step.text)]}}
-                yield answer | deciding(bool(step.pending))
-            elif visit.ready:
+                yield answer | deciding(bool(step.pending)) | chips(visit, language)
+            else:
                 # A language model may call a tool that there is not.
-                key = step.name if step.name in TOOL_NAMES else "other"
-                yield {"chat": {"value": [*history, doing(words(f"progress.{key}"))]}}
+                text = words(f"progress.{step.name if step.name in TOOL_NAMES else 'other'}")
+                if visit.ready:
+                    yield {"chat": {"value": [*history, doing(text, done)]}}
+                done.append(text)
     finally:
         visit.end_turn()
-    yield evidence(visit, 0) if visit.evidence else no_evidence(words)
+
+
+def told(visit: Visit, language: Language) -> Changes:
+    """What follows an answer once it is shown: the evidence behind it and the list of conversations; nothing
+    where no answer is new, so that what is being looked at stays."""
+    if not visit.answer_is_new():
+        return {}
+    behind = evidence(visit) if visit.evidence else no_evidence(wording(language))
+    return behind | conversations(visit, language)
 
 
 def deciding(waits: bool) -> Changes:
@@ -100,16 +164,21 @@ def deciding(waits: bool) -> Changes:
     return {name: {"visible": waits} for name in DECISION}
 
 
-def evidence(visit: Visit, index: int) -> Changes:
-    """One part of the evidence behind the last answer, and the choice between its parts."""
+def evidence(visit: Visit, index: int = 0, view: View | None = None) -> Changes:
+    """One part of the evidence behind the last answer, and the choices between its parts and its figures."""
     chosen = visit.evidence[index]
-    figure = visit.figure(chosen)
+    view = view if view in chosen.views else next(iter(chosen.views), None)
+    figure = visit.figure(chosen, view) if view is not None else None
+    words = wording(chosen.language)
     titles = [(part.title, number) for number, part in enumerate(visit.evidence)]
+    views = [(words(f"evidence.view.{name}"), name) for name in chosen.views]
+    cited, facts = (visit.answer.cited, visit.answer.facts) if visit.answer else ((), [])
     return {
         "product": {"choices": titles, "value": index, "visible": len(titles) > 1},
         "headline": {"value": panels.headline(chosen)},
+        "view": {"choices": views, "value": view, "visible": len(views) > 1},
         "figure": {"value": figure, "visible": figure is not None},
-        "facts": shown(panels.facts_table(chosen.facts, wording(chosen.language))),
+        "facts": shown(panels.facts_table(chosen.facts, words, cited=cited, every=facts)),
     }
 
 
@@ -117,6 +186,7 @@ def no_evidence(words: Wording) -> Changes:
     """What stands where the evidence will be."""
     return {
         "product": {"visible": False},
+        "view": {"visible": False},
         "headline": {"value": panels.empty(words("evidence.empty"))},
         "figure": {"value": None, "visible": False},
         "facts": shown(""),
@@ -172,6 +242,17 @@ def said(role: str, text: str) -> dict[str, Any]:
     return {"role": role, "content": text}
 
 
-def doing(text: str) -> dict[str, Any]:
-    """A message that says what is going on until the answer takes its place."""
-    return {"role": "assistant", "content": "", "metadata": {"title": text, "status": "pending"}}
+def doing(text: str, done: Sequence[str] = ()) -> dict[str, Any]:
+    """A message that says what is going on, below what is done, until the answer takes its place."""
+    steps = "\n".join(f"- {step.rstrip('.…')}" for step in done)
+    return {"role": "assistant", "content": steps, "metadata": {"title": text, "status": "pending"}}
+
+
+def _moment(when: dt.datetime, words: Wording) -> str:
+    """In this machine's time zone."""
+    return str(format_datetime(when.astimezone(), words("talks.when"), locale=LOCALES[words.language]))
+
+
+def _merged(changes: Changes, more: Changes) -> Changes:
+    """Both; where both change one part, all of its properties."""
+    return {name: changes.get(name, {}) | more.get(name, {}) for name in changes.keys() | more.keys()}

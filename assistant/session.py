@@ -7,18 +7,20 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
+from uuid import uuid4
 
 from assistant.agent import Answer, Assistant, ToolCall
 from assistant.confirmation import Proposal
-from assistant.facts import Fact, subject_of
-from assistant.figures import demand_and_profit
+from assistant.evidence import Evidence, View, evidence_of, figure_of
+from assistant.follow_ups import follow_ups
+from assistant.memory import Conversation
 from assistant.store import Store
 from assistant.store.demo import ACTOR as DEMO
 from assistant.store.demo import create_demo
 from assistant.store.importing import read_history
+from assistant.transcript import Said, transcript
 from assistant.tuning import Tuning
 from assistant.wording import Language, wording
 from policy.history import HistoryError
@@ -27,16 +29,11 @@ if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
     from assistant.store.importing import ImportReport
-    from policy.decision.recommendation import Recommendation
 
 UPLOAD_LIMIT_MB = 50
 """Largest file taken through the browser; larger ones go through `pricing-assistant import`."""
 SOME_BAD = ("some_bad", "rows_ragged")
 """The remedy, or else the code, of a `HistoryError` where a file can be used without its bad rows."""
-ASKED = ".at_"
-"""In the subject of facts about a price that the merchant asked about (`facts.what_if_facts`)."""
-OVERVIEW = "overview"
-"""The subject of facts about the shop as a whole."""
 
 
 class UploadTooLarge(ValueError):
@@ -48,24 +45,6 @@ class UploadTooLarge(ValueError):
         )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Evidence:
-    """What stands behind one part of an answer: a product, or the shop as a whole."""
-
-    title: str
-    """The product's name."""
-    language: Language
-    """Of the answer."""
-    facts: tuple[Fact, ...]
-    recommendation: Recommendation | None
-    """None for facts about the shop as a whole."""
-
-    @property
-    def asked(self) -> float | None:
-        """The price a what-if was about; None for other answers."""
-        return next((f.raw for f in self.facts if f.key == "price" and ASKED in f.subject), None)
-
-
 class Visit:
     """One open page: the shop it asks about, its conversation and the evidence of its last answer."""
 
@@ -75,32 +54,41 @@ class Visit:
         """How the visitor's file was understood; None while they look at the installed shop."""
         self.refused: Path | None = None
         """An upload of which only some rows are bad, kept until the visitor decides about them."""
+        self.answer: Answer | None = None
+        """The last one of the conversation."""
         self.evidence: tuple[Evidence, ...] = ()
+        """What stands behind it, part by part."""
         self.tuning = tuning
         """Fine-tuning on the sales that the page is about: the shop's, or the visitor's file's."""
         self._shop = shop
         self._shop_tuning = tuning
         self._assistant = shop
         self._folder: Path | None = None
-        self._conversation = 0
+        self._thread = _new_thread(key)
         self._steps: Iterator[ToolCall | Answer] | None = None
         # One thing at a time: a page closed during an upload must not leave the file behind, nor an upload
         # take the store away from under an answer.
         self._busy = threading.RLock()
         self._turn = threading.Lock()
-
-    @property
-    def _thread(self) -> str:
-        return f"app-{self.key}-{self._conversation}"
+        self._question: str | None = None
+        self._new = False
 
     @property
     def ready(self) -> bool:
         """Whether the policy is loaded, so that an answer takes no longer than its own time."""
         return self._assistant.desk.ready
 
-    def take_turn(self) -> bool:
+    def take_turn(self, question: str | None = None) -> bool:
         """Whether a question can be asked now: not while another is being answered. Ends with `end_turn`."""
-        return self._turn.acquire(blocking=False)
+        if not self._turn.acquire(blocking=False):
+            return False
+        self._question = question
+        return True
+
+    def question(self) -> str | None:
+        """The question that the turn was taken for, once: whoever asks again has nothing to answer."""
+        question, self._question = self._question, None
+        return question
 
     def end_turn(self) -> None:
         self._turn.release()
@@ -138,8 +126,17 @@ class Visit:
                     self._steps = None
                     return
                 if isinstance(step, Answer):
-                    self.evidence = self._evidence_of(step)
+                    self._take(step)
             yield step
+
+    def answer_is_new(self) -> bool:
+        """Whether an answer came since this was last asked."""
+        new, self._new = self._new, False
+        return new
+
+    def _take(self, answer: Answer | None) -> None:
+        self.answer, self._new = answer, answer is not None
+        self.evidence = evidence_of(answer, self._assistant.desk) if answer else ()
 
     def _stop(self) -> None:
         """End an unfinished answer; it must not go on writing into a store that is about to close."""
@@ -147,22 +144,49 @@ class Visit:
             cast(Generator, self._steps).close()
             self._steps = None
 
-    def figure(self, evidence: Evidence) -> Figure | None:
-        """Demand and profit against price; None where there is no demand to draw."""
-        it = evidence.recommendation
-        if it is None or it.keep is None:
-            return None
-        with self._busy:
-            curve = self._assistant.desk.curve(it.sku, store=it.store)
-        return demand_and_profit(curve, it, evidence.language, asked=evidence.asked)
+    @property
+    def follow_ups(self) -> list[str]:
+        """Questions that the last answer invites."""
+        if self.answer is None:
+            return []
+        names = {it.sku: it.name or it.sku for it in self._assistant.desk.store.products()}
+        return follow_ups(self.answer, self.evidence, names)
 
-    def start_over(self) -> None:
-        """Begin a new conversation about the same shop; the old one is forgotten."""
+    def figure(self, evidence: Evidence, view: View) -> Figure | None:
+        """One of the figures of a part of the evidence; None where there is nothing to draw."""
+        with self._busy:
+            return figure_of(evidence, view, self._assistant.desk)
+
+    @property
+    def thread(self) -> str:
+        """The conversation that goes on here."""
+        return self._thread
+
+    @property
+    def conversations(self) -> list[Conversation]:
+        """All about the shop or the file that the page is about, the last spoken in first."""
+        with self._busy:
+            return self._assistant.threads()
+
+    def begin(self) -> None:
+        """Begin a new conversation; the one so far is kept."""
+        self.open(_new_thread(self.key))
+
+    def open(self, thread: str) -> list[Said]:
+        """Go on with a conversation: what was said in it, its last answer's evidence being shown again."""
+        with self._busy:
+            self._stop()
+            self._thread = thread
+            latest = self._assistant.latest(thread)
+            self._take(latest)
+            return [*transcript(self._assistant.messages(thread)), *_waiting(latest)]
+
+    def forget(self) -> None:
+        """Delete the conversation and begin a new one."""
         with self._busy:
             self._stop()
             self._assistant.forget(self._thread)
-            self._conversation += 1
-            self.evidence = ()
+            self.begin()
 
     def open_file(self, path: Path, language: Language, *, skip_bad_rows: bool = False) -> ImportReport:
         """Answer about this file from now on, from a store of its own.
@@ -213,6 +237,7 @@ class Visit:
         self._leave_file()
         self._assistant, self._folder, self.report = assistant, folder, report
         self.tuning = tuning
+        self.begin()
         return report
 
     def close_file(self) -> None:
@@ -224,13 +249,14 @@ class Visit:
             self._leave_file()
 
     def _leave_file(self) -> None:
-        self.start_over()
+        self._stop()
         if self._folder is not None:
             self.tuning.close(keep=False)
             _close(self._assistant)
             shutil.rmtree(self._folder)
         self._assistant, self._folder, self.report = self._shop, None, None
         self.tuning = self._shop_tuning
+        self.begin()
 
     def create_demo(self) -> None:
         """Fill the installed shop, where it is empty, with the demo shop."""
@@ -261,36 +287,6 @@ class Visit:
             return words.examples("demo")
         product = max(products, key=lambda it: it.periods)
         return [text.replace("{product}", product.name or product.sku) for text in words.examples("own")]
-
-    def _evidence_of(self, answer: Answer) -> tuple[Evidence, ...]:
-        """One part per product that was priced, in the answer's order; the shop as a whole comes first.
-
-        None for an answer that prices nothing, such as a question back: the figure of an earlier one beside
-        it would mislead.
-        """
-        desk = self._assistant.desk
-        told = {fact.subject for fact in answer.facts}
-        decided = [desk.recommendation(decision_id) for decision_id in answer.decision_ids]
-        # A what-if decides nothing: its product's recommendation is looked up for comparison.
-        asked_about = [sku for sku in answer.skus if any(it.startswith(sku) and ASKED in it for it in told)]
-        decided += [
-            desk.recommendation_of(sku) for sku in asked_about if sku not in {it.sku for it in decided}
-        ]
-        parts = []
-        for it in decided:
-            subject = subject_of(it.sku, it.store)
-            about = {other for other in told if other == subject or other.startswith(f"{subject}{ASKED}")}
-            facts = tuple(fact for fact in answer.facts if fact.subject in about)
-            if facts:
-                title = it.name or it.sku
-                parts.append(Evidence(title=title, language=answer.language, facts=facts, recommendation=it))
-        overview = tuple(fact for fact in answer.facts if fact.subject == OVERVIEW)
-        if overview:
-            title = wording(answer.language)("evidence.shop")
-            parts.insert(
-                0, Evidence(title=title, language=answer.language, facts=overview, recommendation=None)
-            )
-        return tuple(parts)
 
 
 class Sessions:
@@ -329,6 +325,15 @@ def _is_demo(store: Store) -> bool:
     """Whether all of the store's sales are the demo shop's."""
     imports = [entry for entry in store.audit(limit=sys.maxsize) if entry.action == "import"]
     return bool(imports) and all(entry.actor == DEMO for entry in imports)
+
+
+def _new_thread(key: str) -> str:
+    return f"app-{key}-{uuid4().hex[:12]}"
+
+
+def _waiting(answer: Answer | None) -> list[Said]:
+    """What waits for a yes or a no was shown, though it is no message of the conversation."""
+    return [Said("assistant", answer.text)] if answer is not None and answer.pending else []
 
 
 def _close(assistant: Assistant) -> None:

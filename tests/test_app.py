@@ -97,7 +97,7 @@ def page(browser: Browser, address: str, request: pytest.FixtureRequest) -> Iter
             lambda it: None if it.url.startswith((address, "data:", "blob:")) else wrong.append(it.url),
         )
         page.goto(address)
-        expect(page.locator("#chips button").first).to_be_visible()
+        expect(page.locator("#chips button").first).to_have_text(re.compile(r"\S"))  # its visit has begun
         yield page
         assert wrong == []
 
@@ -177,6 +177,57 @@ def test_a_decision_is_shown_and_confirmed_or_rejected_by_button(page: Page) -> 
     ask(page, "why did you not suggest that?")  # anything else leaves it undone
     expect(last).to_contain_text("left undone")
     expect(confirm).to_have_count(0)
+
+
+def test_each_number_of_an_answer_tells_its_fact(page: Page) -> None:
+    ask(page, "what should I charge for the lavender candle?")
+    expect(page.locator("#facts .checked")).to_contain_text("numbers in this answer were checked")
+    page.wait_for_function("CSS.highlights.get('cited')?.size > 5")
+    where = page.evaluate(
+        """() => {
+            const range = [...CSS.highlights.get("cited")].find((it) => it.toString() === "$18.00");
+            const box = range.getBoundingClientRect();
+            return [box.x + box.width / 2, box.y + box.height / 2];
+        }"""
+    )
+    page.mouse.move(*where)
+    expect(page.locator("#cite")).to_have_text("Price now$18.00")
+    expect(page.locator("#facts tr.now")).to_contain_text("Price now")
+
+
+def test_each_kind_of_answer_has_its_figure(page: Page) -> None:
+    figure = page.locator("#figure .js-plotly-plot")
+    ask(page, "what should I charge for the lavender candle?")
+    page.locator("#view label", has_text="Price history").click()
+    expect(figure).to_contain_text("Price in force")
+    page.locator("#chips button", has_text="Forecast it").click()
+    expect(page.locator("#view label.selected")).to_have_text("Forecast")
+    expect(figure).to_contain_text("80% range")
+    page.locator("#chips button", has_text="Clear its stock").click()
+    expect(figure).to_contain_text("Stock left")
+    expect(page.locator("#headline")).to_contain_text("Chance of selling through")
+    ask(page, "Where am I leaving money on the table?")
+    expect(figure).to_contain_text("Suggested price change")
+
+
+def test_conversations_are_kept_opened_again_and_deleted(page: Page) -> None:
+    said = page.locator("#chat .message.user")
+    price = ask(page, "what would you charge for the oak cutting board?")
+    first_chip = page.locator("#chips button").first
+    expect(first_chip).to_have_text("Why that price?")
+    page.get_by_role("button", name="New conversation").click()
+    expect(said).to_have_count(0)
+    expect(first_chip).to_contain_text("lavender candle")
+    expect(page.locator("#headline")).to_contain_text("appear here")
+    page.get_by_role("button", name=re.compile("Conversations")).click()
+    page.locator("#threads label", has_text="oak cutting board").click()
+    expect(said).to_have_count(1)
+    assert page.locator("#chat .message.bot").last.inner_text() == price
+    expect(page.locator("#headline h3")).to_contain_text("Oak Cutting Board")
+    page.get_by_role("button", name=re.compile("Conversations")).click()
+    page.get_by_role("button", name="Delete this conversation").click()
+    expect(said).to_have_count(0)
+    expect(page.locator("#threads label", has_text="oak cutting board")).to_have_count(0)
 
 
 def test_an_example_is_one_click(page: Page) -> None:
@@ -333,3 +384,9 @@ def test_a_phone_needs_no_sideways_scrolling(page: Page) -> None:
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     figure = page.locator("#figure .js-plotly-plot").bounding_box()
     assert figure is not None and figure["width"] > 250
+    page.get_by_role("button", name=re.compile("Conversations")).click()
+    expect(page.locator("#threads label").first).to_be_visible()
+    ask(page, "8周内清掉松木蜡烛的库存")
+    expect(page.locator("#figure .js-plotly-plot")).to_contain_text("剩余库存")
+    expect(page.locator("#chips button").first).to_have_text("它的保本价是多少？")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390

@@ -12,6 +12,9 @@ import pytest
 from small_adapters import shelve
 
 from assistant.agent import Answer, ToolCall
+from assistant.evidence import View
+from assistant.follow_ups import MOST
+from assistant.series import ClearanceSeries, ForecastSeries
 from assistant.session import UPLOAD_LIMIT_MB, Sessions, UploadTooLarge, Visit
 from assistant.store import Store
 from assistant.store.demo import create_demo
@@ -70,7 +73,7 @@ def test_the_evidence_is_the_decision_that_the_answer_gives(visit: Visit) -> Non
     assert evidence.recommendation.sku == "CAN-LAV-200"
     values = {fact.key: fact.value for fact in evidence.facts}
     assert values["price"] in answer.text
-    figure = visit.figure(evidence)
+    figure = visit.figure(evidence, evidence.views[0])
     assert figure is not None
     marked = {shape.x0 for shape in figure.layout.shapes if shape.type == "line"}
     assert marked == {evidence.recommendation.current_price, evidence.recommendation.price}
@@ -81,7 +84,7 @@ def test_a_price_asked_about_is_marked_beside_the_suggested_one(visit: Visit) ->
     ask(visit, "what if I charge $16.20?")
     (evidence,) = visit.evidence
     assert evidence.asked == pytest.approx(16.20)
-    figure = visit.figure(evidence)
+    figure = visit.figure(evidence, evidence.views[0])
     assert figure is not None
     assert any("$16.20" in annotation.text for annotation in figure.layout.annotations)
 
@@ -96,7 +99,12 @@ def test_an_overview_begins_with_the_shop_as_a_whole(visit: Visit) -> None:
     ask(visit, "Where am I leaving money on the table?")
     shop, *products = visit.evidence
     assert shop.recommendation is None
-    assert visit.figure(shop) is None
+    assert shop.views == ("portfolio",)
+    figure = visit.figure(shop, "portfolio")
+    assert figure is not None
+    assert {text.split("<b>")[1].split("</b>")[0] for trace in figure.data for text in trace.text} >= {
+        part.title for part in products
+    }
     assert products and all(part.recommendation is not None for part in products)
 
 
@@ -135,7 +143,7 @@ def test_a_visitors_file_is_not_priced_by_the_shops_adapter(home: Path, bakery: 
     visit.close_file()
     assert priced_by(candle) == version.digest[:16]
     Shelf(home / "adapters").rollback()
-    visit.start_over()
+    visit.begin()
     assert priced_by(candle) is None
     sessions.close()
 
@@ -223,11 +231,107 @@ def test_a_page_can_close_in_the_middle_of_an_answer(visit: Visit, bakery: Path)
     assert [list(steps) for steps in answers] == [[], []]
 
 
-def test_a_conversation_that_starts_over_is_forgotten(visit: Visit) -> None:
-    ask(visit, "what should I charge for the lavender candle?")
-    visit.start_over()
-    assert visit.evidence == ()
+def test_a_new_conversation_knows_nothing_of_the_one_before_which_is_kept(visit: Visit) -> None:
+    before = ask(visit, "what should I charge for the lavender candle?")
+    thread, evidence = visit.thread, visit.evidence
+    visit.begin()
+    assert visit.evidence == () and visit.follow_ups == []
     assert not ask(visit, "why that price?").decision_ids
+    assert thread in {it.thread for it in visit.conversations}
+    messages = visit.open(thread)
+    assert messages == [("user", "what should I charge for the lavender candle?"), ("assistant", before.text)]
+    assert visit.evidence == evidence and visit.answer == before
+    assert ask(visit, "why that price?").skus == ["CAN-LAV-200"]
+
+
+def test_what_waits_in_a_conversation_waits_when_it_is_opened_again(visit: Visit) -> None:
+    asked = ask(visit, "set the lavender candle to 17")
+    thread = visit.thread
+    visit.begin()
+    assert visit.pending == ()
+    assert visit.open(thread)[-1] == ("assistant", asked.text)
+    assert visit.pending == asked.pending
+    [*visit.settle(False)]
+
+
+def test_a_forgotten_conversation_is_gone(visit: Visit) -> None:
+    ask(visit, "what should I charge for the lavender candle?")
+    thread = visit.thread
+    visit.forget()
+    assert thread not in {it.thread for it in visit.conversations}
+    assert visit.evidence == () and visit.open(thread) == []
+
+
+def test_a_closed_page_leaves_its_conversation_to_the_next(sessions: Sessions, visit: Visit) -> None:
+    ask(visit, "what should I charge for the lavender candle?")
+    sessions.end(visit.key)
+    assert visit.thread not in {it.thread for it in visit.conversations}  # a new one by now
+    titles = [it.title for it in sessions.visit("a later page").conversations]
+    assert "what should I charge for the lavender candle?" in titles
+
+
+@pytest.mark.parametrize(
+    ("question", "view", "series"),
+    [
+        ("how many lavender candles will I sell in the next 8 weeks?", "forecast", ForecastSeries),
+        ("clear the lavender candle stock in 8 weeks", "clearance", ClearanceSeries),
+    ],
+)
+def test_a_figure_shows_the_tools_own_result(visit: Visit, question: str, view: View, series: type) -> None:
+    answer = ask(visit, question)
+    (evidence,) = visit.evidence
+    assert evidence.views[0] == view and isinstance(evidence.series, series)
+    values = {fact.key: fact.raw for fact in answer.facts}
+    if isinstance(evidence.series, ForecastSeries):
+        assert sum(evidence.series.units.mean) == pytest.approx(values["units"])
+    elif evidence.series is not None:
+        assert evidence.series.left.mean[-1] == pytest.approx(values["left"])
+        assert evidence.series.stock == values["stock"]
+    for shown in evidence.views:
+        assert visit.figure(evidence, shown) is not None
+
+
+@pytest.mark.slow
+def test_every_follow_up_is_understood(visit: Visit) -> None:
+    questions = {
+        "en": [
+            "what should I charge for the lavender candle?",
+            "what should I charge for the knife set?",
+            "what if I charge 17 for the lavender candle?",
+            "what is the break-even price of the lavender candle?",
+            "how many lavender candles will I sell in the next 8 weeks?",
+            "forecast the whole shop for 8 weeks",
+            "clear the pine candle stock in 8 weeks",
+            "where am I leaving money on the table?",
+            "which rules apply?",
+        ],
+        "zh": [
+            "薰衣草蜡烛应该卖多少钱？",
+            "刀具套装应该卖多少钱？",
+            "薰衣草蜡烛卖17元会怎样？",
+            "薰衣草蜡烛的保本价是多少？",
+            "未来8周薰衣草蜡烛能卖多少？",
+            "整个店铺未来8周能卖多少？",
+            "8周内清掉松木蜡烛的库存",
+            "哪些商品定价还有提升空间？",
+            "有哪些规则？",
+        ],
+    }
+    for question in (text for texts in questions.values() for text in texts):
+        ask(visit, question)
+        chips = visit.follow_ups
+        assert 1 < len(chips) <= MOST, question
+        for chip in chips:
+            visit.begin()
+            ask(visit, question)
+            answer = ask(visit, chip)
+            assert answer.tool_calls, (question, chip, answer.text)
+        visit.begin()
+
+
+def test_candidates_are_the_follow_ups_of_a_question_back(visit: Visit) -> None:
+    ask(visit, "candle")
+    assert visit.follow_ups == ["Lavender Candle 200 g", "Pine Candle 200 g (Christmas)"]
 
 
 def test_an_approval_waits_for_the_page_that_asked_for_it(sessions: Sessions, visit: Visit) -> None:

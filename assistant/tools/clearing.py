@@ -9,6 +9,7 @@ from pydantic import Field
 
 from assistant.desk import Desk
 from assistant.planning_facts import clearance_facts
+from assistant.series import clearance_series
 from assistant.tools.asking import Outlet, Periods, UnitCost, Until
 from assistant.tools.pricing import gain_sign
 from assistant.tools.result import Report, Result, Runtime, Sku, run, values_of
@@ -82,6 +83,7 @@ def clearance(
             "facts": {key: value for key, value in values.items() if "." not in key},
         }
         names = [text for text in (it.name, it.sku, it.store) if text]
-        return Report({"status": "ok", "item": item}, facts, names=names, skus=[it.sku])
+        series = [clearance_series(it, path)]
+        return Report({"status": "ok", "item": item}, facts, names=names, skus=[it.sku], series=series)
 
     return run(runtime, report)

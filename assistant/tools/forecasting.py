@@ -10,6 +10,7 @@ from pydantic import Field
 from assistant.desk import Desk
 from assistant.facts import Fact, Sheet, count, labels, subject_of
 from assistant.planning_facts import cover_facts, forecast_facts, product_forecast_facts
+from assistant.series import forecast_series
 from assistant.tools.asking import Periods, Start, Until
 from assistant.tools.result import Report, Result, Runtime, Sku, run, values_of
 from assistant.wording import Language
@@ -51,7 +52,8 @@ def forecast(
         found = desk.forecast(skus, periods=periods, start=start, until=until, price=price)
         items, every = [], list[Fact]()
         products = sorted(found.products, key=lambda it: -it.total.revenue.mean)
-        for it in products[: MOST_ROWS if skus is None else None]:
+        listed = products[: MOST_ROWS if skus is None else None]
+        for it in listed:
             facts = product_forecast_facts(it, found, language)
             if skus is not None:
                 on_hand = stock or desk.ask(it.sku, lambda about, _: about.product.stock, store=it.store)
@@ -79,7 +81,8 @@ def forecast(
         told = [(it.sku, it.name, it.store) for it in products]
         told += [(left.sku, left.name, left.store) for left in found.left_out]
         names = [text for texts in told for text in texts if text]
-        return Report(payload, every, names=names, skus=[sku for sku, *_ in told])
+        series = forecast_series(found, listed)
+        return Report(payload, every, names=names, skus=[sku for sku, *_ in told], series=series)
 
     return run(runtime, report)
 

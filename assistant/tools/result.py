@@ -14,6 +14,7 @@ from pydantic import Field
 from assistant.adapters import adapter_error_text
 from assistant.desk import Desk, DeskError
 from assistant.facts import Fact, day, labels
+from assistant.series import Series, to_json
 from assistant.store.database import StoreError
 from assistant.tools.staged import Staged
 from assistant.whereabouts import Whereabouts
@@ -76,6 +77,8 @@ class Report:
     """Name by SKU of the products in the payload: a number said of one must be that one's."""
     skus: Sequence[str] = ()
     decision_ids: Sequence[str] = ()
+    series: Sequence[Series] = ()
+    """What a figure draws of it."""
 
 
 def run(runtime: Runtime, report: Callable[[Desk, Language], Report]) -> Result:
@@ -112,6 +115,7 @@ def run(runtime: Runtime, report: Callable[[Desk, Language], Report]) -> Result:
         "products": dict(result.products),
         "skus": list(result.skus),
         "decision_ids": list(result.decision_ids),
+        "series": [to_json(it) for it in result.series],
         "messages": [quotable or payload["message"]] if payload["status"] == "error" else [],
     }
     return json.dumps(payload, ensure_ascii=False, allow_nan=False), artifact
