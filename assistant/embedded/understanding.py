@@ -290,12 +290,9 @@ def _ask_apart(before: str, after: str, words: Lexicon, today: date | None) -> b
     "they take 6 % an order, what is my floor for the lamp?" is one request."""
     first, second = (_read(side, words, {}, today) for side in (before, after))
     tells = first.given != Circumstances() or (first.topic is not None and first.has_number)
-    builds = (
-        tells
-        and not second.has_number
-        and not (first.mentions and second.mentions)
-        and (first.topic is not None or second.topic is not None or second.intent == "price")
-    )
+    same = first.topic in (None, second.topic, "override")
+    follows = same if second.topic is not None else first.topic is not None or second.intent == "price"
+    builds = tells and follows and not second.has_number and not (first.mentions and second.mentions)
     return not builds and all(
         side.topic is not None or side.intent not in (UNKNOWN, "greeting", "thanks", "help")
         for side in (first, second)
