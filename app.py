@@ -81,6 +81,8 @@ def main(
         print(f"Pricing Assistant is at {address}  (Ctrl+C stops it)", flush=True)
         blocks.block_thread()
     finally:
+        if blocks.is_running:
+            blocks.close(verbose=False)  # no page is served any more when the shop closes
         sessions.close()
 
 
