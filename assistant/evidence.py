@@ -152,7 +152,7 @@ def figure_of(evidence: Evidence, view: View, desk: Desk) -> Figure | None:
     if evidence.store is not None:
         ledger, history = (table[table["store"] == evidence.store] for table in (ledger, history))
     currency = desk.outlet(evidence.sku, evidence.store).currency
-    return price_history(ledger, history, desk.clock[1], currency, language)
+    return price_history(ledger, history, desk.records.clock[1], currency, language)
 
 
 def _part_of(subject: str, products: Mapping[str, Product]) -> tuple[str, str] | None:

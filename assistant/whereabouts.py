@@ -13,7 +13,7 @@ EMBEDDED = "pricing-assistant-embedded"
 """`_llm_type` of the built-in model, which uses no network."""
 ADDRESSES = ("openai_api_base", "base_url", "anthropic_api_url")
 """Where LangChain's clients keep the address that they call."""
-RUNS_HERE = {"chat-ollama": "OLLAMA_HOST", "huggingface-chat-wrapper": None}
+RUNS_HERE = {"chat-ollama": "OLLAMA_HOST", "huggingface-local": None}
 """Models that run on this computer unless they are told another address, and where that is told."""
 
 

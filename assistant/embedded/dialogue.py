@@ -56,7 +56,7 @@ KEEPS_FOCUS = PORTFOLIO | {
     "audit",
 }
 """Answers after which the product spoken of before is still the one at hand."""
-MOST_WORDS_OF_A_NAME, MOST_SIGNS_OF_A_NAME = 3, 5
+MOST_WORDS_OF_A_NAME = 3
 MOST_TRIED = 2
 """Earlier what-if prices that stand beside a new one."""
 
@@ -206,12 +206,6 @@ def _plan(request: Request, state: State, turn: Turn, clock: Clock) -> Reply:
     ):
         return replace(reply, kind="unknown")  # a sentence about something else, not a product's name
     return reply
-
-
-def _is_long(text: str) -> bool:
-    """Whether a message is too long to be nothing but a product's name."""
-    signs = len(re.findall(r"[\u3400-\u9fff]", text))
-    return len(text.split()) > MOST_WORDS_OF_A_NAME or signs > MOST_SIGNS_OF_A_NAME
 
 
 def _about_products(request: Request, state: State, ask: Ask) -> Reply:
