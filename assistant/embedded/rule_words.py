@@ -51,8 +51,12 @@ def clauses_in(
     """
     clauses: list[Clause] = []
     start, unread = 0, ""
-    told = _Told(ahead=next((it for it in times if not it.is_past), None), today=today, reason=reason)
-    for at, end in _parts(text, words, [when.span for when in times]):
+    told = _Told(times=tuple(times), today=today, reason=reason)
+    whole = [when.span for when in times]
+    for rule in words.rules:  # an exception's floor may be told after a comma
+        if rule.kind == "exception":
+            whole += [match.span() for pattern in rule.patterns if (match := pattern.search(text))]
+    for at, end in _parts(text, words, whole):
         changes, spans, lacking = _changes(text, at, end, words, told)
         spans = (*spans, *(when.span for when in times))
         if lacking:
@@ -72,9 +76,14 @@ def clauses_in(
 class _Told:
     """What a sentence says besides its rules."""
 
-    ahead: When | None
+    times: tuple[When, ...]
     today: date | None
     reason: str
+
+    @property
+    def ahead(self) -> When | None:
+        """The first time that is not over."""
+        return next((it for it in self.times if not it.is_past), None)
 
 
 def _parts(text: str, words: Lexicon, whole: Sequence[Span]) -> list[Span]:
@@ -95,16 +104,18 @@ def _changes(
     lacking = False
     found: dict[str, RuleChange] = {}
     spans: list[Span] = [match.span() for match in words.rule_fillers.finditer(text, start, end)]
-    read: list[Span] = []
+    read: list[Span] = [when.span for when in told.times]
     for rule in words.rules:
         for pattern in rule.patterns:
             match = pattern.search(text, start, end)
             if match is None:
                 continue
             number = match.span("n") if "n" in pattern.groupindex else match.span()
-            if any(a < number[1] and number[0] < b for a, b in read) or rule.field in found:
+            in_time = rule.kind not in _TIMED or "n" in pattern.groupindex
+            taken = read if in_time else read[len(told.times) :]
+            if any(a < number[1] and number[0] < b for a, b in taken) or rule.field in found:
                 continue
-            read.append(number)
+            read.append(match.span() if rule.kind == "exception" else number)
             spans.append(number)
             if rule.kind in _TIMED:
                 if (value := _TIMED[rule.kind](match, words, told)) is None:
@@ -141,7 +152,7 @@ def _exception(match: re.Match[str], words: Lexicon, told: _Told) -> Value:
 
 def _since(_: re.Match[str], words: Lexicon, told: _Told) -> Value:
     """The day from which an emergency holds: the one named, else today."""
-    day = told.ahead.start if told.ahead is not None and told.ahead.start else told.today
+    day = next((when.start for when in told.times if when.start is not None), told.today)
     return None if day is None else day.isoformat()
 
 

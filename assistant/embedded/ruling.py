@@ -135,7 +135,8 @@ def _scopes(
             continue
         payload = ask([Call.of("find_products", query=mention.text)])[0]
         matches = _matches(payload)
-        if payload.get("status") == "category":
+        whole = bool(request.flags & {"category", "every"})
+        if payload.get("category") and (payload.get("status") == "category" or whole):
             scopes.append(("category", str(payload["category"])))
         elif payload.get("status") == "ambiguous" and several and 1 < len(matches) <= MOST_PRODUCTS:
             scopes += [("product", product.sku) for product in matches]

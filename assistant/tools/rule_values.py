@@ -13,6 +13,8 @@ FRACTIONS = ("max_change", "max_increase", "max_decrease", "min_margin")
 MONEY = ("lowest_price", "highest_price", "minimum_advertised_price")
 DATES = ("emergency_since",)
 ENDING = "price_ending"
+PART = "."
+"""Between a rule and a part of it in the key of a fact."""
 
 
 def add_rule(
@@ -45,6 +47,24 @@ def add_rule(
         sheet.add(field, value, None, "text", label)
     else:
         sheet.add(field, _clause(field, value, sheet.language, names, currency), None, "text", label)
+        for i, clause in enumerate(value if isinstance(value, list) else [value]):
+            _add_parts(sheet, f"{field}{PART}{i}", clause, label)
+
+
+def _add_parts(sheet: Sheet, key: str, clause: Mapping[str, Any], label: str) -> None:
+    """The numbers and days in a clause, each a fact of its own: what is said of it is checked against them."""
+    for name, value in clause.items():
+        part = f"{key}{PART}{name}"
+        if name in ("start", "end", "until"):
+            sheet.day(part, value, label=label)
+        elif name in ("floor", "low", "high", "min_saving"):
+            sheet.percent(part, value, label=label)
+        elif name == "price":
+            sheet.price(part, value, label=label)
+        elif name == "max_age_days":
+            sheet.add(part, f"{value}", value, "day", label)
+        elif name == "units":
+            sheet.add(part, f"{value}", value, "units", label)
 
 
 def rule_label(field: str, language: Language) -> str:

@@ -15,7 +15,7 @@ from assistant.store.database import StoreError
 from assistant.store.records import RulesProposal, RulesVersion, Scope
 from assistant.tools.result import Report, Result, Runtime, Turn, run
 from assistant.tools.rule_fields import RuleChanges
-from assistant.tools.rule_values import add_rule, rule_label
+from assistant.tools.rule_values import PART, add_rule, rule_label
 from assistant.tools.writing import WORDS, Row, Staged, Undo, Write, carry_out, words_of
 from assistant.wording import Language, safe, wording
 from policy.decision.rules import Rules, RulesInfeasible
@@ -54,7 +54,7 @@ def show_rules(
             told = [
                 {"field": fact.key, "label": fact.label, "value": fact.value}
                 for fact in facts
-                if fact.key not in ("since", "version")
+                if fact.key not in ("since", "version") and PART not in fact.key
             ]
             values = {fact.key: fact.value for fact in facts}
             if told:
@@ -151,6 +151,7 @@ def _staged(turn: Turn, proposal: RulesProposal, *, undo: Undo) -> Staged:
     for side, rules in sides.items():
         facts = _valued(f"rules.{scope}.{key or ''}.{side}", desk, turn.language, rules, changed)
         found[side] = {fact.key: fact for fact in facts}
+    parts = [fact for side in found.values() for fact in side.values() if PART in fact.key]
     facts, notes = _notes(turn, proposal)
 
     def commit() -> Undo:
@@ -166,7 +167,7 @@ def _staged(turn: Turn, proposal: RulesProposal, *, undo: Undo) -> Staged:
             for it in changed
         ],
         notes=notes,
-        facts=facts,
+        facts=[*parts, *facts],
         names=[name, *([key] if key else [])],
     )
 
@@ -231,7 +232,7 @@ def _as_it_is(
 ) -> dict[str, str]:
     """What holds already, in words."""
     facts = _valued("rules.now", turn.desk, turn.language, rules, told)
-    listed = labels(turn.language)["answer"]["comma"].join(f"{it.label}: {it.value}" for it in facts)
+    listed = labels(turn.language)["answer"]["comma"].join(f"{it.label}: {it.value}" for it in facts if PART not in it.key)
     name = _scope_name(turn.desk, scope, key, turn.language)
     return {"scope": safe(name), "rules": f"({safe(listed)})"}
 
