@@ -222,6 +222,9 @@ def _decision(
         why = _restore(match["reason"], aside).strip(" .。!！") if match else ""
         said = part[: match.start()] if match else part
         clauses, unread = clauses_in(said, words, times=request.given.times, today=today, reason=why)
+        if not clauses and said != part:  # "a rule: never below ..." tells the rule, not its reason
+            said = part
+            clauses, unread = clauses_in(part, words, times=request.given.times, today=today)
         told = tuple(
             RuleClause(clause.changes, _named_in(clause, said, request.amounts, words, aside))
             for clause in clauses

@@ -52,7 +52,7 @@ def add_rule(
 
 
 def _add_parts(sheet: Sheet, key: str, clause: Mapping[str, Any], label: str) -> None:
-    """The numbers and days in a clause, each a fact of its own: what is said of it is checked against them."""
+    """The numbers and days in a clause, each a fact: what is said is checked against them."""
     for name, value in clause.items():
         part = f"{key}{PART}{name}"
         if name in ("start", "end", "until"):

@@ -173,7 +173,7 @@ def _staged(turn: Turn, proposal: RulesProposal, *, undo: Undo) -> Staged:
 
 
 def _notes(turn: Turn, proposal: RulesProposal) -> tuple[list[Fact], list[str]]:
-    """Products that no price would suit, which rules exclude each other there, and products left as they are."""
+    """Products that no price would suit, the rules in conflict there, and products left as they are."""
     desk, words = turn.desk, words_of(turn)
     then = desk.store.rules_for(None, proposal=proposal)
     stuck, conflicts = [], dict[str, None]()
@@ -232,7 +232,8 @@ def _as_it_is(
 ) -> dict[str, str]:
     """What holds already, in words."""
     facts = _valued("rules.now", turn.desk, turn.language, rules, told)
-    listed = labels(turn.language)["answer"]["comma"].join(f"{it.label}: {it.value}" for it in facts if PART not in it.key)
+    told_of = [f"{it.label}: {it.value}" for it in facts if PART not in it.key]
+    listed = labels(turn.language)["answer"]["comma"].join(told_of)
     name = _scope_name(turn.desk, scope, key, turn.language)
     return {"scope": safe(name), "rules": f"({safe(listed)})"}
 
