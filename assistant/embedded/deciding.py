@@ -13,7 +13,7 @@ from typing import Any
 from assistant.embedded.conversation import Call, Payload, items_of
 from assistant.embedded.products import Ask, Resolved, State, resolve
 from assistant.embedded.replies import MOST_PRODUCTS, Kind, Reply, other_currency
-from assistant.embedded.rule_words import merged
+from assistant.embedded.ruling import change_rules, correction, list_rules
 from assistant.embedded.understanding import Request
 
 VERDICTS = ("approve", "action", "reject")
@@ -24,10 +24,11 @@ def decide(request: Request, state: State, ask: Ask) -> Reply | None:
     if request.topic == "undo":
         return _outcome(request, ask([Call.of("undo")]))
     if request.topic == "rules_list":
-        payload = ask([Call.of("show_rules")])[0]
-        return Reply(kind="error" if _failed(payload) else "rules", request=request, payloads=(payload,))
+        return list_rules(request, state, ask)
+    if (corrected := correction(request, state)) is not None:
+        request = corrected
     if request.topic == "rules":
-        return _rules(request, state, ask)
+        return change_rules(request, state, ask)
     if request.topic == "training" and "start_tuning" in request.flags:
         return _outcome(request, ask([Call.of("start_fine_tuning")]))
     if request.topic in VERDICTS:
@@ -46,6 +47,8 @@ def _verdict(request: Request, state: State, ask: Ask) -> Reply | None:
     reply = Reply(kind="which", request=request, resolved=found)
     if found.failed is not None:
         return replace(reply, kind="error", payloads=(found.failed,))
+    if not found.products and state.focus and _leftover(request, found):
+        found = Resolved(state.focus)
     if not found.products:
         kind: Kind = "clarify" if found.candidates else "not_found" if found.missing else "which"
         return replace(reply, kind=kind)
@@ -93,48 +96,10 @@ def _everything(request: Request, ask: Ask) -> Reply:
     return _outcome(request, ask([Call.of("approve", decision_ids=ids)]))
 
 
-def _rules(request: Request, state: State, ask: Ask) -> Reply | None:
-    """The limits named, each for what it is said of: the shop, a category or a product."""
-    if not request.clauses or "once" in request.flags:
-        return None
-    scoped = []
-    for clause in request.clauses:
-        if not clause.mentions:
-            keys = [product.sku for product in state.focus] if "follow_up" in request.flags else []
-            scopes: list[tuple[str, str | None]] = [("product", key) for key in keys] or [("store", None)]
-        else:
-            found = _scopes(request, clause.mentions, state, ask)
-            if isinstance(found, Reply):
-                return found
-            scopes = found or [("store", None)]
-        scoped += [(scope, clause.changes) for scope in scopes]
-    calls = [
-        Call.of("set_rules", scope=scope, key=key, changes=changes)
-        for (scope, key), changes in merged(scoped).items()
-    ]
-    return _outcome(request, ask(calls))
-
-
-def _scopes(
-    request: Request, mentions: Sequence[Any], state: State, ask: Ask
-) -> list[tuple[str, str | None]] | Reply:
-    """What the words of a clause name: categories and products, or a reply that asks back."""
-    scopes: list[tuple[str, str | None]] = []
-    for mention in mentions:
-        if mention.sku is not None:
-            scopes.append(("product", mention.sku))
-            continue
-        payload = ask([Call.of("find_products", query=mention.text)])[0]
-        if payload.get("status") == "category":
-            scopes.append(("category", str(payload["category"])))
-        elif payload.get("status") in ("ok", "ambiguous"):
-            found = resolve(replace(request, intent="what_if", mentions=(mention,)), state, ask)
-            if not found.products:
-                return Reply(kind="clarify", request=request, resolved=found)
-            scopes += [("product", product.sku) for product in found.products]
-        elif mention.marked:
-            return Reply(kind="not_found", request=request, resolved=Resolved(missing=(mention.text,)))
-    return scopes
+def _leftover(request: Request, found: Resolved) -> bool:
+    """Whether words that name nothing only say more on the product at hand ("too low, reject it")."""
+    marked = any(mention.marked for mention in request.mentions)
+    return request.topic == "reject" and bool(found.missing) and not found.candidates and not marked
 
 
 def _outcome(request: Request, payloads: Sequence[Payload], found: Resolved | None = None) -> Reply:

@@ -17,6 +17,16 @@ def decided(reply: Reply, words: Sentences) -> str:
     )
 
 
+def lacking(reply: Reply, words: Sentences) -> str:
+    """What a rule needs that was not said."""
+    return words.say("rules.lacking", text=safe(reply.request.unread))
+
+
+def once(reply: Reply, words: Sentences) -> str:
+    """What can be done instead of lifting a rule for one time."""
+    return words.say("rules.once")
+
+
 def _became(payload: Payload) -> str:
     if payload.get("status") == "ok":
         return paragraphs(str(payload["done"]), bullets(*(str(note) for note in payload.get("notes", []))))

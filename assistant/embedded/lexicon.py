@@ -41,7 +41,7 @@ class RuleWords:
     field: str
     """Of `policy.Rules`."""
     kind: str
-    """How its number is read (`percent`, `money`, `ending`), or the value (`yes`, `no`, `off`, `whole`)."""
+    """How its number is read, or the value: see `rule_words`."""
     patterns: Patterns
 
 
@@ -130,7 +130,7 @@ def lexicon(language: str) -> Lexicon:
         ),
         rule_splitters=_any(source["rule_phrases"]["splitters"]),
         rule_fillers=_any(source["rule_phrases"]["fillers"]),
-        rule_unread=_compile(source["rule_phrases"]["unread"]),
+        rule_unread=_any(source["rule_phrases"]["unread"]),
     )
 
 
@@ -146,7 +146,11 @@ def _source(language: str) -> dict[str, Any]:
             for row in part.get(kind, ()):
                 place = [it["name"] for it in first[kind]].index(row["before"])
                 first[kind].insert(place, row)
-        first["flags"] |= part.get("flags", {})
+        for name, patterns in part.get("flags", {}).items():
+            first["flags"][name] = [*first["flags"].get(name, ()), *patterns]
+        first["rule_changes"] = [*part.get("rule_changes", ()), *first["rule_changes"]]
+        for name, words in part.get("rule_phrases", {}).items():
+            first["rule_phrases"][name] = [*first["rule_phrases"][name], *words]
         first["circumstances"] = first.get("circumstances", {}) | part.get("circumstances", {})
         for name, words in part.get("phrases", {}).items():
             first["phrases"][name] = [*first["phrases"].get(name, ()), *words]

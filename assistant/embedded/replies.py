@@ -21,7 +21,8 @@ Kind = Literal[
     "unit_price", "assumed", "cannot", "promo_choice", "cost_asked", "price_test",
     "below_cost_now", "idle", "earners", "kept", "unpriced", "upside", "endings", "competitors",
     "sensitivity", "data", "compared", "none_priced", "track", "readiness", "place", "imports", "span",
-    "audit", "cost_told", "error", "decided", "rules", "topic", "help", "greeting", "thanks", "unknown",
+    "audit", "cost_told", "error", "decided", "rules", "once", "lacking",
+    "topic", "help", "greeting", "thanks", "unknown",
 ]  # fmt: skip
 
 

@@ -194,7 +194,7 @@ def _read(part: str, words: Lexicon, aside: Mapping[str, Mention], today: date |
     )
     for topic in words.topics:
         if matches(topic.patterns, part) and (request.has_number or not topic.needs_number):
-            request = _decision(replace(request, topic=topic.name), part, words, aside)
+            request = _decision(replace(request, topic=topic.name), part, words, aside, today)
             break
     for intent, patterns in words.intents:
         if matches(patterns, part) and (
@@ -204,7 +204,9 @@ def _read(part: str, words: Lexicon, aside: Mapping[str, Mention], today: date |
     return request
 
 
-def _decision(request: Request, part: str, words: Lexicon, aside: Mapping[str, Mention]) -> Request:
+def _decision(
+    request: Request, part: str, words: Lexicon, aside: Mapping[str, Mention], today: date | None
+) -> Request:
     """The request with what its topic needs besides: a decision's reason, the rules to change."""
     if request.topic in WITH_REASON and (match := words.reason.search(part)):
         said = part[: match.start()]
@@ -216,9 +218,15 @@ def _decision(request: Request, part: str, words: Lexicon, aside: Mapping[str, M
             mentions=mentions_in(said, amounts, words, aside),
         )
     if request.topic == "rules":
-        clauses, unread = clauses_in(part, words)
+        match = words.reason.search(part)
+        why = _restore(match["reason"], aside).strip(" .。!！") if match else ""
+        said = part[: match.start()] if match else part
+        clauses, unread = clauses_in(said, words, times=request.given.times, today=today, reason=why)
+        if not clauses and said != part:  # "a rule: never below ..." tells the rule, not its reason
+            said = part
+            clauses, unread = clauses_in(part, words, times=request.given.times, today=today)
         told = tuple(
-            RuleClause(clause.changes, _named_in(clause, part, request.amounts, words, aside))
+            RuleClause(clause.changes, _named_in(clause, said, request.amounts, words, aside))
             for clause in clauses
         )
         return replace(request, clauses=told, unread=_restore(unread, aside).strip(" ,.;"))

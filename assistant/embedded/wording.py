@@ -8,7 +8,7 @@ from typing import Any
 import prompts
 from assistant.embedded import record_wording, shop_answers
 from assistant.embedded.conversation import Payload, items_of
-from assistant.embedded.decision_wording import decided, rules
+from assistant.embedded.decision_wording import decided, lacking, once, rules
 from assistant.embedded.dialogue import INSTEAD
 from assistant.embedded.planning import PLANS
 from assistant.embedded.planning_wording import PLANNING
@@ -29,7 +29,7 @@ from assistant.embedded.tables import compare_table, price_table, what_if_table
 from assistant.wording import safe
 
 MOST_DRIVERS = 3
-SAY_IT_ALL = ("decided", "rules", *shop_answers.RECORDS)
+SAY_IT_ALL = ("decided", "rules", "once", "lacking", *shop_answers.RECORDS)
 """Kinds of answer that need no sentence of their topic before them."""
 DECISIONS = ("approve", "action", "reject", "rules", "rules_list", "undo")
 """Topics on which something can be done: their sentence is for where it cannot."""
@@ -377,6 +377,8 @@ _RENDERERS: Mapping[str, Callable[[Reply, Sentences], str]] = {
     "error": _error,
     "decided": decided,
     "rules": rules,
+    "once": once,
+    "lacking": lacking,
     "topic": lambda reply, words: "",
     "help": lambda reply, words: prompts.load(words.language, "help.txt").strip(),
     "greeting": _fixed("chat.greeting"),

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
-from dataclasses import fields
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal
 
 from babel.dates import format_date
@@ -13,26 +11,31 @@ from pydantic import Field
 
 from assistant.desk import Desk, DeskError
 from assistant.facts import LOCALES, Fact, Sheet, labels
-from assistant.store.records import RulesVersion, Scope
+from assistant.store.database import StoreError
+from assistant.store.records import RulesProposal, RulesVersion, Scope
 from assistant.tools.result import Report, Result, Runtime, Turn, run
+from assistant.tools.rule_fields import RuleChanges
+from assistant.tools.rule_values import PART, add_rule, rule_label
 from assistant.tools.writing import WORDS, Row, Staged, Undo, Write, carry_out, words_of
 from assistant.wording import Language, safe, wording
 from policy.decision.rules import Rules, RulesInfeasible
 
 MOST_NAMES = 6
 """Most products named in a note; the count beside them is of all."""
-
-FRACTIONS = ("max_change", "min_margin")
-MONEY = ("minimum_advertised_price",)
-ENDING = "price_ending"
-"""How fields of `Rules` are shown; any other is a switch, a number, or JSON."""
+_ADDED = ("freezes", "minimum_by_market")
+"""Rules that are lists: what is said is added to what the scope has."""
 
 
 @tool(response_format="content_and_artifact")
-def show_rules(runtime: Runtime) -> Result:
+def show_rules(
+    runtime: Runtime,
+    skus: Annotated[
+        list[str] | None, Field(description="Only rules that concern these products; null for all.")
+    ] = None,
+) -> Result:
     """The rules in force: of the store, categories and products; who set them and since when.
 
-    A product's own rules hold instead of its category's, and those instead of the store's.
+    Of each rule, what a product's own say holds, else its category's, else the store's.
     Example: {"status": "ok", "language": "en", "scopes": [{"scope": "store", "key": null, "name": "the whole
     store", "version": 2, "actor": "merchant", "since": "Nov 3, 2026", "rules": [{"field": "max_change",
     "label": "largest change in one step", "value": "10%"}, ...]}]}
@@ -42,28 +45,30 @@ def show_rules(runtime: Runtime) -> Result:
         in_force = desk.store.rules_in_force()
         if not any(version.scope == "store" for version in in_force):
             in_force = [_defaults(), *in_force]
-        currency = _currency(desk)
+        if skus:
+            in_force = [version for version in in_force if _concerns(version, desk, skus)]
         scopes, every = [], []
         for version in in_force:
-            facts = _facts(version, currency, language)
+            facts = _facts(version, desk, language)
             every += facts
             told = [
                 {"field": fact.key, "label": fact.label, "value": fact.value}
                 for fact in facts
-                if fact.key not in ("since", "version")
+                if fact.key not in ("since", "version") and PART not in fact.key
             ]
             values = {fact.key: fact.value for fact in facts}
-            scopes.append(
-                {
-                    "scope": version.scope,
-                    "key": version.key,
-                    "name": _scope_name(desk, version.scope, version.key, language),
-                    "version": version.version,
-                    "actor": version.actor if version.version else None,
-                    "since": values.get("since"),
-                    "rules": told,
-                }
-            )
+            if told:
+                scopes.append(
+                    {
+                        "scope": version.scope,
+                        "key": version.key,
+                        "name": _scope_name(desk, version.scope, version.key, language),
+                        "version": version.version,
+                        "actor": version.actor if version.version else None,
+                        "since": values.get("since"),
+                        "rules": told,
+                    }
+                )
         names = [str(text) for it in scopes for text in (it["key"], it["name"]) if text]
         return Report({"status": "ok", "scopes": scopes}, every, names=names)
 
@@ -73,15 +78,7 @@ def show_rules(runtime: Runtime) -> Result:
 @tool(response_format="content_and_artifact")
 def set_rules(
     scope: Annotated[Literal["store", "category", "product"], Field(description="What they hold for.")],
-    changes: Annotated[
-        dict[str, Any],
-        Field(
-            description="New values by field: max_change and min_margin are fractions (0.1 is 10 %); "
-            "price_ending is 0.99 for 4.99, 9 for 19 and 139; minimum_advertised_price is money; "
-            "allow_below_cost is true or false. null switches a rule off. Fields left out stay as they are.",
-            min_length=1,
-        ),
-    ],
+    changes: Annotated[RuleChanges, Field(description="New values of the rules that change.")],
     runtime: Runtime,
     key: Annotated[
         str | None, Field(description="The category's name or the product's SKU; null for the store.")
@@ -97,110 +94,148 @@ def set_rules(
     return carry_out(runtime, "set_rules", stage_rules, scope=scope, key=key, changes=changes)
 
 
-def stage_rules(turn: Turn, *, scope: Scope, changes: Mapping[str, Any], key: str | None = None) -> Staged:
+def stage_rules(
+    turn: Turn, *, scope: Scope, changes: RuleChanges | Mapping[str, Any], key: str | None = None
+) -> Staged:
     """New rules for one scope. Raises `DeskError`."""
+    told = (changes if isinstance(changes, RuleChanges) else RuleChanges(**changes)).told
+    if (margin := told.get("min_margin")) is not None and margin >= 1:
+        raise DeskError("margin_too_high")
     key = _known(turn.desk, scope, key)
-    before, own = _held(turn.desk, scope, key)
-    try:
-        after = Rules.from_dict({**before.to_dict(), **changes})
-    except (TypeError, ValueError) as error:
-        raise DeskError("bad_rules", error=str(error)) from error
-    if after == before:
-        raise DeskError("same_rules")
-    undo = {"scope": scope, "key": key, "before": before.to_dict() if own else None}
-    return _staged(turn, scope, key, before, after, new=after, undo=undo)
+    own = _own(turn.desk, scope, key) or {}
+    if told.get("below_cost_exception"):
+        told["below_cost_exception"]["granted_by"] = turn.user
+    for name in _ADDED:
+        if name in told:
+            more = told[name] or []
+            markets = {it.get("market", "").casefold() for it in more}
+            kept = [it for it in own.get(name, []) if it not in more]
+            kept = [it for it in kept if name == "freezes" or it["market"].casefold() not in markets]
+            told[name] = [*kept, *more] if more else []
+    proposal = _proposed(turn.desk, told, (), scope, key)
+    before, after = (_holding(turn.desk, scope, key, body) for body in (own, proposal.after))
+    if before == after:
+        raise DeskError("same_rules", **_as_it_is(turn, scope, key, before, told))
+    return _staged(turn, proposal, undo={"scope": scope, "key": key, "before": proposal.before})
 
 
 def take_back_rules(turn: Turn, undo: Mapping[str, Any]) -> Staged:
     """The rules of a scope as they were before a change; none of its own where it had none."""
-    scope, key = undo["scope"], undo["key"]
-    now, _ = _held(turn.desk, scope, key)
-    if undo["before"] is None:
-        wider: tuple[Scope, str | None] = ("store", None)
-        if scope == "product" and (category := turn.desk.product(str(key)).category):
-            wider = "category", category
-        before = Rules() if scope == "store" else _held(turn.desk, *wider)[0]
-    else:
-        before = Rules.from_dict(undo["before"])
-    new = None if undo["before"] is None else before
-    return _staged(turn, scope, key, now, before, new=new, undo=None)
+    scope, key, before = undo["scope"], undo["key"], undo["before"] or {}
+    gone = set(_own(turn.desk, scope, key) or {}) - set(before)
+    return _staged(turn, _proposed(turn.desk, before, gone, scope, key), undo=None)
 
 
 SET_RULES = Write(set_rules, stage_rules, take_back_rules)
 
 
-def _staged(
-    turn: Turn, scope: Scope, key: str | None, before: Rules, after: Rules, *, new: Rules | None, undo: Undo
-) -> Staged:
-    """From the rules that hold now to others; `new` is what is put in force, None to withdraw."""
-    desk, words = turn.desk, words_of(turn)
-    name, currency = _scope_name(desk, scope, key, turn.language), _currency(desk)
-    changed = [
-        field.name for field in fields(Rules) if getattr(before, field.name) != getattr(after, field.name)
-    ]
-    sheets = {}
-    for side, rules in (("before", before), ("after", after)):
-        sheet = Sheet(f"rules.{scope}.{key or ''}.{side}", turn.language, currency=currency)
-        for field in changed:
-            _add(sheet, field, getattr(rules, field))
-        sheets[side] = {fact.key: fact for fact in sheet.facts}
-    label = {field: _label(field, turn.language) for field in changed}
-    facts, notes = _infeasible(turn, scope, key, after)
+def _proposed(
+    desk: Desk, told: Mapping[str, Any], unset: Iterable[str], scope: Scope, key: str | None
+) -> RulesProposal:
+    try:
+        return desk.store.propose_rules(told, unset=unset, scope=scope, key=key)
+    except StoreError as error:
+        raise DeskError("bad_rules", error=str(error)) from error
+
+
+def _staged(turn: Turn, proposal: RulesProposal, *, undo: Undo) -> Staged:
+    """From the rules that hold now to those proposed."""
+    desk, words, scope, key = turn.desk, words_of(turn), proposal.scope, proposal.key
+    name = _scope_name(desk, scope, key, turn.language)
+    sides = {
+        side: _holding(desk, scope, key, body)
+        for side, body in (("before", proposal.before), ("after", proposal.after))
+    }
+    changed = [field for field in sides["after"] if sides["before"][field] != sides["after"][field]]
+    found = {}
+    for side, rules in sides.items():
+        facts = _valued(f"rules.{scope}.{key or ''}.{side}", desk, turn.language, rules, changed)
+        found[side] = {fact.key: fact for fact in facts}
+    parts = [fact for side in found.values() for fact in side.values() if PART in fact.key]
+    facts, notes = _notes(turn, proposal)
 
     def commit() -> Undo:
-        desk.store.set_rules(new, scope=scope, key=key, actor=turn.user)
+        desk.store.confirm_rules(proposal, actor=turn.user)
         return undo
 
     return Staged(
         summary=words("summary.rules", scope=safe(name)),
         done=words("done.rules", scope=safe(name)),
         commit=commit,
-        rows=[Row(label[it], sheets["before"].get(it), sheets["after"].get(it)) for it in changed],
+        rows=[
+            Row(rule_label(it, turn.language), found["before"].get(it), found["after"].get(it))
+            for it in changed
+        ],
         notes=notes,
-        facts=facts,
+        facts=[*parts, *facts],
         names=[name, *([key] if key else [])],
     )
 
 
-def _infeasible(turn: Turn, scope: Scope, key: str | None, after: Rules) -> tuple[list[Fact], list[str]]:
-    """Which products of the scope no price would suit under the new rules."""
+def _notes(turn: Turn, proposal: RulesProposal) -> tuple[list[Fact], list[str]]:
+    """Products that no price would suit, the rules in conflict there, and products left as they are."""
     desk, words = turn.desk, words_of(turn)
-    products = {product.sku: product for product in desk.store.products()}
-    nearer = {
-        (version.scope, version.key) for version in desk.store.rules_in_force() if version.scope != "store"
-    }
-    stuck = []
+    then = desk.store.rules_for(None, proposal=proposal)
+    stuck, conflicts = [], dict[str, None]()
     for decision in desk.overview():
         it = decision.recommendation
-        category = products[it.sku].category
-        if (scope == "product" and it.sku != key) or (scope == "category" and category != key):
-            continue
-        if scope != "product" and ("product", it.sku) in nearer:
-            continue
-        if scope == "store" and ("category", category) in nearer:
+        if it.sku not in proposal.skus:
             continue
         try:
-            after.apply(
+            then[it.sku].apply(
                 it.model_price or it.current_price, current_price=it.current_price, unit_cost=it.unit_cost
             )
-        except RulesInfeasible:
+        except RulesInfeasible as error:
             stuck.append(it.name or it.sku)
-    if not stuck:
-        return [], []
-    sheet = Sheet("rules.infeasible", turn.language)
-    sheet.add("count", f"{len(stuck)}", len(stuck), "count", words("rows.count"))
-    listed = labels(turn.language)["answer"]["comma"].join(map(safe, stuck[:MOST_NAMES]))
-    return sheet.facts, [words("notes.infeasible", count=len(stuck), names=listed)]
+            conflicts |= dict.fromkeys(error.rules)
+    scope, key = proposal.scope, proposal.key
+    beyond = [
+        product.name or product.sku
+        for product in desk.store.products()
+        if product.sku not in proposal.skus and (scope == "store" or product.category == key)
+    ]
+    facts: list[Fact] = []
+    notes: list[str] = []
+    for note, names in (("infeasible", stuck), ("beyond", beyond if proposal.skus else [])):
+        if not names:
+            continue
+        names = list(dict.fromkeys(names))
+        sheet = Sheet(f"rules.{note}", turn.language)
+        sheet.add("count", f"{len(names)}", len(names), "count", words("rows.count"))
+        facts += sheet.facts
+        listed = labels(turn.language)["answer"]["comma"].join(map(safe, names[:MOST_NAMES]))
+        notes.append(words(f"notes.{note}", count=len(names), names=listed))
+    if conflicts:
+        called: Mapping[str, str] = labels(turn.language)["rules"]
+        listed = labels(turn.language)["answer"]["comma"].join(called.get(it, it) for it in conflicts)
+        notes.insert(1, words("notes.conflict", rules=listed))
+    return facts, notes
 
 
-def _held(desk: Desk, scope: Scope, key: str | None) -> tuple[Rules, bool]:
-    """The rules that hold for a scope now, and whether they are its own."""
-    found = {(it.scope, it.key): it.rules for it in desk.store.rules_in_force()}
-    if (scope, key) in found:
-        return found[scope, key], True
-    if scope == "product":
-        return desk.store.rules_for([str(key)])[str(key)], False
-    return found.get(("store", None), Rules()), False
+def _own(desk: Desk, scope: Scope, key: str | None) -> dict[str, Any] | None:
+    """The rules that a scope has of its own, by name."""
+    return {(it.scope, it.key): it.fields for it in desk.store.rules_in_force()}.get((scope, key))
+
+
+def _holding(desk: Desk, scope: Scope, key: str | None, own: Mapping[str, Any] | None) -> dict[str, Any]:
+    """What holds for a scope with these rules of its own, wider scopes taken in, by name."""
+    wider: list[Mapping[str, Any]] = []
+    if scope != "store":
+        wider.append(_own(desk, "store", None) or {})
+    if scope == "product" and (category := desk.product(str(key)).category):
+        wider.append(_own(desk, "category", category) or {})
+    return Rules.layered([*wider, own or {}]).to_dict()
+
+
+def _as_it_is(
+    turn: Turn, scope: Scope, key: str | None, rules: Mapping[str, Any], told: Iterable[str]
+) -> dict[str, str]:
+    """What holds already, in words."""
+    facts = _valued("rules.now", turn.desk, turn.language, rules, told)
+    told_of = [f"{it.label}: {it.value}" for it in facts if PART not in it.key]
+    listed = labels(turn.language)["answer"]["comma"].join(told_of)
+    name = _scope_name(turn.desk, scope, key, turn.language)
+    return {"scope": safe(name), "rules": f"({safe(listed)})"}
 
 
 def _known(desk: Desk, scope: Scope, key: str | None) -> str | None:
@@ -237,39 +272,45 @@ def _defaults() -> RulesVersion:
     )
 
 
-def _facts(version: RulesVersion, currency: str | None, language: Language) -> list[Fact]:
-    words = wording(language, WORDS)
-    sheet = Sheet(f"rules.{version.scope}.{version.key or ''}", language, currency=currency)
-    for field in fields(Rules):
-        _add(sheet, field.name, getattr(version.rules, field.name))
+def _concerns(version: RulesVersion, desk: Desk, skus: Iterable[str]) -> bool:
+    if version.scope == "store":
+        return True
+    products = [desk.product(sku) for sku in skus]
+    keys = {it.sku for it in products} if version.scope == "product" else {it.category for it in products}
+    return version.key in keys
+
+
+def _facts(version: RulesVersion, desk: Desk, language: Language) -> list[Fact]:
+    """A scope's rules that are in force, with their version and day; the store's with what is built in."""
+    words, subject = wording(language, WORDS), f"rules.{version.scope}.{version.key or ''}"
+    if version.scope == "store":
+        rules = version.rules.to_dict()
+        told = [name for name, value in rules.items() if _is_on(value) or name == "allow_below_cost"]
+    else:  # what is off is worth saying where it lifts a wider rule
+        rules, wider = version.fields, _holding(desk, version.scope, version.key, None)
+        told = [name for name, value in rules.items() if _is_on(value) or value != wider[name]]
+    facts = _valued(subject, desk, language, rules, told)
+    sheet = Sheet(subject, language)
     if version.version:
         sheet.add("version", f"{version.version}", version.version, "count", words("rows.version"))
         day = format_date(version.created_at.date(), "medium", locale=LOCALES[language])
         sheet.add("since", day, None, "date", words("rows.since"))
+    return facts + sheet.facts
+
+
+def _is_on(value: Any) -> bool:
+    return value is not None and value is not False and value != []
+
+
+def _valued(
+    subject: str, desk: Desk, language: Language, rules: Mapping[str, Any], told: Iterable[str]
+) -> list[Fact]:
+    currency = _currency(desk)
+    sheet = Sheet(subject, language, currency=currency)
+    names = {product.sku: product.name or product.sku for product in desk.store.products()}
+    for name in told:
+        add_rule(sheet, name, rules.get(name), names=names, currency=currency)
     return sheet.facts
-
-
-def _add(sheet: Sheet, field: str, value: Any) -> None:
-    """One field of the rules as a fact; off where it is None."""
-    words, label = wording(sheet.language, WORDS), _label(field, sheet.language)
-    if value is None:
-        sheet.add(field, words("values.off"), None, "text", label)
-    elif isinstance(value, bool):
-        sheet.add(field, words("values.yes" if value else "values.no"), None, "text", label)
-    elif field in FRACTIONS:
-        sheet.percent(field, value, label=label)
-    elif field in MONEY:
-        sheet.price(field, value, label=label)
-    elif isinstance(value, int | float):
-        text = f"{value:.2f}".lstrip("0") if field == ENDING and 0 < value < 1 else f"{value:g}"
-        sheet.add(field, text, float(value), "money", label)
-    else:
-        sheet.add(field, json.dumps(value, ensure_ascii=False, default=str), None, "text", label)
-
-
-def _label(field: str, language: Language) -> str:
-    names: Mapping[str, str] = labels(language)["rule_fields"]
-    return names.get(field, field.replace("_", " "))
 
 
 def _currency(desk: Desk) -> str | None:

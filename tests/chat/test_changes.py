@@ -34,7 +34,8 @@ def test_rules_change_in_one_scope_and_show_the_difference(
 def test_rules_that_leave_no_price_are_named(assistant: Callable[..., Assistant]) -> None:
     # The blue mug sells at 12.90 and costs 4.10: no price within 1 % has 90 % margin.
     one = assistant(call("set_rules", scope="store", changes={"max_change": 0.01, "min_margin": 0.9}))
-    (note,) = one.ask("rules").pending[0].notes
+    note, conflict = one.ask("rules").pending[0].notes
+    assert "smallest margin" in conflict and "largest change" in conflict
     assert "12" in note and "Mug" in note  # all with a cost but those without one
 
 
@@ -43,10 +44,11 @@ def test_rules_that_leave_no_price_are_named(assistant: Callable[..., Assistant]
     [
         ({"scope": "store", "changes": {"max_change": -1}}, "max_change"),
         ({"scope": "store", "changes": {"no_such_rule": 1}}, "no_such_rule"),
-        ({"scope": "store", "changes": {"max_change": "a lot"}}, "cannot be"),
+        ({"scope": "store", "changes": {"max_change": "a lot"}}, "valid number"),
         ({"scope": "category", "key": "boats", "changes": {"max_change": 0.1}}, "boats"),
         ({"scope": "product", "key": "NOPE", "changes": {"max_change": 0.1}}, "no product"),
-        ({"scope": "store", "changes": {"max_change": 0.2}}, "hold already"),
+        ({"scope": "store", "changes": {"max_change": 0.2}}, "holds already"),
+        ({"scope": "store", "changes": {"min_margin": 1.5}}, "below 100%"),
         ({"scope": "planet", "changes": {"max_change": 0.1}}, ""),
         ({"scope": "store"}, ""),
     ],

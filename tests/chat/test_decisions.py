@@ -164,6 +164,9 @@ def test_a_suggestion_is_rejected_with_its_reason(
         ("毛利率不能低于30%", {"min_margin": 0.3}),
         ("每次调价不超过百分之八", {"max_change": 0.08}),
         ("加个规则：单次最多动10%", {"max_change": 0.1}),
+        ("one step at most 5 %, endings in 9", {"max_change": 0.05, "price_ending": 0.9}),
+        ("raise prices by at most 5%, cut them by at most 10%", {"max_increase": 0.05, "max_decrease": 0.1}),
+        ("涨价最多5%，降价最多10%", {"max_increase": 0.05, "max_decrease": 0.1}),
     ],
 )  # fmt: skip
 def test_rules_for_the_store(ask: Ask, store: Store, text: str, changes: dict[str, float]) -> None:
@@ -178,15 +181,72 @@ def test_rules_for_the_store(ask: Ask, store: Store, text: str, changes: dict[st
     [
         ("never price the mugs below 30% margin", "category", "mugs", {"min_margin": 0.3}),
         ("for kettles, don't move prices by more than 5%", "category", "kettles", {"max_change": 0.05}),
-        ("never sell the lavender candle below 15", "product", "CAN-LAV-200", {MAP: 15}),
+        ("never sell the lavender candle below 15", "product", "CAN-LAV-200", {"lowest_price": 15}),
         ("the MAP rule of the headphones must be 49.99", "product", "HDP-BT20", {MAP: 49.99}),
-        ("薰衣草蜡烛不能低于15块", "product", "CAN-LAV-200", {MAP: 15}),
+        ("薰衣草蜡烛不能低于15块", "product", "CAN-LAV-200", {"lowest_price": 15}),
+        ("薰衣草蜡烛厂家限价15块", "product", "CAN-LAV-200", {MAP: 15}),
+        ("the lavender candle must never cost more than 25", "product", "CAN-LAV-200", {"highest_price": 25}),
     ],
 )  # fmt: skip
 def test_rules_for_a_category_or_product(
     ask: Ask, text: str, scope: str, key: str, changes: dict[str, float]
 ) -> None:
     assert write(ask(text)) == ("set_rules", {"scope": scope, "key": key, "changes": changes})
+
+
+@pytest.mark.parametrize(
+    ("text", "field", "value", "shown"),
+    [
+        ("never more than 5% above the competitor", "competitor_index", {"high": 1.05}, "105%"),
+        ("不能比竞品贵超过5%", "competitor_index", {"high": 1.05}, "105%"),
+        ("no price changes from Dec 1 to Dec 24, 2031", "freezes",
+         [{"start": "2031-12-01", "end": "2031-12-24"}], "Dec 24, 2031"),
+        ("2031年12月1日到12月24日价格不许动", "freezes",
+         [{"start": "2031-12-01", "end": "2031-12-24"}], "2031年12月24日"),
+    ],
+)  # fmt: skip
+def test_rules_of_several_parts_are_shown_in_words(
+    ask: Ask, text: str, field: str, value: object, shown: str
+) -> None:
+    answer = ask(text)
+    assert write(answer) == ("set_rules", {"scope": "store", "changes": {field: value}})
+    (row,) = answer.pending[0].rows
+    assert row.after is not None and shown in row.after.value
+    assert answer.dropped == [] and ask("yes").dropped == []
+    assert shown in ask("list my rules" if text.isascii() else "列一下规则").text
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("allow the lavender candle to sell below cost until Dec 31, 2031, at least 80% of cost, "
+         "because it goes off", "it goes off"),
+        ("允许薰衣草蜡烛低于成本卖到2031年12月31日，不低于成本的80%，因为快过期了", "快过期了"),
+    ],
+)  # fmt: skip
+def test_an_exception_below_cost_has_a_day_a_floor_a_reason_and_a_name(
+    ask: Ask, store: Store, text: str, reason: str
+) -> None:
+    ask(text)
+    ask("yes")
+    exception = store.rules_for(["CAN-LAV-200"])["CAN-LAV-200"].below_cost_exception
+    assert exception is not None
+    assert (exception.until.isoformat(), exception.floor) == ("2031-12-31", 0.8)
+    assert (exception.reason, exception.granted_by) == (reason, "merchant")
+
+
+@pytest.mark.parametrize("text", ["freeze the lavender candle", "薰衣草蜡烛冻结价格"])
+def test_a_freeze_without_its_last_day_is_asked_for(ask: Ask, text: str) -> None:
+    answer = ask(text)
+    assert answer.pending == () and ("?" in answer.text or "？" in answer.text)
+
+
+@pytest.mark.parametrize(
+    ("first", "then"), [("no price may move more than 10%", "make that 12"), ("调价幅度最多10%", "改成12%吧")]
+)
+def test_a_rule_just_asked_for_takes_another_number(ask: Ask, first: str, then: str) -> None:
+    ask(first)
+    assert write(ask(then)) == ("set_rules", {"scope": "store", "changes": {"max_change": 0.12}})
 
 
 def test_two_rules_for_different_products_are_asked_about_together(ask: Ask) -> None:
