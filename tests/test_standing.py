@@ -97,7 +97,8 @@ def test_five_products_of_thirty_periods_whose_prices_moved_are_enough() -> None
 
 def test_what_is_lacking_is_said() -> None:
     few = readiness(*_canonical(pd.concat([shop(4), table(29, "SHORT")])))
-    assert (few.refused, few.products, few.long_enough, few.moved) == ("few_products", 5, 4, None)
+    assert (few.refused, few.products, few.long_enough, few.moved) == ("short_series", 5, 4, None)
+    assert readiness(*_canonical(shop(4))).refused == "few_products"
     still = readiness(*_canonical(shop(5, moves=2)))
     assert (still.refused, still.long_enough, still.moved) == ("prices_still", 5, 0)
 
