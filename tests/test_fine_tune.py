@@ -6,6 +6,7 @@ import multiprocessing
 import signal
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -148,27 +149,27 @@ def test_another_stores_checkpoint_is_not_gone_on_from(tmp_path: Path) -> None:
     assert Shelf(tmp_path).versions()[0].report["products"] == 7
 
 
-@pytest.fixture
-def room() -> Iterator[Callable[[int], None]]:
-    """Limits how large a file may become, which the writers meet as they meet a full disk."""
+@contextmanager
+def room(size: int) -> Iterator[None]:
+    """No file may grow beyond this meanwhile, which the writers meet as they meet a full disk."""
     resource = pytest.importorskip("resource", reason="limits of Unix")
     former = resource.getrlimit(resource.RLIMIT_FSIZE)
     ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    yield lambda size: resource.setrlimit(resource.RLIMIT_FSIZE, (size, former[1]))
-    resource.setrlimit(resource.RLIMIT_FSIZE, former)
-    signal.signal(signal.SIGXFSZ, ignored)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, former[1]))
+    try:
+        yield
+    finally:  # before pytest goes on writing to its own log
+        resource.setrlimit(resource.RLIMIT_FSIZE, former)
+        signal.signal(signal.SIGXFSZ, ignored)
 
 
-def test_a_full_disk_leaves_the_former_adapter(
-    tmp_path: Path, room: Callable[[int], None], whole: tuple[Version, list[Progress]]
-) -> None:
+def test_a_full_disk_leaves_the_former_adapter(tmp_path: Path, whole: tuple[Version, list[Progress]]) -> None:
     import shutil
 
     shutil.copytree(whole[0].folder.parent, tmp_path / "shelf")
     shelf = Shelf(tmp_path / "shelf")
     shelf.promote("0001")
-    room(20_000)
-    with pytest.raises(OSError, match="File too large"):
+    with room(20_000), pytest.raises(OSError, match="File too large"):
         tuned(shelf.root)
     assert shelf.promoted is not None and shelf.promoted.digest == whole[0].digest
     assert [version.name for version in shelf.versions()] == ["0001"]
@@ -176,11 +177,10 @@ def test_a_full_disk_leaves_the_former_adapter(
 
 
 def test_an_adapter_that_the_disk_does_not_hold_is_an_error_of_the_disk(
-    tmp_path: Path, room: Callable[[int], None]
+    tmp_path: Path,
 ) -> None:
     wrapped, _ = adapted_base(load_model().network, rank=4, seed=1)
-    room(20_000)
-    with pytest.raises(OSError, match="cannot be written"):
+    with room(20_000), pytest.raises(OSError, match="cannot be written"):
         save_adapter(wrapped, tmp_path, base="")
 
 

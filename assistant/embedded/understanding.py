@@ -22,6 +22,8 @@ from assistant.embedded.mentions import Mention, mentions_in, signs_in
 from assistant.embedded.rule_words import Clause, RuleChange, clauses_in
 
 UNKNOWN = "unknown"
+COST_TOPICS = frozenset({"fees", "shipping"})
+"""Topics of one question: what is paid on a sale."""
 WITH_REASON = ("approve", "action", "reject")
 """Topics whose message may say why."""
 OF_WHOLE = ("jailbreak", "echo", "deceive", "collusion", "personal", "predatory")
@@ -298,7 +300,7 @@ def _ask_apart(before: str, after: str, words: Lexicon, today: date | None) -> b
     "they take 6 % an order, what is my floor for the lamp?" is one request."""
     first, second = (_read(side, words, {}, today) for side in (before, after))
     tells = first.given != Circumstances() or (first.topic is not None and first.has_number)
-    same = first.topic in (None, second.topic, "override")
+    same = first.topic in (None, second.topic, "override") or {first.topic, second.topic} <= COST_TOPICS
     follows = same if second.topic is not None else first.topic is not None or second.intent == "price"
     builds = tells and follows and not second.has_number and not (first.mentions and second.mentions)
     return not builds and all(
