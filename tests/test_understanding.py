@@ -232,4 +232,6 @@ def test_languages_know_the_same_things() -> None:
         assert set(first) == set(other)
         for section in ("flags", "phrases"):
             assert set(first.get(section, ())) == set(other.get(section, ()))
-        assert {row["name"] for row in first.get("intents", ())} == {row["name"] for row in other.get("intents", ())}
+        assert {row["name"] for row in first.get("intents", ())} == {
+            row["name"] for row in other.get("intents", ())
+        }
