@@ -317,7 +317,11 @@ def _events(blocks: gr.Blocks, page: Page, sessions: Sessions) -> None:
     page["begin"].click(begin, page["language"], conversation, **hidden)
     page["threads"].input(resume, [page["threads"], page["language"]], conversation, **hidden)
     page["forget"].click(forget, page["language"], conversation, **hidden)
-    reading: dict[str, Any] = {"api_visibility": "private", "show_progress_on": page["understood"]}
+    reading: dict[str, Any] = {
+        "api_visibility": "private",
+        "show_progress_on": page["understood"],
+        "trigger_mode": "multiple",  # the default would lose a file given while another is being shown
+    }
     page["upload"].upload(upload, [page["upload"], page["language"]], moved, **reading)
     page["aside"].click(set_aside, page["language"], moved, **reading)
     page["back"].click(back, page["language"], moved, **hidden)
