@@ -196,9 +196,7 @@ LEARNERS = {
     # rounding, whether they settle.
     "a3c": (
         a3c.train,
-        a3c.A3CSettings(
-            updates=600, workers=2, trials=24, entropy=0.01, **(SHORT | {"learning_rate": 2e-3})
-        ),
+        a3c.A3CSettings(updates=600, workers=2, trials=24, entropy=0.01, **(SHORT | {"learning_rate": 2e-3})),
     ),
     "dqn": (
         dqn.train,
