@@ -192,11 +192,13 @@ def test_the_actor_critic_gradient_raises_the_chance_of_what_paid(base: str) -> 
 SHORT: dict[str, Any] = {"horizons": (6, 8), "longest_log": 2, "learning_rate": 4e-3}
 LEARNERS = {
     "ppo": (ppo.train, ppo.PPOSettings(iterations=120, trials=48, entropy=0.01, **SHORT)),
-    # Slower than PPO: at its rate it depends on the order in which workers come, or on the processor's
-    # rounding, whether they settle.
+    # Slower than PPO, and A3C with more trials an update: at PPO's rate it depends on the order in which workers
+    # come, or on the processor's rounding, whether they settle.
     "a3c": (
         a3c.train,
-        a3c.A3CSettings(updates=600, workers=2, trials=24, entropy=0.01, **(SHORT | {"learning_rate": 2e-3})),
+        a3c.A3CSettings(
+            updates=400, workers=2, trials=48, entropy=0.003, **(SHORT | {"learning_rate": 1e-3})
+        ),
     ),
     "dqn": (
         dqn.train,
