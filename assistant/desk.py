@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from assistant.store import Product, Store
-    from policy.decision.about import AboutProduct
     from policy.decision.foresee import Forecast
     from policy.decision.outcomes import DemandCurve, WhatIf
+    from policy.decision.product import Product as Asked
     from policy.decision.recommendation import Objective, Recommendation
     from policy.decision.rules import Rules
     from policy.pipeline import PricingPipeline
@@ -216,7 +216,7 @@ class Desk:
             return chosen[0]
         raise DeskError("several_outlets", sku=found.sku, stores=", ".join(str(it.store) for it in outlets))
 
-    def ask(self, sku: str, question: Callable[[AboutProduct, Rules], T], *, store: str | None = None) -> T:
+    def ask(self, sku: str, question: Callable[[Asked, Rules], T], *, store: str | None = None) -> T:
         """What the policy says of one product in one outlet, with the rules that hold for it.
 
         Raises `DeskError`, and what the question raises.
@@ -224,8 +224,8 @@ class Desk:
         product = self.outlet(sku, store)
         with self.computing:
             history, _, rules = self._history([product.sku])
-            about = self.pipeline.about(history, sku=product.sku, store=product.store)
-            return question(about, rules[product.sku])
+            asked = self.pipeline.product(history, sku=product.sku, store=product.store)
+            return question(asked, rules[product.sku])
 
     def forecast(
         self,

@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from policy.decision.about import AboutProduct
 from policy.decision.curves import demand_curves
 from policy.decision.foresee import Forecast, Given, foresee
 from policy.decision.outcomes import LEVELS, DemandCurve, WhatIf
@@ -19,7 +18,7 @@ from policy.decision.recommendation import Objective, Recommendation
 from policy.decision.rules import Rules
 from policy.decision.settle import what_if_verdicts
 from policy.decision.standing import Standing, standings
-from policy.decision.what_if import under_rules
+from policy.decision.what_if import under_rules, what_if
 from policy.history import HistoryError, canonical_history
 from policy.learning.store.progress import Progress
 from policy.learning.store.readiness import Readiness, readiness
@@ -323,7 +322,8 @@ class PricingPipeline:
         """
         panel, labels = self._panel(history)
         product = self._product(panel, labels, sku, store)
-        found = AboutProduct(product).what_if(
+        found = what_if(
+            product,
             price=price,
             unit_cost=unit_cost,
             competitor_price=competitor_price,
@@ -343,9 +343,9 @@ class PricingPipeline:
             found, what_if_verdicts(panel, situation, row, price, rules=rules, currency=currency)
         )
 
-    def about(self, history: pd.DataFrame, *, sku: str, store: str | None = None) -> AboutProduct:
-        """One product to be asked about: what-ifs, break-even, clearance, promotions, price tests, and what
-        would make the policy recommend another price.
+    def product(self, history: pd.DataFrame, *, sku: str, store: str | None = None) -> Product:
+        """One product, to be asked about by the functions of `policy.decision`: `break_even`, `clearance`,
+        `promotion`, `price_test`, and `what_would_make` the policy recommend another price.
 
         Raises
         ------
@@ -353,7 +353,7 @@ class PricingPipeline:
             The product is not in the history, or is in several stores and `store` is not given.
         """
         panel, labels = self._panel(history)
-        return AboutProduct(self._product(panel, labels, sku, store))
+        return self._product(panel, labels, sku, store)
 
     def _product(self, panel: Panel, labels: list[Label], sku: str, store: str | None) -> Product:
         return product_of(

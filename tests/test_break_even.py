@@ -10,7 +10,7 @@ import pytest
 from known_markets import COST, REFERENCE, constant_elasticity, known_posterior
 
 from policy import PricingPipeline
-from policy.decision.break_even import volume_needed
+from policy.decision.break_even import break_even, volume_needed
 from policy.decision.given import QuestionError
 from policy.decision.margin import UnitEconomics
 from policy.model.posterior import Posterior
@@ -73,7 +73,7 @@ def test_no_volume_makes_a_loss_per_unit_pay() -> None:
 
 
 def test_answers_for_a_product(pipe: PricingPipeline, frame: pd.DataFrame) -> None:
-    answer = pipe.about(frame, sku="A").break_even(price=18.0, fee=0.1, shipping=1.0)
+    answer = break_even(pipe.product(frame, sku="A"), price=18.0, fee=0.1, shipping=1.0)
     assert answer.lowest_price == pytest.approx(10.0)
     assert answer.at is not None and answer.at.unit_profit == pytest.approx(18.0 * 0.9 - 9.0)
     assert answer.at.margin == pytest.approx(answer.at.unit_profit / 18.0)
@@ -84,11 +84,11 @@ def test_answers_for_a_product(pipe: PricingPipeline, frame: pd.DataFrame) -> No
     assert answer.volume.gain.mean == pytest.approx(matching.gain.mean)
     assert answer.volume.chance == pytest.approx(matching.chance)
     json.dumps(answer.to_dict(), allow_nan=False)
-    alone = pipe.about(frame, sku="A").break_even()
+    alone = break_even(pipe.product(frame, sku="A"))
     assert alone.at is None and alone.volume is None and alone.lowest_price == COST
 
 
 def test_without_a_cost_nothing_breaks_even(pipe: PricingPipeline, frame: pd.DataFrame) -> None:
     with pytest.raises(QuestionError, match="unit cost of 'A' is unknown"):
-        pipe.about(frame.drop(columns="cost"), sku="A").break_even(price=18.0)
-    assert pipe.about(frame.drop(columns="cost"), sku="A").break_even(unit_cost=5.0).lowest_price == 5.0
+        break_even(pipe.product(frame.drop(columns="cost"), sku="A"), price=18.0)
+    assert break_even(pipe.product(frame.drop(columns="cost"), sku="A"), unit_cost=5.0).lowest_price == 5.0

@@ -11,7 +11,7 @@ from known_markets import COST, REFERENCE, constant_elasticity, known_posterior
 from scipy.stats import poisson
 
 from policy import PricingPipeline, Rules
-from policy.decision.clearance import Clearance, ClearancePath
+from policy.decision.clearance import Clearance, ClearancePath, clearance
 from policy.decision.given import QuestionError
 from policy.decision.joint import Luck
 from policy.decision.markdowns import Found, Ladder, ladder, search
@@ -101,7 +101,7 @@ def test_a_ladder_keeps_to_rules() -> None:
 
 
 def ask(pipe: PricingPipeline, frame: pd.DataFrame, **options: object) -> Clearance:
-    return pipe.about(frame, sku="A").clearance(**options)  # type: ignore[arg-type]
+    return clearance(pipe.product(frame, sku="A"), **options)  # type: ignore[arg-type]
 
 
 def test_a_dated_plan_that_sells_through(pipe: PricingPipeline, frame: pd.DataFrame) -> None:

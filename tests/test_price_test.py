@@ -18,6 +18,7 @@ from policy.decision.price_test import (
     PriceTest,
     periods_for_difference,
     periods_for_elasticity,
+    price_test,
     worth_of_test,
 )
 
@@ -35,7 +36,7 @@ def frame() -> pd.DataFrame:
 
 
 def ask(pipe: PricingPipeline, frame: pd.DataFrame, **options: object) -> PriceTest:
-    return pipe.about(frame, sku="A").price_test(**options)  # type: ignore[arg-type]
+    return price_test(pipe.product(frame, sku="A"), **options)  # type: ignore[arg-type]
 
 
 def needed(difference: float, sd: float, *, power: float = 0.8, error: float = 0.1) -> int | None:

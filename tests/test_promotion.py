@@ -12,7 +12,7 @@ from known_markets import COST, constant_elasticity, promoted
 from policy import PricingPipeline, Rules
 from policy.decision.aftermath import aftermath
 from policy.decision.given import QuestionError
-from policy.decision.promotion import Promotion
+from policy.decision.promotion import Promotion, promotion
 from policy.history import canonical_history
 from policy.model.panel import make_panel
 
@@ -26,7 +26,7 @@ def pipe() -> PricingPipeline:
 
 def ask(pipe: PricingPipeline, frame: pd.DataFrame, **options: object) -> Promotion:
     options.setdefault("rules", FREE)
-    return pipe.about(frame, sku="A").promotion(**options)  # type: ignore[arg-type]
+    return promotion(pipe.product(frame, sku="A"), **options)  # type: ignore[arg-type]
 
 
 def dips(*, dip: float, seeds: range) -> list:

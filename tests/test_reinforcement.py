@@ -192,8 +192,8 @@ def test_the_actor_critic_gradient_raises_the_chance_of_what_paid(base: str) -> 
 SHORT: dict[str, Any] = {"horizons": (6, 8), "longest_log": 2, "learning_rate": 4e-3}
 LEARNERS = {
     "ppo": (ppo.train, ppo.PPOSettings(iterations=120, trials=48, entropy=0.01, **SHORT)),
-    # Slower than PPO, and A3C with more trials an update: at PPO's rate it depends on the order of the workers,
-    # or on the processor's rounding, whether they settle.
+    # Slower than PPO, and A3C with more trials an update: at PPO's rate it depends on the order of its
+    # workers, or on the rounding of the processor, whether they settle.
     "a3c": (
         a3c.train,
         a3c.A3CSettings(

@@ -11,7 +11,7 @@ from known_markets import COST, constant_elasticity
 
 from policy import PricingPipeline, Rules
 from policy.decision.given import QuestionError
-from policy.decision.what_would_make import TOLERANCE, Change, WhatWouldMake
+from policy.decision.what_would_make import TOLERANCE, Change, WhatWouldMake, what_would_make
 
 FREE = Rules(max_change=None, min_margin=None)
 
@@ -29,7 +29,7 @@ def frame() -> pd.DataFrame:
 
 
 def ask(pipe: PricingPipeline, frame: pd.DataFrame, price: float, rules: Rules = FREE) -> WhatWouldMake:
-    return pipe.about(frame, sku="A").what_would_make(price=price, rules=rules)
+    return what_would_make(pipe.product(frame, sku="A"), price=price, rules=rules)
 
 
 def of(answer: WhatWouldMake, name: str) -> Change:

@@ -15,8 +15,8 @@ from assistant.tools.result import Report, Result, Runtime, Sku, run, values_of
 from assistant.wording import Language
 
 if TYPE_CHECKING:
-    from policy.decision.about import AboutProduct
     from policy.decision.break_even import BreakEven
+    from policy.decision.product import Product
     from policy.decision.rules import Rules
 
 
@@ -47,12 +47,13 @@ def break_even(
     """
 
     def report(desk: Desk, language: Language) -> Report:
-        def question(about: AboutProduct, _: Rules) -> tuple[BreakEven, tuple[float, float] | None]:
+        def question(product: Product, _: Rules) -> tuple[BreakEven, tuple[float, float] | None]:
+            from policy.decision.break_even import break_even as reckon
             from policy.decision.break_even import price_for_margin
             from policy.decision.margin import UnitEconomics
 
             fee, costs = (fee_percent or 0.0) / 100, shipping or 0.0
-            found = about.break_even(price=price, unit_cost=unit_cost, fee=fee, shipping=costs)
+            found = reckon(product, price=price, unit_cost=unit_cost, fee=fee, shipping=costs)
             wanted = None if margin_percent is None else margin_percent / 100
             if margin_points is not None:
                 wanted = found.now.margin + margin_points / 100

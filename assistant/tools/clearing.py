@@ -16,8 +16,8 @@ from assistant.tools.result import Report, Result, Runtime, Sku, run, values_of
 from assistant.wording import Language
 
 if TYPE_CHECKING:
-    from policy.decision.about import AboutProduct
     from policy.decision.clearance import Clearance
+    from policy.decision.product import Product
     from policy.decision.rules import Rules
 
 
@@ -48,8 +48,11 @@ def clearance(
     """
 
     def report(desk: Desk, language: Language) -> Report:
-        def question(about: AboutProduct, rules: Rules) -> Clearance:
-            return about.clearance(
+        def question(product: Product, rules: Rules) -> Clearance:
+            from policy.decision.clearance import clearance as plan
+
+            return plan(
+                product,
                 until=until,
                 periods=periods,
                 stock=stock,

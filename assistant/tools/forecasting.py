@@ -56,7 +56,7 @@ def forecast(
         for it in listed:
             facts = product_forecast_facts(it, found, language)
             if skus is not None:
-                on_hand = stock or desk.ask(it.sku, lambda about, _: about.product.stock, store=it.store)
+                on_hand = stock or desk.ask(it.sku, lambda product, _: product.stock, store=it.store)
                 facts += cover_facts(it, found, on_hand, language)
             every += facts
             items.append(_item(it, facts, found))

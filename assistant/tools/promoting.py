@@ -15,7 +15,7 @@ from assistant.tools.result import Report, Result, Runtime, Sku, run, values_of
 from assistant.wording import Language
 
 if TYPE_CHECKING:
-    from policy.decision.about import AboutProduct
+    from policy.decision.product import Product
     from policy.decision.promotion import Promotion
     from policy.decision.rules import Rules
 
@@ -49,15 +49,24 @@ def promotion(
     """
 
     def report(desk: Desk, language: Language) -> Report:
-        def question(about: AboutProduct, rules: Rules) -> tuple[Promotion, float | None]:
+        def question(product: Product, rules: Rules) -> tuple[Promotion, float | None]:
+            from policy.decision.promotion import promotion as plan
+
             depth = None if percent is None else abs(percent) / 100
             if price is not None:
-                depth = 1 - price / about.product.current_price
+                depth = 1 - price / product.current_price
             elif amount is not None:
-                depth = amount / about.product.current_price
+                depth = amount / product.current_price
             fee, costs = (fee_percent or 0.0) / 100, shipping or 0.0
-            found = about.promotion(
-                depth=depth, periods=periods, start=start, until=end, rules=rules, fee=fee, shipping=costs
+            found = plan(
+                product,
+                depth=depth,
+                periods=periods,
+                start=start,
+                until=end,
+                rules=rules,
+                fee=fee,
+                shipping=costs,
             )
             cost = found.unit_cost
             return found, None if cost is None else (cost + costs) / (1 - fee)

@@ -32,7 +32,11 @@ def target_price(
     """
 
     def report(desk: Desk, language: Language) -> Report:
-        it = desk.ask(sku, lambda about, rules: about.what_would_make(price=price, rules=rules), store=store)
+        from policy.decision.what_would_make import what_would_make
+
+        it = desk.ask(
+            sku, lambda product, rules: what_would_make(product, price=price, rules=rules), store=store
+        )
         facts = target_facts(it, language)
         values = values_of(facts)
         changes = [

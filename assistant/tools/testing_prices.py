@@ -14,8 +14,8 @@ from assistant.tools.result import Report, Result, Runtime, Sku, run, values_of
 from assistant.wording import Language
 
 if TYPE_CHECKING:
-    from policy.decision.about import AboutProduct
     from policy.decision.price_test import PriceTest
+    from policy.decision.product import Product
     from policy.decision.rules import Rules
 
 
@@ -43,8 +43,11 @@ def price_test(
     """
 
     def report(desk: Desk, language: Language) -> Report:
-        def question(about: AboutProduct, rules: Rules) -> PriceTest:
-            return about.price_test(
+        def question(product: Product, rules: Rules) -> PriceTest:
+            from policy.decision.price_test import price_test as plan
+
+            return plan(
+                product,
                 prices=prices,
                 rules=rules,
                 unit_cost=unit_cost,
