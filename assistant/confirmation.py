@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, cast
@@ -19,6 +20,8 @@ from assistant.facts import Fact
 from assistant.tools import WRITES, Turn
 from assistant.tools.writing import WORDS, Row
 from assistant.wording import Language, wording
+
+_LOG = logging.getLogger(__name__)
 
 Outcome = Literal["declined", "cancelled"]
 _STAGES = {write.tool.name: write.stage for write in WRITES}
@@ -65,7 +68,8 @@ def _is_staged(request: ToolCallRequest) -> bool:
     try:
         arguments = dict(schema.model_validate(call["args"]))
         turn.staged[str(call["id"])] = _STAGES[call["name"]](turn, **arguments)
-    except Exception:  # raised again by the tool, which has no yes to write with
+    except Exception:  # the tool meets it again, says it in words, and has no yes to write with
+        _LOG.info("%s could not be staged", call["name"], exc_info=True)
         return False
     return True
 

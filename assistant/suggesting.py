@@ -49,10 +49,11 @@ class Assumed:
     stock: float | None = None
 
     def in_history(self, history: pd.DataFrame, skus: Sequence[str]) -> pd.DataFrame:
-        """The history as if the newest record of these products said so."""
+        """The history as if the newest record of these products, in every outlet, said so."""
         given = {"cost": self.unit_cost, "competitor_price": self.competitor_price, "stock": self.stock}
         changed = history.copy()
-        last = changed[changed["sku"].isin(skus)].sort_values("date").groupby("sku").tail(1).index
+        outlet = [changed[key].fillna("") for key in ("store", "sku") if key in changed]
+        last = changed[changed["sku"].isin(skus)].sort_values("date").groupby(outlet).tail(1).index
         for column, value in given.items():
             if value is not None:
                 if column not in changed:

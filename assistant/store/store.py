@@ -350,8 +350,31 @@ class Store:
         with self._database.write() as session:
             session.add(_audit(actor, action, None, dict(detail)))
 
-    def audit(self, limit: int = 100) -> list[AuditEntry]:
-        """The newest entries of the audit log, newest first."""
+    def audit(
+        self,
+        limit: int = 100,
+        *,
+        about: str | None = None,
+        until: dt.date | None = None,
+        without: Sequence[str] = (),
+    ) -> list[AuditEntry]:
+        """The newest entries of the audit log, newest first.
+
+        Parameters
+        ----------
+        about
+            A SKU: its entries and the imports, which may concern it.
+        until
+            Last day, UTC.
+        without
+            Actions to leave out.
+        """
+        query = sa.select(AuditRow).where(AuditRow.action.not_in(without))
+        if about is not None:
+            query = query.where(sa.or_(AuditRow.subject == about, AuditRow.action == "import"))
+        if until is not None:
+            end = dt.datetime.combine(until + dt.timedelta(days=1), dt.time(), tzinfo=dt.UTC)
+            query = query.where(AuditRow.at < end)
         with self._database.read() as session:
             return [
                 AuditEntry(
@@ -362,7 +385,7 @@ class Store:
                     subject=row.subject,
                     detail=row.detail,
                 )
-                for row in session.scalars(sa.select(AuditRow).order_by(AuditRow.id.desc()).limit(limit))
+                for row in session.scalars(query.order_by(AuditRow.id.desc()).limit(limit))
             ]
 
 

@@ -12,7 +12,7 @@ from assistant.planning_facts import clearance_facts
 from assistant.series import clearance_series
 from assistant.tools.asking import Outlet, Periods, UnitCost, Until
 from assistant.tools.pricing import gain_sign
-from assistant.tools.result import Report, Result, Runtime, Sku, run, values_of
+from assistant.tools.result import Report, Result, Runtime, Sku, about_one, run, values_of
 from assistant.wording import Language
 
 if TYPE_CHECKING:
@@ -85,8 +85,7 @@ def clearance(
             "steps": steps,
             "facts": {key: value for key, value in values.items() if "." not in key},
         }
-        names = [text for text in (it.name, it.sku, it.store) if text]
         series = [clearance_series(it, path)]
-        return Report({"status": "ok", "item": item}, facts, names=names, skus=[it.sku], series=series)
+        return Report({"status": "ok", "item": item}, facts, **about_one(it), series=series)
 
     return run(runtime, report)

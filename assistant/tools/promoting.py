@@ -11,7 +11,7 @@ from assistant.desk import Desk
 from assistant.planning_facts import promotion_facts
 from assistant.tools.asking import FeePercent, Outlet, Periods, Shipping, Start
 from assistant.tools.pricing import gain_sign
-from assistant.tools.result import Report, Result, Runtime, Sku, run, values_of
+from assistant.tools.result import Report, Result, Runtime, Sku, about_one, run, values_of
 from assistant.wording import Language
 
 if TYPE_CHECKING:
@@ -85,7 +85,6 @@ def promotion(
             "cautions": list(it.cautions),
             "facts": values_of(facts),
         }
-        names = [text for text in (it.name, it.sku, it.store) if text]
-        return Report({"status": "ok", "item": item}, facts, names=names, skus=[it.sku])
+        return Report({"status": "ok", "item": item}, facts, **about_one(it))
 
     return run(runtime, report)

@@ -117,15 +117,17 @@ def _audit(desk: Desk, product: Product | None, until: dt.date | None, language:
     names: list[str] = []
     suggestions: list[dict[str, Any]] = []
     facts = []
-    found = desk.store.decisions(own_sku, until=until, limit=MOST_SUGGESTIONS)
-    for decision in reversed(found) if product else ():
+    found = desk.store.decisions(own_sku, until=until, limit=MOST_SUGGESTIONS) if own_sku else []
+    for decision in reversed(found):
         row, own = _suggestion(desk, decision, language)
         suggestions.append(row)
         facts += own
         names += [row[key] for key in ("model", "adapter", "rules", "data") if row[key]]
     events = [
         _event(entry, sheet, place, language)
-        for place, entry in enumerate(_events(desk, own_sku, until)[:MOST_EVENTS])
+        for place, entry in enumerate(
+            desk.store.audit(MOST_EVENTS, about=own_sku, until=until, without=[ROUTINE])
+        )
     ]
     names += [event["subject"] for event in events if event["subject"]]
     prices = _prices(desk, product, until, sheet, language) if product else []
@@ -168,17 +170,6 @@ def _suggestion(desk: Desk, decision: Decision, language: Language) -> tuple[dic
         "facts": values_of(fact for fact in sheet.facts if fact.key != "on"),
     }
     return row, sheet.facts
-
-
-def _events(desk: Desk, sku: str | None, until: dt.date | None) -> list[AuditEntry]:
-    """Entries of the audit log about a product, or about the shop, the newest first."""
-    entries = desk.store.audit(limit=10_000)
-    about = [
-        entry
-        for entry in entries
-        if entry.action != ROUTINE and (sku is None or entry.subject == sku or entry.action == "import")
-    ]
-    return [entry for entry in about if until is None or entry.at.date() <= until]
 
 
 def _event(entry: AuditEntry, sheet: Sheet, place: int, language: Language) -> dict[str, Any]:

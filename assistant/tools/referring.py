@@ -11,7 +11,7 @@ from pydantic import Field
 from assistant.desk import Desk, DeskError
 from assistant.planning_facts import reference_facts
 from assistant.tools.asking import Outlet
-from assistant.tools.result import Report, Result, Runtime, Sku, run, values_of
+from assistant.tools.result import Report, Result, Runtime, Sku, about_one, run, values_of
 from assistant.wording import Language
 
 
@@ -70,7 +70,6 @@ def reference_price(
             ],
             "facts": {key: value for key, value in values.items() if "." not in key},
         }
-        names = [text for text in (product.name, product.sku, product.store) if text]
-        return Report({"status": "ok", "item": item}, facts, names=names, skus=[product.sku])
+        return Report({"status": "ok", "item": item}, facts, **about_one(product))
 
     return run(runtime, report)

@@ -134,6 +134,26 @@ def _question_text(error: QuestionError, language: Language) -> str:
     return str(words["questions"][error.code]).format_map(values)
 
 
+class Named(Protocol):
+    """A record of one product in one outlet."""
+
+    @property
+    def sku(self) -> str: ...
+    @property
+    def name(self) -> str | None: ...
+    @property
+    def store(self) -> str | None: ...
+
+
+def about_one(it: Named) -> dict[str, Any]:
+    """What a `Report` on one product says of it beside its payload."""
+    return {
+        "names": [text for text in (it.name, it.sku, it.store) if text],
+        "products": {it.sku: it.name or it.sku},
+        "skus": [it.sku],
+    }
+
+
 def values_of(facts: Iterable[Fact]) -> dict[str, str]:
     """What a payload quotes: the formatted value of each key."""
     return {fact.key: fact.value for fact in facts}

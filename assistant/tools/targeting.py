@@ -10,7 +10,7 @@ from pydantic import Field
 from assistant.desk import Desk
 from assistant.planning_facts import target_facts
 from assistant.tools.asking import Outlet
-from assistant.tools.result import Report, Result, Runtime, Sku, run, values_of
+from assistant.tools.result import Report, Result, Runtime, Sku, about_one, run, values_of
 from assistant.wording import Language
 
 
@@ -60,7 +60,6 @@ def target_price(
             "changes": changes,
             "facts": {key: value for key, value in values.items() if "." not in key},
         }
-        names = [text for text in (it.name, it.sku, it.store) if text]
-        return Report({"status": "ok", "item": item}, facts, names=names, skus=[it.sku])
+        return Report({"status": "ok", "item": item}, facts, **about_one(it))
 
     return run(runtime, report)
