@@ -276,7 +276,7 @@ def what_if_facts(what_if: WhatIf, language: Language) -> list[Fact]:
     return sheet.facts
 
 
-def verdict_facts(it: Recommendation | WhatIf, language: Language) -> list[Fact]:
+def verdict_facts(it: Recommendation, language: Language) -> list[Fact]:
     """The lowest and the highest price that each rule permits, as `rule.max_change.high` and so on."""
     words = labels(language)
     sheet = Sheet(subject_of(it.sku, it.store), language, period=it.period, currency=it.currency)

@@ -245,10 +245,9 @@ def _price_named(request: Request, payload: Payload, ask: Ask) -> list[Payload]:
     items = items_of(payload)
     if request.intent != "price" or request.topic is not None or len(items) != 1 or items[0].get("abstained"):
         return []
-    current = str(items[0].get("facts", {}).get("current_price", ""))
-    others = [price for price in request.amounts.prices if f"{price:,.2f}" not in current]
-    named = ask([Call.of("what_if", sku=items[0]["sku"], price=price) for price in others])
-    return [result for result in named if not _failed(result)]
+    prices = request.amounts.prices
+    named = ask([Call.of("what_if", sku=items[0]["sku"], price=price) for price in prices])
+    return [it for it in named if not _failed(it) and items_of(it)[0]["direction"] != "keep"]
 
 
 def _what_if(request: Request, state: State, ask: Ask, reply: Reply) -> Reply:
