@@ -33,13 +33,6 @@ SOFT = frozenset({"report", "clearance", "below_cost", "endings", "live", "law"}
 MOST_COMPARED = 12
 
 
-TOLD_BY_TOOLS = frozenset(
-    {"track", "trust", "baseline", "readiness", "training", "place", "privacy", "imports", "span", "audit",
-     "cost_told", "endings"}
-)  # fmt: skip
-"""Topics that a tool answers, so that no sentence stands for them."""
-
-
 def about_records(request: Request, state: State, ask: Ask) -> Reply | None:
     """The reply to a question about records or the assistant; None where it is about neither."""
     topic = request.topic
@@ -202,9 +195,10 @@ def _cost_told(request: Request, state: State, ask: Ask) -> Reply:
     """A cost that the merchant states: the one on record, or one that cannot be kept from here."""
     found = resolve(replace(request, intent="what_if"), state, ask)
     if len(found.products) == 1 and request.given.unit_cost is not None:
-        payload = ask([Call.of("recommend", skus=[found.products[0].sku], objective=request.objective)])[0]
-        on_record = [str(item.get("facts", {}).get("unit_cost", "")) for item in items_of(payload)]
-        if len(on_record) == 1 and f"{request.given.unit_cost:,.2f}" in on_record[0]:
+        sku = found.products[0].sku
+        floor = ask([Call.of("break_even", sku=sku, unit_cost=request.given.unit_cost)])[0]
+        if any(item["cost_on_record"] for item in items_of(floor)):
+            payload = ask([Call.of("recommend", skus=[sku], objective=request.objective)])[0]
             known = replace(request, topic="cost_known", intent="price")
             return Reply(kind="price", request=known, payloads=(payload,), resolved=found)
     return Reply(kind="cost_told", request=request, resolved=found)
