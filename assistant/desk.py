@@ -339,11 +339,11 @@ class Desk:
         every = by_product(history)
         groups = {key: group for key, group in every.items() if skus is None or key[0] in skus}
         basis = {key: f"{adapter} {newest} {part}" for key, part in bases(every, rules, groups).items()}
-        stale = [
+        stale = {
             key
             for key in groups
             if (known := self._memory.get((*key, objective))) is None or known.basis != basis[key]
-        ]
+        }
         if stale:
             for it in self.pipeline.recommend(history, objective=objective, rules=rules):
                 key = it.sku, it.store or None
