@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from assistant.embedded.conversation import Call, Payload, Product, items_of, product_of
 from assistant.embedded.products import Ask, Resolved, State, resolve, siblings
-from assistant.embedded.replies import MOST_PRODUCTS, Kind, Reply, other_currency
+from assistant.embedded.replies import MOST_PRODUCTS, Kind, Reply, asks_back
 from assistant.embedded.understanding import Request
 
 PORTFOLIO = frozenset(
@@ -104,12 +104,9 @@ def matched(request: Request, state: State, ask: Ask) -> Reply | None:
     if request.topic != "match" or not request.amounts.prices:
         return None
     found = resolve(replace(request, intent="what_if"), state, ask)
+    if (question := asks_back(request, found)) is not None:
+        return question
     reply = Reply(kind="what_if", request=request, resolved=found)
-    if not found.products:
-        kind: Kind = "clarify" if found.candidates else "not_found" if found.missing else "which"
-        return replace(reply, kind=kind)
-    if other_currency(request.amounts.currency, found.products):
-        return replace(reply, kind="currency")
     price = request.amounts.prices[0]
     calls = [
         Call.of("what_if", sku=product.sku, price=price, competitor_price=price)

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal
 
-from babel.dates import format_date
 from langchain_core.tools import tool
 from pydantic import Field
 
 from assistant.desk import Desk, DeskError
-from assistant.facts import LOCALES, Fact, Sheet, labels
+from assistant.facts import Fact, Sheet, labels, moment
 from assistant.store.database import StoreError
 from assistant.store.records import RulesProposal, RulesVersion, Scope
 from assistant.tools.result import Report, Result, Runtime, Turn, run
@@ -293,8 +292,7 @@ def _facts(version: RulesVersion, desk: Desk, language: Language) -> list[Fact]:
     sheet = Sheet(subject, language)
     if version.version:
         sheet.add("version", f"{version.version}", version.version, "count", words("rows.version"))
-        day = format_date(version.created_at.date(), "medium", locale=LOCALES[language])
-        sheet.add("since", day, None, "date", words("rows.since"))
+        sheet.add("since", moment(version.created_at, language), None, "date", words("rows.since"))
     return facts + sheet.facts
 
 
