@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 
 from assistant import search
 from assistant.basis import Remembered, bases, by_product, digest
-from assistant.facts import labels
+from assistant.facts import labels, rule_fault
 from assistant.records import Records
 from assistant.store.database import StoreError
 from assistant.suggesting import Assumed, Limits, assumed_cost, own_limits
@@ -44,7 +44,8 @@ class DeskError(Exception):
         self.values = values
 
     def message(self, language: Language) -> str:
-        return str(labels(language)["errors"][self.code]).format_map(self.values)
+        values = self.values | rule_fault(self.__cause__, language)
+        return str(labels(language)["errors"][self.code]).format_map(values)
 
 
 @dataclass(frozen=True)

@@ -303,6 +303,17 @@ def verdict_facts(it: Recommendation, language: Language) -> list[Fact]:
     return sheet.facts
 
 
+def rule_fault(error: BaseException | None, language: Language) -> dict[str, str]:
+    """What is wrong with a rule, as `error`, in the merchant's language; nothing where nothing is."""
+    from policy.decision.clauses import RuleError
+
+    if not isinstance(error, RuleError):
+        return {}
+    words = labels(language)
+    name = words["rule_fields"].get(error.name, error.name)
+    return {"error": words["rule_faults"][error.code].format(name=name)}
+
+
 def day(text: str, language: Language) -> str:
     """A date in ISO 8601 as people read it, e.g. `Nov 23, 2026`."""
     return str(format_date(date.fromisoformat(text[:10]), "medium", locale=LOCALES[language]))

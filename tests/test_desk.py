@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Future
@@ -16,8 +17,9 @@ from small_shop import INJECTION, ThumbPolicy, history, open_shop
 
 from assistant.adapters import adapter_error_text
 from assistant.desk import Desk, DeskError
+from assistant.facts import labels
 from assistant.store import Store
-from assistant.suggesting import Assumed
+from assistant.suggesting import Assumed, Limits
 from assistant.wording import Language
 from policy import PricingPipeline
 from policy.decision.given import QuestionError
@@ -228,6 +230,14 @@ def test_what_cannot_be_asked_says_why(desk: Desk, arguments: dict[str, Any], co
         desk.what_if(**arguments)
     assert error.value.code == code
     assert error.value.message("en") != error.value.message("zh")
+
+
+def test_a_limit_that_cannot_be_is_told_in_the_merchants_language(desk: Desk) -> None:
+    with pytest.raises(DeskError) as error:
+        desk.suggest(["CAN-LAV-200"], limits=Limits(price_ending=0.123), assumed=Assumed())
+    told = error.value.message("zh")
+    assert labels("zh")["rule_fields"]["price_ending"] in told and not re.search("[A-Za-z]{2,}", told)
+    assert "“Price ending”" in error.value.message("en")
 
 
 def test_an_empty_shop_says_so(home: Path) -> None:

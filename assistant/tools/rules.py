@@ -17,7 +17,7 @@ from assistant.tools.rule_fields import RuleChanges
 from assistant.tools.rule_values import PART, add_rule, rule_label
 from assistant.tools.writing import WORDS, Row, Staged, Undo, Write, carry_out, words_of
 from assistant.wording import Language, safe, wording
-from policy.decision.rules import Rules, RulesInfeasible
+from policy.decision.rules import Rules
 
 MOST_NAMES = 6
 """Most products named in a note; the count beside them is of all."""
@@ -134,7 +134,7 @@ def _proposed(
     try:
         return desk.store.propose_rules(told, unset=unset, scope=scope, key=key)
     except StoreError as error:
-        raise DeskError("bad_rules", error=str(error)) from error
+        raise DeskError("bad_rules", error=str(error)) from (error.__cause__ or error)
 
 
 def _staged(turn: Turn, proposal: RulesProposal, *, undo: Undo) -> Staged:
@@ -173,20 +173,14 @@ def _staged(turn: Turn, proposal: RulesProposal, *, undo: Undo) -> Staged:
 
 def _notes(turn: Turn, proposal: RulesProposal) -> tuple[list[Fact], list[str]]:
     """Products that no price would suit, the rules in conflict there, and products left as they are."""
+    from policy.decision.feasible import conflicts
+
     desk, words = turn.desk, words_of(turn)
-    then = desk.store.rules_for(None, proposal=proposal)
-    stuck, conflicts = [], dict[str, None]()
-    for decision in desk.overview():
-        it = decision.recommendation
-        if it.sku not in proposal.skus:
-            continue
-        try:
-            then[it.sku].apply(
-                it.model_price or it.current_price, current_price=it.current_price, unit_cost=it.unit_cost
-            )
-        except RulesInfeasible as error:
-            stuck.append(it.name or it.sku)
-            conflicts |= dict.fromkeys(error.rules)
+    names_of = {product.sku: product.name or product.sku for product in desk.store.products()}
+    excluded = conflicts(desk.history(), desk.store.rules_for(None, proposal=proposal))
+    excluded = {key: rules for key, rules in excluded.items() if key[1] in proposal.skus}
+    stuck = [names_of[sku] for _, sku in excluded]
+    against = dict.fromkeys(rule for rules in excluded.values() for rule in rules)
     scope, key = proposal.scope, proposal.key
     beyond = [
         product.name or product.sku
@@ -204,9 +198,9 @@ def _notes(turn: Turn, proposal: RulesProposal) -> tuple[list[Fact], list[str]]:
         facts += sheet.facts
         listed = labels(turn.language)["answer"]["comma"].join(map(safe, names[:MOST_NAMES]))
         notes.append(words(f"notes.{note}", count=len(names), names=listed))
-    if conflicts:
+    if against:
         called: Mapping[str, str] = labels(turn.language)["rules"]
-        listed = labels(turn.language)["answer"]["comma"].join(called.get(it, it) for it in conflicts)
+        listed = labels(turn.language)["answer"]["comma"].join(called.get(it, it) for it in against)
         notes.insert(1, words("notes.conflict", rules=listed))
     return facts, notes
 

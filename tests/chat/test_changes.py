@@ -39,10 +39,27 @@ def test_rules_that_leave_no_price_are_named(assistant: Callable[..., Assistant]
     assert "12" in note and "Mug" in note  # all with a cost but those without one
 
 
+def test_rules_that_leave_no_price_on_a_day_are_named(
+    assistant: Callable[..., Assistant],
+) -> None:
+    # Frozen at 12.90, the mugs cannot have an ending of 99 cents: a price that knows no day would find one.
+    frozen = {"freezes": [{"start": "2026-10-01", "end": "2027-12-31"}], "price_ending": 0.99}
+    _, conflict = (
+        assistant(call("set_rules", scope="category", key="mugs", changes=frozen))
+        .ask("rules")
+        .pending[0]
+        .notes
+    )
+    assert "price freeze" in conflict and "price ending" in conflict
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        ({"scope": "store", "changes": {"max_change": -1}}, "max_change"),
+        (
+            {"scope": "store", "changes": {"max_change": -1}},
+            "“Largest change in one step” must not be below zero",
+        ),
         ({"scope": "store", "changes": {"no_such_rule": 1}}, "no_such_rule"),
         ({"scope": "store", "changes": {"max_change": "a lot"}}, "valid number"),
         ({"scope": "category", "key": "boats", "changes": {"max_change": 0.1}}, "boats"),
