@@ -13,12 +13,13 @@ from policy.decision.choice import REACH
 from policy.decision.evidence import STEP_BEYOND
 from policy.decision.given import QuestionError, require_fraction, require_not_negative, require_positive
 from policy.decision.joint import Luck, demand_paths, interval_of, sold_of
+from policy.decision.limits import permitted
 from policy.decision.margin import UnitEconomics
 from policy.decision.markdowns import Found, Ladder, ladder, search
 from policy.decision.product import Product, Window
 from policy.decision.recommend import what_if_cautions
 from policy.decision.recommendation import Interval
-from policy.decision.rules import Rules, RulesInfeasible
+from policy.decision.rules import Rules
 from policy.decision.situation import Situation, posterior_by_period
 from policy.decision.totals import DRAWS, SEED, PricePath, gain_over
 from policy.model.posterior import Posterior
@@ -29,7 +30,8 @@ best of many looks better on its own draws than it is."""
 
 Limit = Literal["rules", "known_range", "given", "none"]
 """What keeps the price from going lower: rules, the range of prices that the history can speak for, or the
-lowest price given. `none` where even the lowest in reach earns less than a higher one."""
+lowest price given. `none` where the surest path ends above the lowest price in reach: going lower would not
+sell through more surely."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,7 +163,7 @@ def clearance(
     economics = UnitEconomics(
         unit_cost=product.unit_cost if unit_cost is None else unit_cost, fee=fee, shipping=shipping
     )
-    rungs, limit = _ladder(product, rules or Rules(), low, economics.unit_cost)
+    rungs, limit = _ladder(product, window, rules or Rules(), low, economics.unit_cost)
     situation = product.situation(window.reach).with_future(
         cost=None if economics.unit_cost is None else np.array([economics.unit_cost]),
         stock=np.array([on_hand / window.periods]),
@@ -190,25 +192,26 @@ def clearance(
         best=best,
         surest=surest,
         gain=gain_over((readings[1], readings[0]), stock=float(on_hand), luck=luck),
-        lowest_price=float(rungs.prices[-1]),
-        limited_by=limit if np.isclose(found.surest[-1], rungs.prices[-1]) else "none",
+        lowest_price=rungs.lowest,
+        limited_by=limit if np.isclose(found.surest[-1], rungs.lowest) else "none",
         cautions=tuple(sorted(cautions - {"out_of_stock"})),
     )
 
 
-def _ladder(product: Product, rules: Rules, low: float | None, cost: float | None) -> tuple[Ladder, Limit]:
+def _ladder(
+    product: Product, window: Window, rules: Rules, low: float | None, cost: float | None
+) -> tuple[Ladder, Limit]:
     current = product.current_price
     known = float(product.evidence.known_low[0]) * (1 - STEP_BEYOND)
     lowest = np.ceil(100 * max(known if low is None else low, current * np.exp(-REACH)) - 1e-6) / 100
 
-    def allowed(price: float, after: float) -> float | None:
-        try:
-            return rules.apply(price, current_price=after, unit_cost=cost)[0]
-        except RulesInfeasible:
-            return None
+    days = [product.circumstances(rules, day=day, unit_cost=cost) for day in window.dates]
 
-    rungs = ladder(current, min(lowest, current), allowed=allowed)
-    if rungs.prices[-1] > lowest * 1.01:
+    def allowed(price: float, after: float, period: int) -> float | None:
+        return permitted(price, rules, replace(days[period], current_price=after))
+
+    rungs = ladder(current, min(lowest, current), periods=window.periods, allowed=allowed)
+    if rungs.lowest > lowest * 1.01:
         return rungs, "rules"
     return rungs, "given" if low is not None and low >= lowest else "known_range"
 

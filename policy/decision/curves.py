@@ -9,9 +9,8 @@ import numpy as np
 from policy.decision.choice import component_objective
 from policy.decision.evidence import weigh
 from policy.decision.outcomes import LEVELS, DemandCurve, interval_at
-from policy.decision.product import known
 from policy.decision.recommend import Label, search_range
-from policy.decision.situation import posterior_of, situation_of
+from policy.decision.situation import known, posterior_of, situation_of
 from policy.model.panel import Panel
 from policy.model.pool import FittedRows
 from policy.model.transformer import PolicyModel

@@ -15,10 +15,10 @@ from policy.decision.evidence import Evidence, weigh
 from policy.decision.given import QuestionError
 from policy.decision.joint import drawn_units, interval_of
 from policy.decision.outcomes import Totals
-from policy.decision.product import known, window_of
+from policy.decision.product import window_of
 from policy.decision.recommend import Label, search_range
 from policy.decision.recommendation import Interval
-from policy.decision.situation import Situation, posterior_by_period, situation_of
+from policy.decision.situation import Situation, known, posterior_by_period, situation_of
 from policy.model.future import MOST_AHEAD
 from policy.model.panel import Panel
 from policy.model.pool import FittedRows

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from datetime import date as Date
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import gammaln, logsumexp, ndtr, ndtri
 
+from policy.decision.bounds import Circumstances
 from policy.decision.given import QuestionError, require_fraction, require_positive
+from policy.decision.limits import check, permitted
 from policy.decision.margin import UnitEconomics
 from policy.decision.outcomes import interval_at
 from policy.decision.product import Product
-from policy.decision.recommend import TEST_STEP, search_range, what_if_cautions
+from policy.decision.recommend import TEST_STEP, rule_cautions, search_range, what_if_cautions
 from policy.decision.recommendation import Interval, Objective
-from policy.decision.rules import Rules, RulesInfeasible
+from policy.decision.rules import Rules
 from policy.decision.settle import WORTHWHILE
 from policy.decision.situation import posterior_of
 from policy.model.future import MOST_AHEAD
@@ -95,6 +98,8 @@ class PriceTest:
     pays_back_after: float | None
     """Periods after the test until it has paid for itself; 0 where it costs nothing, None where never."""
     cautions: tuple[str, ...]
+    """As of a what-if; `breaks_` and a rule for every rule that a price of the schedule breaks, held against
+    the present one."""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types."""
@@ -155,7 +160,9 @@ def price_test(
         unit_cost=product.unit_cost if unit_cost is None else unit_cost, fee=fee, shipping=shipping
     )
     current = product.current_price
-    tested = _prices(prices, current, rules or Rules(), economics.unit_cost)
+    limits = rules or Rules()
+    now = product.circumstances(limits, unit_cost=economics.unit_cost)
+    tested = _prices(prices, limits, now)
     situation = product.situation(1)
     if economics.unit_cost is not None:
         situation = situation.with_future(cost=np.array([economics.unit_cost]))
@@ -178,6 +185,12 @@ def price_test(
     values = economics.value(prices_charged) * posterior.component_units(prices_charged[None, :])[0]
     given_up = each * (values[:, :1] - values[:, 1:]).sum(axis=1)  # (K,)
     cost = interval_at(posterior.gain_interval(given_up[None, :]))
+    schedule = _schedule(product, [current, *tested], each, rng)
+    cautions = [
+        caution
+        for price in tested
+        for caution in what_if_cautions(product.evidence, 0, price, economics.break_even or np.nan)
+    ]
     return PriceTest(
         sku=product.sku,
         store=product.store,
@@ -193,26 +206,31 @@ def price_test(
         periods_per_price=each,
         tells=tells,
         periods=each * (1 + len(tested)),
-        schedule=_schedule(product, [current, *tested], each, rng),
+        schedule=schedule,
         elasticity=slope,
         periods_for_elasticity=to_elasticity,
         cost=cost,
         chance_changed=chance,
         value_per_period=value,
         pays_back_after=0.0 if cost.mean <= 0 else cost.mean / value if value > 0 else None,
-        cautions=tuple(
-            dict.fromkeys(
-                caution
-                for price in tested
-                for caution in what_if_cautions(product.evidence, 0, price, economics.break_even or np.nan)
-            )
-        ),
+        cautions=tuple(dict.fromkeys([*cautions, *_broken(schedule, limits, now)])),
     )
 
 
-def _prices(
-    given: Sequence[float] | None, current: float, rules: Rules, cost: float | None
-) -> tuple[float, ...]:
+def _broken(schedule: tuple[ScheduledPrice, ...], rules: Rules, now: Circumstances) -> list[str]:
+    """What its reader should know of rules: freezes and exceptions may begin or end while it goes on."""
+    return [
+        caution
+        for step in schedule
+        if step.price != now.current_price
+        for caution in rule_cautions(
+            check(step.price, rules, replace(now, date=Date.fromisoformat(step.date)))
+        )
+    ]
+
+
+def _prices(given: Sequence[float] | None, rules: Rules, now: Circumstances) -> tuple[float, ...]:
+    current = now.current_price
     if given is not None:
         if not 1 <= len(given) <= 2:
             raise QuestionError("too_many_prices", "Test one or two prices, got {count}.", count=len(given))
@@ -229,12 +247,9 @@ def _prices(
         return tuple(float(price) for price in given)
     near = []
     for step in (1 - TEST_STEP, 1 + TEST_STEP):
-        try:
-            price, _ = rules.apply(current * step, current_price=current, unit_cost=cost)
-        except RulesInfeasible:
-            continue
-        if abs(price / current - 1) >= 0.01 and price not in near:
-            near.append(price)
+        found = permitted(current * step, rules, now)
+        if found is not None and abs(found / current - 1) >= 0.01 and found not in near:
+            near.append(found)
     if not near:
         raise QuestionError(
             "no_price_permitted",

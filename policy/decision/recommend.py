@@ -18,8 +18,16 @@ from policy.decision.limits import apply, violated
 from policy.decision.outcomes import gain_between, outcome_at
 from policy.decision.recommendation import Confidence, Interval, Objective, Recommendation, Verdict
 from policy.decision.rules import Rules, RulesInfeasible
-from policy.decision.settle import Candidate, Settled, circumstances_of, settle
-from policy.decision.situation import Situation, posterior_of, price_head_of, situation_of
+from policy.decision.settle import Candidate, Settled, circumstances_of, rules_by_product, settle
+from policy.decision.situation import (
+    Situation,
+    iso_date,
+    known,
+    posterior_of,
+    price_head_of,
+    situation_of,
+)
+from policy.decision.ties import Key
 from policy.model.loading import LoadedModel
 from policy.model.panel import Panel, product_keys
 from policy.model.pool import FittedRows
@@ -48,9 +56,9 @@ def labels_of(frame: pd.DataFrame) -> list[Label]:
     last: dict[str, list[str | None]] = {}
     for column in ("name", "currency"):
         if column in frame:
-            known = frame[column].dropna().groupby(keys.codes[frame[column].notna().to_numpy()]).last()
+            found = frame[column].dropna().groupby(keys.codes[frame[column].notna().to_numpy()]).last()
             last[column] = [
-                None if i not in known.index else str(known.loc[i]) for i in range(len(keys.names))
+                None if i not in found.index else str(found.loc[i]) for i in range(len(keys.names))
             ]
         else:
             last[column] = [None] * len(keys.names)
@@ -101,12 +109,12 @@ def recommend(
         Case(posterior.take(np.array([row])), situation.take(np.array([row])), evidence, row)
         for row in range(len(panel))
     ]
-    limits = [rules if isinstance(rules, Rules) else rules.get(sku, Rules()) for _, sku in panel.keys]
+    limits = rules_by_product(panel, rules)
     settled = settle(
         {
             key: Candidate(
-                rules=limits[row],
-                now=circumstances_of(panel, situation, row, rules=limits[row], currency=labels[row].currency),
+                rules=limits[key],
+                now=circumstances_of(panel, situation, row, rules=limits[key], currency=labels[row].currency),
                 wanted=None if evidence.abstain[row] else float(wanted[row]),
                 off_sale=evidence.abstain[row] in ("stale_data", "out_of_stock"),
                 mean_objective=cases[row].mean_objective,
@@ -120,7 +128,7 @@ def recommend(
             cases[row],
             panel=panel,
             label=labels[row],
-            rules=limits[row],
+            rules=limits[key],
             settled=settled[key],
             wanted=float(wanted[row]),
             test_price=float(tests[row]),
@@ -133,11 +141,24 @@ def recommend(
                 record,
                 model_hash=model.digest[:16],
                 adapter_hash=of_all if adapters is None else adapters.hash_of(row),
-                rules_hash=limits[row].digest,
+                rules_hash=limits[key].digest,
                 history_hash=panel.digest(row),
             )
         )
     return records
+
+
+def circumstances_by_product(
+    panel: Panel, labels: list[Label], *, rules: Rules | Mapping[str, Rules]
+) -> dict[Key, Circumstances]:
+    """What rules, for all products or by sku, ask about every product of a panel in its next period; prices
+    of the products that it is priced together with are not among it."""
+    situation = situation_of(panel, maximise_profit=True)
+    limits = rules_by_product(panel, rules)
+    return {
+        key: circumstances_of(panel, situation, row, rules=limits[key], currency=labels[row].currency)
+        for row, key in enumerate(panel.keys)
+    }
 
 
 def search_range(evidence: Evidence) -> tuple[NDArray, NDArray]:
@@ -205,7 +226,7 @@ def _decide(
     row, evidence, situation = case.row, case.evidence, case.situation
     store, sku = panel.keys[row]
     current = float(situation.current_price[0])
-    cost = _known(situation.unit_cost[0])
+    cost = known(situation.unit_cost[0])
     abstained = evidence.abstain[row]
     profit = situation.maximise_profit and cost is not None
     cautions, remedies = _cautions(case, asked_profit=situation.maximise_profit, cost=cost)
@@ -230,21 +251,20 @@ def _decide(
     gain = gain_between(case.objective_at([price, current]), case.posterior) if take else None
     slope, slope_low, slope_high = case.posterior.elasticity(situation.current_price)
     elasticity = Interval(mean=float(slope[0]), low=float(slope_low[0]), high=float(slope_high[0]))
-    next_day = int(situation.future.day[0, 0])
     return Recommendation(
         sku=sku,
         store=store,
         name=label.name,
         currency=label.currency,
         period=panel.period,
-        date=str(np.datetime64(next_day, "D")),
+        date=iso_date(situation.future.day[0, 0]),
         periods_of_history=int(evidence.periods[row]),
         objective="profit" if profit else "revenue",
         current_price=current,
         price=price,
         model_price=wanted if abstained in (None, "rules_infeasible") else None,
         unit_cost=cost,
-        competitor_price=_known(situation.competitor_price[0]),
+        competitor_price=known(situation.competitor_price[0]),
         take=take,
         keep=keep,
         gain=gain,
@@ -259,10 +279,6 @@ def _decide(
         if explore or abstained == "price_never_varied"
         else None,
     )
-
-
-def _known(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None
 
 
 def _cautions(case: Case, *, asked_profit: bool, cost: float | None) -> tuple[list[str], list[str]]:
