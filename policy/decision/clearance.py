@@ -160,9 +160,7 @@ def clearance(
             "No stock of '{sku}' is known to be on hand. Give `stock`, or a `stock` column in the history.",
             sku=product.sku,
         )
-    economics = UnitEconomics(
-        unit_cost=product.unit_cost if unit_cost is None else unit_cost, fee=fee, shipping=shipping
-    )
+    economics = product.economics(unit_cost=unit_cost, fee=fee, shipping=shipping)
     rungs, limit = _ladder(product, window, rules or Rules(), low, economics.unit_cost)
     situation = product.situation(window.reach).with_future(
         cost=None if economics.unit_cost is None else np.array([economics.unit_cost]),

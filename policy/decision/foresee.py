@@ -19,6 +19,7 @@ from policy.decision.product import window_of
 from policy.decision.recommend import Label, search_range
 from policy.decision.recommendation import Interval
 from policy.decision.situation import Situation, known, posterior_by_period, situation_of
+from policy.history import Period
 from policy.model.future import MOST_AHEAD
 from policy.model.panel import Panel
 from policy.model.pool import FittedRows
@@ -93,7 +94,7 @@ class LeftOut:
 class Forecast:
     """Units, revenue and profit ahead."""
 
-    period: Literal["day", "week", "month"]
+    period: Period
     dates: tuple[str, ...]
     """First day of each period, ISO 8601."""
     end: str

@@ -120,14 +120,9 @@ def outcome_at(
     return Outcome(
         price=price,
         units=units,
-        revenue=_scaled(units, price),
-        profit=None if economics.unit_cost is None else _scaled(units, float(economics.profit(column)[0, 0])),
+        revenue=units.times(price),
+        profit=None if economics.unit_cost is None else units.times(float(economics.profit(column)[0, 0])),
     )
-
-
-def _scaled(units: Interval, factor: float) -> Interval:
-    ends = sorted((units.low * factor, units.high * factor))
-    return Interval(mean=units.mean * factor, low=ends[0], high=ends[1])
 
 
 def gain_between(values: NDArray, posterior: Posterior) -> Interval:

@@ -156,9 +156,7 @@ def price_test(
             limit=MOST_PERIODS,
             value=most_periods,
         )
-    economics = UnitEconomics(
-        unit_cost=product.unit_cost if unit_cost is None else unit_cost, fee=fee, shipping=shipping
-    )
+    economics = product.economics(unit_cost=unit_cost, fee=fee, shipping=shipping)
     current = product.current_price
     limits = rules or Rules()
     now = product.circumstances(limits, unit_cost=economics.unit_cost)

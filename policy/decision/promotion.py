@@ -8,7 +8,6 @@ from datetime import date as Date
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from policy.decision.aftermath import LASTS, aftermath
 from policy.decision.given import QuestionError, require_fraction, require_positive
@@ -161,9 +160,7 @@ def promotion(
         require_positive(depth=value)
     require_positive(unit_cost=unit_cost)
     window = product.window(periods=periods, start=start, until=until)
-    economics = UnitEconomics(
-        unit_cost=product.unit_cost if unit_cost is None else unit_cost, fee=fee, shipping=shipping
-    )
+    economics = product.economics(unit_cost=unit_cost, fee=fee, shipping=shipping)
     limits = rules or Rules()
     current = product.current_price
     cost = economics.unit_cost
@@ -322,14 +319,9 @@ def _after(product: Product, plain: PricePath, economics: UnitEconomics, luck: L
     return After(
         promotions=measured.promotions,
         change=change,
-        units=_times(change, usual),
-        value=_times(change, usual * float(plain.value[-1])),
+        units=change.times(usual),
+        value=change.times(usual * float(plain.value[-1])),
     )
-
-
-def _times(interval: Interval, factor: float) -> Interval:
-    ends: NDArray = np.sort(np.array([interval.low, interval.high]) * factor)
-    return Interval(mean=interval.mean * factor, low=float(ends[0]), high=float(ends[1]))
 
 
 def _depth_outcome(

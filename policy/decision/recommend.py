@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
 from policy.decision.bounds import Circumstances
-from policy.decision.choice import best_price, component_objective
+from policy.decision.choice import best_price, component_objective, mean_objective
 from policy.decision.drivers import drivers
 from policy.decision.evidence import FEW_MOVES, REMEDY, STEP_BEYOND, Evidence, weigh
 from policy.decision.limits import apply, violated
@@ -97,7 +97,6 @@ def recommend(
     wanted = best_price(
         posterior, unit_cost=situation.objective_cost, stock=situation.stock, low=low, high=high
     )
-    reasons = drivers(model.network, situation, wanted, low, high)
     tests = _test_prices(posterior, situation, low, high)
     if explore and adapters is not None:
         # A store's adapter has played whole trials in that store's markets: it knows what a test is worth.
@@ -122,6 +121,10 @@ def recommend(
             for row, key in enumerate(panel.keys)
         }
     )
+    decided = [not evidence.abstain[row] and not settled[key].conflict for row, key in enumerate(panel.keys)]
+    rows = np.flatnonzero(decided)
+    found = drivers(model.network, situation.take(rows), wanted[rows], low[rows], high[rows])
+    reasons = dict(zip(rows.tolist(), found, strict=True))
     records = []
     for row, key in enumerate(panel.keys):
         record = _decide(
@@ -134,11 +137,10 @@ def recommend(
             test_price=float(tests[row]),
             explore=explore,
         )
-        if record.abstained is None:
-            record = replace(record, drivers=reasons[row])
         records.append(
             replace(
                 record,
+                drivers=reasons.get(row, ()),
                 model_hash=model.digest[:16],
                 adapter_hash=of_all if adapters is None else adapters.hash_of(row),
                 rules_hash=limits[key].digest,
@@ -209,7 +211,8 @@ class Case:
 
     def mean_objective(self, prices: list[float]) -> NDArray:
         """Expected objective at prices, currency per period, shape (P,)."""
-        return self.posterior.weights[0] @ self.objective_at(prices)
+        of = self.situation
+        return mean_objective(self.posterior, np.array([prices]), of.objective_cost, of.stock)[0]
 
 
 def _decide(

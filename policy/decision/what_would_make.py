@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from policy.decision.choice import best_price, component_objective
+from policy.decision.choice import best_price, mean_objective
 from policy.decision.given import require_positive
 from policy.decision.limits import apply
 from policy.decision.product import Product
@@ -162,17 +162,14 @@ class _Policy:
         return answers
 
     def _recommended(self, posterior: Posterior, situation: Situation, wanted: float) -> float:
-        def mean_objective(prices: list[float]) -> NDArray:
-            values = component_objective(
-                posterior, np.array([prices]), situation.objective_cost, situation.stock
-            )
-            return posterior.weights[0] @ values[0]
+        def worth(prices: list[float]) -> NDArray:
+            return mean_objective(posterior, np.array([prices]), situation.objective_cost, situation.stock)[0]
 
         now = circumstances_of(
             self.product.panel, situation, 0, rules=self.rules, currency=self.product.label.currency
         )
         try:
-            return price_within_rules(mean_objective, wanted, rules=self.rules, now=now)[0]
+            return price_within_rules(worth, wanted, rules=self.rules, now=now)[0]
         except RulesInfeasible:
             return self.product.current_price
 

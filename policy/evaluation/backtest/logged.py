@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from policy.decision.choice import best_price, component_objective
+from policy.decision.choice import best_price, mean_objective
 from policy.decision.evidence import weigh
 from policy.decision.recommend import search_range
 from policy.decision.rules import Rules, RulesInfeasible
@@ -135,13 +135,12 @@ def _one_period(
         one = slice(i, i + 1)
         own = posterior.take(np.array([i]))
 
-        def mean_objective(prices: list[float], one: slice = one, own: Posterior = own) -> NDArray:
-            value = component_objective(own, np.array([prices]), counted[one], stock[one])
-            return own.weights[0] @ value[0]
+        def worth(prices: list[float], one: slice = one, own: Posterior = own) -> NDArray:
+            return mean_objective(own, np.array([prices]), counted[one], stock[one])[0]
 
         try:
             policy_price[i], _ = price_within_rules(
-                mean_objective,
+                worth,
                 float(wanted[i]),
                 rules=rules,
                 now=circumstances_of(cut, asked, i, rules=rules, currency=currency),
@@ -150,9 +149,7 @@ def _one_period(
             continue
         priced[i] = True
     pair = np.stack([price, policy_price], axis=1)
-    expected = np.einsum(
-        "nk,nkp->np", posterior.weights, component_objective(posterior, pair, counted, stock)
-    )
+    expected = mean_objective(posterior, pair, counted, stock)
     units = history.units[:, t]
     return Asked(
         row=rows,
