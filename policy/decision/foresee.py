@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import date as Date
-from typing import Any, Literal
+from typing import Literal
 from zlib import crc32
 
 import numpy as np
@@ -69,7 +69,11 @@ class ProductForecast:
 
 @dataclass(frozen=True, kw_only=True)
 class ForecastSum:
-    """Sum over the products of one currency."""
+    """Sum over the products of one currency.
+
+    Its intervals take products as independent of each other. What moves all of a shop's sales at once
+    (weather, a rival's opening, a lost advertisement) is not in them: they are too narrow by as much.
+    """
 
     currency: str | None
     products: int
@@ -103,13 +107,6 @@ class Forecast:
     sums: tuple[ForecastSum, ...]
     """One a currency."""
     left_out: tuple[LeftOut, ...]
-    products_independent: bool = True
-    """The intervals of sums take products as independent of each other. What moves all of a shop's sales at
-    once (weather, a rival's opening, a lost advertisement) is not in them: they are too narrow by as much."""
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain JSON types."""
-        return asdict(self)
 
 
 def foresee(

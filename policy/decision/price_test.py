@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import date as Date
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import gammaln, logsumexp, ndtr, ndtri
 
 from policy.decision.bounds import Circumstances
-from policy.decision.given import QuestionError, require_fraction, require_positive
+from policy.decision.given import QuestionError, require_positive
 from policy.decision.limits import check, permitted
 from policy.decision.margin import UnitEconomics
 from policy.decision.outcomes import interval_at
@@ -26,7 +26,16 @@ from policy.model.future import MOST_AHEAD
 from policy.model.posterior import Posterior
 
 MOST_PERIODS = 52
-"""Periods per price beyond which no test is proposed."""
+"""Periods per price beyond which no test is foreseen to tell anything."""
+
+MOST_TESTED = 13
+"""Periods per price that a test is proposed for at most."""
+
+POWER = 0.8
+"""Chance of telling a difference that is there."""
+
+ERROR = 0.1
+"""Chance of declaring a difference where there is none, two-sided."""
 
 SIMULATED = 1000
 """Tests that are played through to find out what they are worth."""
@@ -72,8 +81,7 @@ class PriceTest:
     current_price: float
     arms: tuple[Arm, ...]
     power: float
-    error: float
-    """Chance of declaring a difference where there is none, two-sided."""
+    """`POWER`."""
     periods_per_price: int
     tells: Literal["profit", "elasticity", "neither"]
     """What a test of that length tells: the difference of profit (revenue without a cost) of every arm, with
@@ -101,18 +109,11 @@ class PriceTest:
     """As of a what-if; `breaks_` and a rule for every rule that a price of the schedule breaks, held against
     the present one."""
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain JSON types."""
-        return asdict(self)
-
 
 def price_test(
     product: Product,
     *,
     prices: Sequence[float] | None = None,
-    power: float = 0.8,
-    error: float = 0.1,
-    most_periods: int = 13,
     rules: Rules | None = None,
     unit_cost: float | None = None,
     fee: float = 0.0,
@@ -133,10 +134,6 @@ def price_test(
     ----------
     prices
         One or two prices to test, store currency; by default a tenth above and below, within rules.
-    power, error
-        Chance of telling a difference that is there, and of declaring one that is not, in (0, 1).
-    most_periods
-        Periods per price that the merchant would test for at most, 1 to `MOST_PERIODS`.
     unit_cost
         In place of the known one; without any, revenue is compared.
     fee, shipping
@@ -147,15 +144,7 @@ def price_test(
     QuestionError
         A number is out of its range, or rules permit no other price.
     """
-    require_fraction(power=power, error=error)
-    require_positive(power=power, error=error, unit_cost=unit_cost)
-    if not (isinstance(most_periods, int) and 1 <= most_periods <= MOST_PERIODS):
-        raise QuestionError(
-            "not_a_count",
-            "`most_periods` must be a whole number from 1 to {limit}, got {value!r}.",
-            limit=MOST_PERIODS,
-            value=most_periods,
-        )
+    require_positive(unit_cost=unit_cost)
     economics = product.economics(unit_cost=unit_cost, fee=fee, shipping=shipping)
     current = product.current_price
     limits = rules or Rules()
@@ -165,11 +154,11 @@ def price_test(
     if economics.unit_cost is not None:
         situation = situation.with_future(cost=np.array([economics.unit_cost]))
     posterior = posterior_of(product.network, situation)
-    arms = tuple(_arm(posterior, economics, current, price, power, error) for price in tested)
+    arms = tuple(_arm(posterior, economics, current, price) for price in tested)
     slope = interval_at(posterior.elasticity(situation.current_price))
     prices_charged = np.array([current, *tested])
     to_elasticity = periods_for_elasticity(posterior, prices_charged, reach=(slope.high - slope.low) / 4)
-    each, tells = _length([arm.periods for arm in arms], to_elasticity, most_periods)
+    each, tells = _length([arm.periods for arm in arms], to_elasticity)
     low, high = search_range(product.evidence)
     rng = np.random.default_rng(SEED)
     chance, value = worth_of_test(
@@ -199,8 +188,7 @@ def price_test(
         unit_cost=economics.unit_cost,
         current_price=current,
         arms=arms,
-        power=power,
-        error=error,
+        power=POWER,
         periods_per_price=each,
         tells=tells,
         periods=each * (1 + len(tested)),
@@ -258,20 +246,18 @@ def _prices(given: Sequence[float] | None, rules: Rules, now: Circumstances) -> 
 
 
 def _length(
-    of_arms: list[int | None], to_elasticity: int | None, most: int
+    of_arms: list[int | None], to_elasticity: int | None
 ) -> tuple[int, Literal["profit", "elasticity", "neither"]]:
     """Periods per price, and what they tell."""
-    known = [n for n in of_arms if n is not None and n <= most]
+    known = [n for n in of_arms if n is not None and n <= MOST_TESTED]
     if len(known) == len(of_arms):
         return max(known), "profit"
-    if to_elasticity is not None and to_elasticity <= most:
+    if to_elasticity is not None and to_elasticity <= MOST_TESTED:
         return to_elasticity, "elasticity"
-    return most, "neither"
+    return MOST_TESTED, "neither"
 
 
-def _arm(
-    posterior: Posterior, economics: UnitEconomics, current: float, price: float, power: float, error: float
-) -> Arm:
+def _arm(posterior: Posterior, economics: UnitEconomics, current: float, price: float) -> Arm:
     pair = np.array([price, current])
     units = posterior.component_units(pair[None, :])[0]  # (K, 2)
     values = economics.value(pair) * units
@@ -282,8 +268,8 @@ def _arm(
             posterior.weights[0],
             values,
             economics.value(pair) ** 2 * _variance(units, posterior.dispersion[0]),
-            power=power,
-            error=error,
+            power=POWER,
+            error=ERROR,
         ),
     )
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import date as Date
-from typing import Any
 
 import numpy as np
 
@@ -112,10 +111,6 @@ class Promotion:
     products' promotions do, and neither totals nor gains count it), `after_not_known` (too few to measure
     what they leave behind, so that gains may be too high), `stock_below_forecast`."""
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain JSON types."""
-        return asdict(self)
-
 
 def promotion(
     product: Product,
@@ -128,7 +123,6 @@ def promotion(
     unit_cost: float | None = None,
     fee: float = 0.0,
     shipping: float = 0.0,
-    depths: Sequence[float] = DEPTHS,
 ) -> Promotion:
     """A temporary price cut against none: units, profit, lift by cause, what it leaves, the best depth.
 
@@ -147,24 +141,20 @@ def promotion(
         In place of the known one.
     fee, shipping
         As in `UnitEconomics`.
-    depths
-        The grid for the best depth.
 
     Raises
     ------
     QuestionError
         A number is out of its range, or dates are not ahead.
     """
-    for value in (*depths, *(() if depth is None else (depth,))):
-        require_fraction(depth=value)
-        require_positive(depth=value)
-    require_positive(unit_cost=unit_cost)
+    require_fraction(depth=depth)
+    require_positive(depth=depth, unit_cost=unit_cost)
     window = product.window(periods=periods, start=start, until=until)
     economics = product.economics(unit_cost=unit_cost, fee=fee, shipping=shipping)
     limits = rules or Rules()
     current = product.current_price
     cost = economics.unit_cost
-    on_grid = {p for d in depths if (p := _permitted(product, limits, window, d, cost)) is not None}
+    on_grid = {p for d in DEPTHS if (p := _permitted(product, limits, window, d, cost)) is not None}
     asked_price = None if depth is None else round(current * (1 - depth), 2)
     if asked_price is not None and asked_price <= 0:
         raise QuestionError("not_positive", "A depth of {depth:g} leaves no price.", depth=depth)

@@ -168,9 +168,7 @@ def search_range(evidence: Evidence) -> tuple[NDArray, NDArray]:
     return evidence.known_low * (1 - STEP_BEYOND), evidence.known_high * (1 + STEP_BEYOND)
 
 
-def what_if_cautions(
-    evidence: Evidence, row: int, price: float, cost: float, verdicts: tuple[Verdict, ...] = ()
-) -> tuple[str, ...]:
+def what_if_cautions(evidence: Evidence, row: int, price: float, cost: float) -> tuple[str, ...]:
     """What a reader should know of a price of the merchant's own choosing, as codes."""
     cautions: list[str] = [] if evidence.abstain[row] is None else [str(evidence.abstain[row])]
     low, high = search_range(evidence)
@@ -182,7 +180,7 @@ def what_if_cautions(
         cautions.append("cost_missing")
     elif price < cost:
         cautions.append("price_below_cost")
-    return tuple(dict.fromkeys([*cautions, *rule_cautions(verdicts)]))
+    return tuple(dict.fromkeys(cautions))
 
 
 def rule_cautions(verdicts: tuple[Verdict, ...]) -> list[str]:

@@ -95,6 +95,7 @@ def what_if(
         known_low=float(product.evidence.known_low[0]),
         known_high=float(product.evidence.known_high[0]),
         cautions=what_if_cautions(product.evidence, 0, price, cost),
+        verdicts=(),
         chance=chance_positive(gain),
         stock=on_hand,
         fee=fee,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -87,10 +87,6 @@ class WhatWouldMake:
     """What the policy would recommend without them; None where they are none, or cannot be switched off."""
     abstained: AbstentionCode | None
     """Where the policy recommends nothing, `changes` are empty."""
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain JSON types."""
-        return asdict(self)
 
 
 def what_would_make(product: Product, *, price: float, rules: Rules | None = None) -> WhatWouldMake:
