@@ -177,7 +177,10 @@ def _notes(turn: Turn, proposal: RulesProposal) -> tuple[list[Fact], list[str]]:
 
     desk, words = turn.desk, words_of(turn)
     names_of = {product.sku: product.name or product.sku for product in desk.store.products()}
-    excluded = conflicts(desk.history(), desk.store.rules_for(None, proposal=proposal))
+    then = desk.store.rules_for(None, proposal=proposal)
+    now = desk.pipeline.circumstances(desk.history(), rules=then)
+    decided = [decision.recommendation for decision in desk.overview()]
+    excluded = conflicts(now, then, {(it.store, it.sku): it.abstained for it in decided})
     excluded = {key: rules for key, rules in excluded.items() if key[1] in proposal.skus}
     stuck = [names_of[sku] for _, sku in excluded]
     against = dict.fromkeys(rule for rules in excluded.values() for rule in rules)

@@ -6,49 +6,49 @@ from collections.abc import Mapping
 from functools import partial
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
-from policy.decision.evidence import weigh
+from policy.decision.bounds import Circumstances
 from policy.decision.limits import apply
-from policy.decision.recommend import labels_of
+from policy.decision.recommendation import AbstentionCode
 from policy.decision.rules import Rules, RulesInfeasible
-from policy.decision.settle import Candidate, circumstances_of, settle
-from policy.decision.situation import situation_of
+from policy.decision.settle import Candidate, settle
 from policy.decision.ties import Key
-from policy.history import canonical_history
-from policy.model.panel import make_panel
 
 
-def conflicts(history: pd.DataFrame, rules: Mapping[str, Rules]) -> dict[Key, tuple[str, ...]]:
-    """The rules that exclude each other in the next period, by (store, sku); nothing where a price is left.
+def conflicts(
+    now: Mapping[Key, Circumstances],
+    rules: Mapping[str, Rules],
+    abstained: Mapping[Key, AbstentionCode | None],
+) -> dict[Key, tuple[str, ...]]:
+    """The rules that exclude each other, by (store, sku), where they leave a product no price.
 
-    Every rule is asked, those of days, markets, competitors and other products among them. Whether a price
-    is left does not hang on which the policy would choose, so that no network is needed.
+    Every rule is asked, as when prices are recommended, those that tie products together too. Whether a
+    price is left does not hang on which one the policy wants, so that no network is needed.
 
     Parameters
     ----------
-    history
-        A canonical history.
+    now
+        What rules ask about each product of the shop (`PricingPipeline.circumstances` under these rules).
     rules
-        By sku, for every product of the history.
+        By sku.
+    abstained
+        Why the policy recommends no price for a product, which then keeps its price whatever others do;
+        None where it does.
     """
-    frame, report = canonical_history(history)
-    panel, labels = make_panel(frame, report.period), labels_of(frame)
-    situation, abstain = situation_of(panel, maximise_profit=True), weigh(panel).abstain
-    candidates = {}
-    for row, key in enumerate(panel.keys):
-        now = circumstances_of(panel, situation, row, rules=rules[key[1]], currency=labels[row].currency)
-        candidates[key] = Candidate(
+    candidates = {
+        key: Candidate(
             rules=rules[key[1]],
-            now=now,
-            wanted=None if abstain[row] else now.current_price,
-            off_sale=abstain[row] in ("stale_data", "out_of_stock"),
-            mean_objective=partial(_nearness, now.current_price),
+            now=it,
+            wanted=None if abstained[key] else it.current_price,
+            off_sale=abstained[key] in ("stale_data", "out_of_stock"),
+            mean_objective=partial(_nearness, it.current_price),
         )
+        for key, it in now.items()
+    }
     settled = settle(candidates)
     found = {key: settled[key].conflict or _own(it) for key, it in candidates.items()}
-    return {key: rules for key, rules in found.items() if rules}
+    return {key: broken for key, broken in found.items() if broken}
 
 
 def _own(it: Candidate) -> tuple[str, ...]:
