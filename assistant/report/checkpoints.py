@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from assistant.report.entry import Entry, Unpriced
+from assistant.report.whole_file import whole_file
 
 PLAN, ENTRIES, UNPRICED, PRINTED = "plan.json", "entries.jsonl", "unpriced.jsonl", "printed"
 
@@ -22,7 +22,7 @@ class Work:
         self.folder = folder
 
     def begin(self, basis: str, plan: Mapping[str, Any]) -> dict[str, Any]:
-        """The plan of the report that lies here, where it rests on the same; else `plan`, in a fresh folder."""
+        """The plan of the report that lies here, if it rests on the same; else `plan`, in a fresh folder."""
         file = self.folder / PLAN
         try:
             kept = json.loads(file.read_text(encoding="utf-8"))
@@ -106,10 +106,8 @@ class Left:
 
 
 def _write_whole(path: Path, text: str) -> None:
-    """Write beside and rename, so that a file is there whole or not at all."""
-    beside = path.with_suffix(".part")
-    beside.write_text(text, encoding="utf-8", newline="\n")
-    os.replace(beside, path)
+    with whole_file(path) as part:
+        part.write_text(text, encoding="utf-8", newline="\n")
 
 
 def _require_each_once(places: list[tuple[str, str, int, int]]) -> None:

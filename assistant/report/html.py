@@ -47,7 +47,7 @@ def write_html(document: Document, path: Path) -> None:
     OSError
         If the file cannot be written; nothing is left behind.
     """
-    with whole_file(path) as file:
+    with whole_file(path) as part, part.open("w", encoding="utf-8", newline="\n") as file:
         for piece in _document(document):
             file.write(piece)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import assert_never
 
 from assistant.report.document import Document
-from assistant.report.run import Format
+from assistant.report.progress import Format
 
 
 def print_report(document: Document, form: Format, folder: Path, *, pages: int) -> list[Path]:

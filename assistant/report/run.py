@@ -5,23 +5,20 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
-import os
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import replace
 from importlib.metadata import version
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol
-
-from filelock import FileLock, Timeout
+from typing import TYPE_CHECKING, Any, Protocol
 
 from assistant.report.batches import SIZE, Batch, batches, newest_first, rules_of_run
 from assistant.report.checkpoints import ENTRIES, PRINTED, UNPRICED, Entries, Left, Work
 from assistant.report.entry import Priced
 from assistant.report.pricing import Plan, Pricer
+from assistant.report.progress import FORMATS, Clock, Format, Made, Progress, ReportError, written_to
 from assistant.wording import Language
 
 if TYPE_CHECKING:
@@ -30,10 +27,6 @@ if TYPE_CHECKING:
     from policy.decision.reference_price import Profile
     from policy.decision.rules import Rules
     from policy.pipeline import PricingPipeline
-
-Stage = Literal["plan", "price", "record", "write"]
-Format = Literal["html", "xlsx", "csv", "pdf", "json"]
-FORMATS: tuple[Format, ...] = ("html", "xlsx", "csv", "pdf", "json")
 
 JUDGED = 13
 """Reports whose forecasts are held against what was sold: a quarter's, where one is made each week."""
@@ -45,121 +38,11 @@ _RECORDED = 500
 """Recommendations that are written to the store at once."""
 
 
-class ReportError(ValueError):
-    """No report can be made; the message says why and what to do."""
-
-
-class AlreadyRunning(ReportError):
-    """Another run makes a report of this shop."""
-
-
-class Stopped(Exception):
-    """Whoever waits for the report said stop. What is priced is kept, and the same call goes on from there."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Progress:
-    """How far a report is."""
-
-    stage: Stage
-    done: int
-    total: int
-    """Products, or files in the stage `write`."""
-    seconds_left: float | None
-    """Of this stage; None while there is too little to go by."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Made:
-    """What came of a run."""
-
-    folder: Path | None
-    """None where nothing has changed since the last report, and only changes were asked for."""
-    files: tuple[str, ...]
-    """Names in the folder."""
-    products: int
-    unpriced: int
-    """Those that could not even be looked at."""
-    unchanged: int
-    """Those of which the last report said the same."""
-    made_at: str
-    last_report: str | None
-    resumed: int
-    """Products that an earlier, unfinished run had priced."""
-    seconds: Mapping[str, float]
-    """Spent in each stage."""
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain JSON types."""
-        return asdict(self) | {
-            "folder": self.folder and str(self.folder),
-            "files": list(self.files),
-            "seconds": {stage: round(spent, 2) for stage, spent in self.seconds.items()},
-        }
-
-
 class Engine(Protocol):
     """Something that prices batches, in any order."""
 
     def __call__(self, todo: Sequence[Batch], plan: Plan) -> Iterator[tuple[int, str]]:
         """The number of each batch and its lines (`Pricer.lines`)."""
-
-
-@dataclass(kw_only=True)
-class _Clock:
-    """Tells how far a stage is, and how long each took."""
-
-    told: Callable[[Progress], None] | None
-    stop: Callable[[], bool] | None
-    seconds: dict[str, float] = field(default_factory=dict)
-
-    @contextmanager
-    def stage(self, stage: Stage, total: int, *, before: int = 0) -> Iterator[Callable[[int], None]]:
-        """Yields what is to be called with the count done so far; it raises `Stopped` where that was said."""
-        began = time.monotonic()
-
-        def reached(done: int) -> None:
-            if self.stop is not None and self.stop():
-                raise Stopped
-            if self.told is not None:
-                fresh, spent = done - before, time.monotonic() - began
-                left = spent / fresh * (total - done) if fresh > 0 else None
-                self.told(Progress(stage=stage, done=done, total=total, seconds_left=left))
-
-        reached(before)
-        try:
-            yield reached
-        finally:
-            self.seconds[stage] = time.monotonic() - began
-
-
-@contextmanager
-def only_run(store: Store) -> Iterator[None]:
-    """Keep every other report of this shop waiting, on this machine.
-
-    Raises
-    ------
-    AlreadyRunning
-        Another run makes one.
-    ReportError
-        The shop's folder cannot be written to.
-    """
-    lock = FileLock(store.lock)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        raise AlreadyRunning(
-            f"Another run makes a report of the shop in {store.place}. Wait for it, or stop it first."
-        ) from None
-    except OSError as error:
-        raise ReportError(
-            f"The shop's folder {store.lock.parent} cannot be written to ({error.strerror}). "
-            "Check its permissions, or name another folder with --data-dir."
-        ) from error
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def make_report(
@@ -205,9 +88,9 @@ def make_report(
     Stopped
         `stop` said so.
     """
-    clock = _Clock(told=progress, stop=stop)
+    clock = Clock(told=progress, stop=stop)
     work = Work(out / WORK)
-    with _written_to(out), clock.stage("plan", 1) as reached:
+    with written_to(out), clock.stage("plan", 1) as reached:
         products = store.products()
         if not products:
             raise ReportError(
@@ -234,7 +117,7 @@ def make_report(
         raise ReportError(
             "The shop's sales, rules or adapter changed while the report was being made. Run it again."
         )
-    with _written_to(out):
+    with written_to(out):
         counts = _record(store, work, plan, basis, last_report, len(products), clock)
         made = Made(
             folder=None,
@@ -324,14 +207,14 @@ def _local(store: Store, pipeline: PricingPipeline) -> Engine:
     return priced
 
 
-def _price(work: Work, every: Sequence[Batch], plan: Plan, engine: Engine, clock: _Clock) -> int:
+def _price(work: Work, every: Sequence[Batch], plan: Plan, engine: Engine, clock: Clock) -> int:
     """Price what is not yet priced; returns how many products were."""
     size = {batch.number: batch.products for batch in every}
     ready = work.priced()
     before = done = sum(size[number] for number in ready)
     with clock.stage("price", sum(size.values()), before=before) as reached:
         for number, lines in engine([batch for batch in every if batch.number not in ready], plan):
-            with _written_to(work.folder.parent):
+            with written_to(work.folder.parent):
                 work.put(number, lines)
             done += size[number]
             reached(done)
@@ -345,7 +228,7 @@ def _record(
     basis: str,
     last_report: str | None,
     total: int,
-    clock: _Clock,
+    clock: Clock,
 ) -> dict[str, Any]:
     """Keep the recommendations in the shop, give each its id, and lay the entries down in order."""
     counts: dict[str, Any] = {"unpriced": 0, "unchanged": 0, "date": ""}
@@ -397,7 +280,7 @@ def _write(
     languages: Sequence[Language],
     formats: Sequence[Format],
     pages: int,
-    clock: _Clock,
+    clock: Clock,
 ) -> tuple[str, ...]:
     """Put the report in words and print it, in a folder a language where there are several."""
     from assistant.report.compose import compose
@@ -431,17 +314,5 @@ def _moved(printed: Path, out: Path, date: str) -> Path:
     number = 1
     while (place := out / (name if number == 1 else f"{name}-{number}")).exists():
         number += 1
-    os.replace(printed, place)
+    printed.replace(place)
     return place
-
-
-@contextmanager
-def _written_to(out: Path) -> Iterator[None]:
-    """Turns a folder that cannot be written to, or is full, into one clear line."""
-    try:
-        yield
-    except OSError as error:
-        raise ReportError(
-            f"The report cannot be written to {out} ({error.strerror or error}). Free some space, check the "
-            "folder's permissions, or name another with --out; what is priced is kept where it could be."
-        ) from error

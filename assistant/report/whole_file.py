@@ -1,26 +1,20 @@
-"""Files that are there whole or not at all."""
+"""A file that is there whole or not at all."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TextIO
 
 
 @contextmanager
-def whole_file(path: Path) -> Iterator[TextIO]:
-    """A UTF-8 file that is written beside `path` and takes its place at the end, if all went well.
-
-    Raises
-    ------
-    OSError
-        As it comes: no such folder, no permission, no space.
-    """
-    beside = path.with_name(f".{path.name}.part")
+def whole_file(path: Path) -> Iterator[Path]:
+    """A path beside `path` to write to, which takes its place at the end; on any error it is removed and
+    what stood at `path` stays. Raises OSError as it comes."""
+    part = path.with_name(f".{path.name}.part")
     try:
-        with beside.open("w", encoding="utf-8", newline="\n") as file:
-            yield file
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
+        yield part
+        part.replace(path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
