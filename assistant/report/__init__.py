@@ -2,4 +2,5 @@
 
 entry.py      what is known of one product: the record, how it stands, its figure's series
 document.py   the report as sections, tables and product pages, whatever it is printed as
+pdf*.py       the PDF: its story, tables, figures, and which font has which character
 """
