@@ -9,6 +9,7 @@ by another.
 from __future__ import annotations
 
 import json
+import logging
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.util import find_spec
@@ -77,9 +78,10 @@ def ray_engine(store: Store, *, adapter: Path | None, workers: int | None = None
             options: dict[str, Any] = {"include_dashboard": False, "log_to_driver": False}
             if "RAY_ADDRESS" not in os.environ:
                 options |= {"num_cpus": workers, "_node_ip_address": "127.0.0.1"}
-            ray.init(logging_level="error", **options)
+            ray.init(logging_level=logging.ERROR, **options)
         context = ray.data.DataContext.get_current()
-        context.enable_progress_bars = False
+        context.enable_progress_bars = context.print_on_execution_start = False
+        logging.getLogger("ray.data").setLevel(logging.ERROR)
         try:
             count = min(workers or int(ray.cluster_resources().get("CPU", 1)), len(todo))
             rows = [{"batch": json.dumps(it.to_dict())} for it in todo]
