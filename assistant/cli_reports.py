@@ -97,11 +97,14 @@ def _made(arguments: argparse.Namespace, store: Store, out: Path, languages: lis
     adapter = Path(arguments.adapter) if arguments.adapter else store.adapters
     shelf = adapter if arguments.adapter or adapter.is_dir() else None
     pipeline: PricingPipeline = PricingPipeline.from_pretrained(adapter=shelf)
-    engine = None
     if arguments.engine == "ray":
         from assistant.report.ray_engine import ray_engine
 
         engine = ray_engine(store, adapter=shelf, workers=arguments.workers)
+    else:
+        from assistant.report.workers import local_engine
+
+        engine = local_engine(store, pipeline, adapter=shelf)
     with _stopping(arguments.language) as stop, _shown(arguments) as notify:
         return make_report(
             store,
