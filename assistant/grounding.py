@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 
 import prompts
@@ -97,7 +98,7 @@ def check(
     """
     products = products or {}
     references = [
-        _Reference(fact, number) for fact in facts if fact.unit != "text" for number in numbers_in(fact.value)
+        _Reference(fact, number) for fact in facts if fact.unit != "text" for number in _stated(fact.value)
     ]
     moves = {fact.subject: fact.raw for fact in facts if fact.key == "change" and fact.raw is not None}
     own, named = numbers_in(user_text), named_in(text, products)
@@ -145,7 +146,7 @@ def _reversed(first: Number, second: Number, facts: Sequence[Fact]) -> bool:
     pairs = [
         ((low, high), fact.unit)
         for fact in facts
-        if fact.key.endswith("_range") and len(ends := numbers_in(fact.value)) == 2
+        if fact.key.endswith("_range") and len(ends := _stated(fact.value)) == 2
         for low, high in [ends]
     ]
     by_id = {fact.id: fact for fact in facts}
@@ -153,11 +154,11 @@ def _reversed(first: Number, second: Number, facts: Sequence[Fact]) -> bool:
         for key, other in _STEPS.items():
             start = by_id.get(f"{fact.subject}.{other}") if fact.key == key else None
             if start is not None:
-                pairs.append(((numbers_in(start.value)[0], numbers_in(fact.value)[0]), fact.unit))
+                pairs.append(((_stated(start.value)[0], _stated(fact.value)[0]), fact.unit))
         if fact.key.startswith("clamp.") and fact.key.endswith(".after"):
             start = by_id.get(f"{fact.id.removesuffix('.after')}.before")
             if start is not None:
-                pairs.append(((numbers_in(start.value)[0], numbers_in(fact.value)[0]), fact.unit))
+                pairs.append(((_stated(start.value)[0], _stated(fact.value)[0]), fact.unit))
 
     def stated(a: Number, b: Number) -> bool:
         return any(
@@ -228,6 +229,12 @@ def drop_unsupported(text: str, verdict: Verdict, language: Language) -> tuple[s
         return str(words["dropped_all"]), dropped
     note = words["dropped_one"] if len(dropped) == 1 else words["dropped_many"]
     return f"{body}\n\n{note}", dropped
+
+
+@lru_cache(maxsize=4096)
+def _stated(value: str) -> tuple[Number, ...]:
+    """The numbers of a fact, which many statements are held against."""
+    return tuple(numbers_in(value))
 
 
 # What the same number is

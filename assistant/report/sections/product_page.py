@@ -180,7 +180,7 @@ def packed(page: Page) -> dict[str, Any]:
         name: None if part is None else vars(part)
         for name, part in (("sales", page.sales), ("curve", page.curve))
     }
-    return vars(page) | parts | {"facts": [fact.to_dict() for fact in page.facts]}
+    return vars(page) | parts | {"facts": [vars(fact) for fact in page.facts]}
 
 
 def unpacked(values: dict[str, Any]) -> Page:
