@@ -63,14 +63,14 @@ class Case:
 
     @property
     def name(self) -> str:
-        """With the outlet where there is one."""
-        name = self.it.name or self.it.sku
+        """On one line, with the outlet where there is one."""
+        name = " ".join((self.it.name or self.it.sku).split())
         return f"{name} ({self.it.store})" if self.it.store else name
 
     @property
     def products(self) -> dict[str, str]:
         """Name by SKU, for the number check."""
-        return {self.it.sku: self.it.name or self.it.sku}
+        return {self.it.sku: " ".join((self.it.name or self.it.sku).split())}
 
     @property
     def names(self) -> list[str]:
