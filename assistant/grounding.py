@@ -128,7 +128,7 @@ def check(
             unsupported.append(Unsupported(first.start, second.end, pair, "order"))
     bad = [(it.start, it.end) for it in unsupported]
     unsupported += [
-        it for it in _wrong_advice(text, facts, moves, named, sku_of) if not _beside(text, it, bad)
+        it for it in _wrong_advice(text, facts, moves, named, sku_of, products) if not _beside(text, it, bad)
     ]
     unsupported.sort(key=lambda it: it.start)
     kept = [it for it in cited if not any(a <= it.start < b for a, b in bad)]
@@ -179,11 +179,15 @@ def _wrong_advice(
     moves: Mapping[str, float],
     named: Sequence[Named],
     sku_of: Mapping[str, str | None],
+    products: Mapping[str, str],
 ) -> list[Unsupported]:
     """Advice to raise or cut a price that no change of that product, or of any, goes along with."""
     found = []
     silent = {fact.subject for fact in facts if fact.key == "abstained"}
     for start, end, sign, of_price in advice_in(text):
+        name = next((it for it in named if it.start <= start < it.end), None)
+        if name is not None and text[name.start : name.end].casefold() == products[name.sku].casefold():
+            continue  # a product that is called so
         after = [it for it in named if it.start >= end]
         owners = owners_of(text, end, after) or owners_of(text, start, named)
         about = {subject for subject in (*moves, *silent) if not owners or sku_of[subject] in owners}

@@ -39,7 +39,7 @@ def test_every_code_has_words() -> None:
     for language in LANGUAGES:
         words = Statements(language).words
         assert all(words(f"risks.{risk}") for risk in get_args(Risk))
-        assert all(words(f"changes.cause_{cause}") for cause in CAUSES)
+        assert all(words(f"changes.cause_{cause}", period="week") for cause in CAUSES)
 
 
 def test_rows_come_group_by_group_by_weight_then_as_they_were_added() -> None:
