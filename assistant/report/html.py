@@ -37,6 +37,8 @@ MOST_PAGES = 10_000
 """Product pages in all: more would make a file that nobody can open or send."""
 WIDE = 8
 """Columns above which a table is printed across."""
+LONG = 24
+"""Letters above which a text is given a wide column."""
 
 
 def write_html(document: Document, path: Path) -> None:
@@ -143,7 +145,7 @@ def _table(table: Table, document: Document, words: Wording, *, titled: bool) ->
     if titled:
         yield f"<h3>{escape(table.title)}</h3>\n"
     heads = "".join(
-        f'<th scope="col" data-kind="{column.kind}"{_numeric(column)}>{escape(column.label)}</th>'
+        f'<th scope="col" data-kind="{column.kind}"{_class(column)}>{escape(column.label)}</th>'
         for column in table.columns
     )
     wide = " wide" if len(table.columns) > WIDE else ""
@@ -185,9 +187,9 @@ def _row(columns: Sequence[Column], row: Row, document: Document) -> str:
             inner += f" <small>{escape(beside)}</small>"
         data = "" if value is None else f' data-v="{value!r}"'
         if place == 0:
-            parts.append(f'<th scope="row"{_numeric(column)}{data}>{inner}</th>')
+            parts.append(f'<th scope="row"{_class(column, shown)}{data}>{inner}</th>')
         else:
-            parts.append(f"<td{_numeric(column)}{data}>{inner}</td>")
+            parts.append(f"<td{_class(column, shown)}{data}>{inner}</td>")
     return f"<tr>{''.join(parts)}</tr>\n"
 
 
@@ -213,8 +215,12 @@ def _short(cell: tuple[str, float | int | None, str]) -> object:
     return [shown, value, beside] if beside else shown if value is None else [shown, value]
 
 
-def _numeric(column: Column) -> str:
-    return "" if column.kind in ("text", "code") else ' class="n"'
+def _class(column: Column, shown: str = "") -> str:
+    """Numbers to the right; codes on one line; long texts with room."""
+    if column.kind not in ("text", "code"):
+        return ' class="n"'
+    name = "code" if column.kind == "code" else "long" if len(shown) > LONG else ""
+    return f' class="{name}"' if name else ""
 
 
 def _products(document: Document, words: Wording) -> Iterator[str]:

@@ -3,6 +3,7 @@
 "use strict";
 (() => {
   const PAGE = 50, PRINTED = 300, FEW = 12; // rows on screen, rows on paper, rows that need no controls
+  const LONG = 24; // letters above which a text is given a wide column, as in `html.py`
   const words = JSON.parse(document.getElementById("words").textContent);
   const digits = new Intl.NumberFormat(document.documentElement.lang);
   const collator = new Intl.Collator(document.documentElement.lang, { numeric: true });
@@ -168,12 +169,11 @@
 
     draw(row) {
       const line = document.createElement("tr");
-      row.cells.forEach(([text, value, small], place) => {
+      row.cells.forEach(([text, , small], place) => {
         const cell = document.createElement(place ? "td" : "th");
         if (!place) cell.scope = "row";
-        cell.className = this.heads[place].className;
-        if (!cell.className) cell.removeAttribute("class");
-        if (value !== null) cell.dataset.v = value;
+        const name = this.heads[place].className || (text.length > LONG ? "long" : "");
+        if (name) cell.className = name;
         if (!place && row.page) cell.append(make("a", { href: `#${row.page}` }, text));
         else cell.append(text);
         if (small) cell.append(" ", make("small", {}, small));
