@@ -197,7 +197,7 @@ def ticks(low: float, high: float, about: int) -> list[float]:
         return [low]
     rough = (high - low) / about
     power = 10.0 ** math.floor(math.log10(rough))
-    step = next(it for it in (1.0, 2.0, 5.0, 10.0) if it * power >= rough * 0.999) * power
+    step = next(it for it in (1.0, 2.0, 5.0, 10.0) if it * power >= 0.7 * rough) * power
     return [round(step * it, 10) + 0.0 for it in range(math.ceil(low / step), math.floor(high / step) + 1)]
 
 

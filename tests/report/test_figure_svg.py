@@ -112,7 +112,7 @@ def test_any_product_can_be_drawn(drawn: Page, language: Language) -> None:
 @given(st.floats(-1e6, 1e6), st.floats(1e-3, 1e6), st.integers(2, 6))
 def test_ticks_are_round_and_inside(low: float, span: float, about: int) -> None:
     found = ticks(low, low + span, about)
-    assert len(found) <= about + 1
+    assert len(found) <= about / 0.7 + 1
     for before, after in pairwise(found):
         digit = (after - before) / 10 ** math.floor(math.log10(after - before) + 1e-6)
         assert min(abs(digit - it) for it in (1, 2, 5)) < 1e-3
