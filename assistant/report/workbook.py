@@ -177,7 +177,7 @@ class _Printer:
         """The empty cells for the merchant's decision, and what ties the row to its suggestion."""
         for place in range(first, first + len(review_sheet.ASKED)):
             sheet.write_blank(line, place, None, self.formats.to_fill)
-        record, iso = _word(row.get("decision")), self._iso(row)
+        record, iso = _word(row.get("decision")), _word(row.get("currency"))
         if record is None:
             return
         digest = review_sheet.check(
