@@ -263,10 +263,11 @@ class _Reader:
             raise _Refused("breaks_rules", price=shown, rules=rules)
         if what_if.unit_cost is not None and price < what_if.unit_cost and not row.reason:
             raise _Refused("below_cost", price=shown)
-        others = [code for code in what_if.cautions if not code.startswith("breaks_")]
+        named = {**words["abstained"], **words["cautions"]}  # an own price may be one for a product without
+        others = [str(named.get(it, it)) for it in what_if.cautions if not it.startswith("breaks_")]
         return [
             *([self._words("diff.breaks", rules=rules)] if codes else []),
-            *(self._words("diff.caution", caution=words["cautions"].get(code, code)) for code in others),
+            *(self._words("diff.caution", caution=caution) for caution in others),
         ]
 
     def _money(self, price: float, record: Mapping[str, Any]) -> str:
