@@ -5,4 +5,5 @@ document.py   the report as sections, tables and product pages, whatever it is p
 tables.py     CSV and JSON; workbook.py XLSX, with cell_formats.py and workbook_figures.py
 review.py     the workbook that was decided in, read back by review_file.py; review_sheet.py ties the two
 shop_export.py  approved prices in the import layouts of shops
+pdf*.py       the PDF: its story, tables, figures, and which font has which character
 """
