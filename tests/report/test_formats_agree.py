@@ -71,8 +71,11 @@ def test_xlsx(report: Document, printed: Path) -> None:
     sheets = book.worksheets[1:]  # the first is the summary
     for table, sheet in zip(tables(report), sheets, strict=False):
         columns = every_column(table, report.language)
-        lines = list(sheet.iter_rows(max_col=len(columns), values_only=True))
-        assert list(lines[0]) == [column.label for column in columns]
+        lines = list(sheet.iter_rows(values_only=True))
+        labels = [column.label for column in columns]
+        places = [place for place, heading in enumerate(lines[0]) if heading in labels]
+        lines = [tuple(line[place] for place in places) for line in lines]
+        assert list(lines[0]) == labels
         if not (rows := expected(report, table)):
             assert len(lines) == 1
             continue

@@ -12,7 +12,7 @@ from typing import Any, cast
 import openpyxl
 import pandas as pd
 import pytest
-from decided_report import COLUMN, fill, written
+from decided_report import fill, written
 from small_shop import ThumbPolicy, history, open_shop
 
 from assistant import cli, cli_review
@@ -329,7 +329,7 @@ def test_a_workbook_that_lost_its_shape_says_what(desk: Desk, report: Path, dama
         case "sheet":
             book["What to do"].title = "Mine"
         case _:
-            book["What to do"][1][COLUMN["reason"]].value = None
+            next(it for it in book["What to do"][1] if it.value == "Your reason").value = None
     book.save(report)
     with pytest.raises(ReviewError, match=said):
         read_review(report, desk, "en")
