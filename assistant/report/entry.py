@@ -73,8 +73,8 @@ class Entry:
 
     @property
     def unchanged(self) -> bool:
-        """Whether the last report said the same of the same sales, rules and model."""
-        return self.earlier == self.recommendation
+        """Whether the last report advised the same from the same sales, rules and model."""
+        return self.earlier is not None and self.recommendation.repeats(self.earlier)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types."""
