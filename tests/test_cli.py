@@ -73,7 +73,7 @@ def test_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:
         cli.main(["--help"])
     listed = set(re.findall(r"^ {4}(\S+)", capsys.readouterr().out, re.MULTILINE))
     own = {"app", "chat", "ask", "recommend", "backtest", "report", "import", "demo", "fine-tune", "adapters"}
-    assert listed == own | {"pretrain", "evaluate"}
+    assert listed == own | {"report-review", "report-export", "pretrain", "evaluate"}
 
 
 @pytest.mark.parametrize(
