@@ -59,8 +59,9 @@ def pipeline(monkeypatch: pytest.MonkeyPatch) -> PricedPipeline:
 
 @pytest.mark.parametrize(
     "command",
-    ["app", "chat", "ask", "recommend", "backtest", "report", "import", "demo", "fine-tune", "adapters"],
-)
+    ["app", "chat", "ask", "recommend", "backtest", "report", "report-review", "report-export", "import",
+     "demo", "fine-tune", "adapters"],
+)  # fmt: skip
 def test_every_command_shows_an_example(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stopped:
         cli.main([command, "--help"])
