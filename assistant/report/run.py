@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 from assistant.report.batches import SIZE, Batch, batches, newest_first, rules_of_run
 from assistant.report.checkpoints import ENTRIES, PRINTED, UNPRICED, Entries, Left, Work
 from assistant.report.entry import Entry, Priced
-from assistant.report.pricing import Plan, Pricer
+from assistant.report.pricing import Plan
 from assistant.report.progress import FORMATS, Clock, Format, Made, Progress, ReportError, written_to
+from assistant.report.workers import local_engine
 from assistant.wording import Language
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def make_report(
     since_last
         List for action only what changed since the last report, and print nothing where nothing did.
     engine
-        What prices the batches; this process where None.
+        What prices the batches; `local_engine` of the pipeline without an adapter where None.
 
     Raises
     ------
@@ -112,7 +113,7 @@ def make_report(
         plan, last_report = Plan.from_dict(kept["run"]), kept["last_report"]
         todo = list(batches(products, rules, size=SIZE))
         reached(1)
-    resumed = _price(work, todo, plan, engine or _local(store, pipeline), clock)
+    resumed = _price(work, todo, plan, engine or local_engine(store, pipeline), clock)
     if _basis(store, pipeline, rules_of_run(store, layers), settings) != basis:
         raise ReportError(
             "The shop's sales, rules or adapter changed while the report was being made. Run it again."
@@ -195,17 +196,6 @@ def _basis(
         **settings,
     }
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:16]
-
-
-def _local(store: Store, pipeline: PricingPipeline) -> Engine:
-    """Prices in this process, one batch after the other."""
-
-    def priced(todo: Sequence[Batch], plan: Plan) -> Iterator[tuple[int, str]]:
-        pricer = Pricer(store, pipeline, plan)
-        for batch in todo:
-            yield batch.number, pricer.lines(batch)
-
-    return priced
 
 
 def _price(work: Work, every: Sequence[Batch], plan: Plan, engine: Engine, clock: Clock) -> int:
