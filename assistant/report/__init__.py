@@ -4,5 +4,8 @@ entry.py      what is known of one product: the record, how it stands, its figur
 compose.py    one pass over the catalogue: sections, tables and pages, every sentence checked, kept on a spool
 sections/     what each section says; reasons.py, totals.py: why in a few words, sums with their interval
 document.py   the report as sections, tables and product pages, whatever it is printed as
+tables.py     CSV and JSON; workbook.py XLSX, with cell_formats.py and workbook_figures.py
+review.py     the workbook that was decided in, read back by review_file.py; review_sheet.py ties the two
+shop_export.py  approved prices in the import layouts of shops
 pdf*.py       the PDF: its story, tables, figures, and which font has which character
 """

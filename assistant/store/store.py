@@ -28,6 +28,7 @@ from assistant.store.records import (
     Verdict,
 )
 from assistant.store.reports import Reports
+from assistant.store.reviews import Reviews
 from assistant.store.sales import read_history
 from assistant.store.schema import AliasRow, AuditRow, IdentityRow
 from policy.decision.reference_price import Profile, ReferenceCheck, reference_price
@@ -252,10 +253,7 @@ class Store:
         unset
             Names that the scope shall not decide any more, so that the next wider one does.
 
-        Raises
-        ------
-        StoreError
-            The category or SKU is not known, or the rules cannot be.
+        Raises `StoreError` where the category or SKU is not known, or the rules cannot be.
         """
         with self._database.read() as session:
             return rulebook.propose_rules(session, fields, unset=unset, scope=scope, key=key)
@@ -333,11 +331,7 @@ class Store:
         price
             The merchant's own price instead of the recommended one, in store currency.
 
-        Raises
-        ------
-        StoreError
-            Where the recommendation was to abstain and no own price is given, or its product is not in the
-            store.
+        Raises `StoreError` for an abstention without an own price, and a product that is not in the store.
         """
         with self._database.write() as session:
             for id in decision_ids:
@@ -360,6 +354,11 @@ class Store:
         with self._database.write() as session:
             for id in decision_ids:
                 decisions.withdraw(session, id, actor=actor)
+
+    @property
+    def reviews(self) -> Reviews:
+        """Many verdicts at once, and the approved prices in force."""
+        return Reviews(self._database)
 
     # Audit
 
