@@ -10,10 +10,11 @@ from babel.dates import format_date
 
 from assistant import panels
 from assistant.adapters import adapter_error_text
+from assistant.background import Run
 from assistant.facts import LOCALES, percent
 from assistant.page import Changes, shown
 from assistant.session import Visit
-from assistant.tuning import Run, Tuning
+from assistant.tuning import Tuning
 from assistant.tuning_figures import curve_figure, measures_figure
 from assistant.tuning_report import (
     WORDS,

@@ -32,6 +32,7 @@ from assistant.report.document import Table as DocumentTable
 from assistant.report.pdf_figures import curve_figure, sales_figure
 from assistant.report.pdf_fonts import is_chinese, markup, runs, width
 from assistant.report.pdf_tables import INK, QUIET, Printed, printed
+from assistant.report.whole_file import whole_file
 from assistant.wording import Wording, wording
 
 WORDS = "pdf.toml"
@@ -57,8 +58,6 @@ def write_pdf(document: Document, path: Path, *, pages: int) -> None:
 
     Parameters
     ----------
-    path
-        Written beside and renamed: it is there whole or not at all.
     pages
         Most products that get a page of their own, those with the largest expected gain.
 
@@ -67,13 +66,8 @@ def write_pdf(document: Document, path: Path, *, pages: int) -> None:
     OSError
         As writing raises it; `pdf_fonts.FontMissing` where a font is not where it was installed.
     """
-    beside = path.with_name(f".{path.name}.part")
-    try:
-        with beside.open("wb") as file:
-            _Printer(document, file).build(list(_story(document, pages)))
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
+    with whole_file(path) as part, part.open("wb") as file:
+        _Printer(document, file).build(list(_story(document, pages)))
 
 
 class _Printer(BaseDocTemplate):
