@@ -71,6 +71,11 @@ class Entry:
     foretold: tuple[Foretold, ...]
     """Forecasts of earlier reports whose period has come, against what was sold."""
 
+    @property
+    def unchanged(self) -> bool:
+        """Whether the last report said the same of the same sales, rules and model."""
+        return self.earlier == self.recommendation
+
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types."""
         parts = {name: getattr(self, name) for name in ("standing", "sales", "curve", "reference")}
@@ -131,3 +136,5 @@ class Priced:
     """When the last report on this shop was made, ISO 8601; None for the first."""
     manifest: Mapping[str, Any]
     """Versions, hashes, settings and inputs."""
+    since_last: bool = False
+    """Whether only what changed since the last report is to be acted on: not entries that are `unchanged`."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bisect
 import datetime as dt
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -14,8 +15,15 @@ from sqlalchemy.orm import Session
 
 from assistant.store.sales import SAME, chunks, date_of, product_of, read_sales, sort_key
 from assistant.store.schema import LedgerRow, ProductRow, SaleRow
-from policy.decision.reference_price import PriceSpan
+from policy.decision.reference_price import Note, PriceSpan
 from policy.history.periods import Period, detected_period
+
+COARSE: Mapping[Period, tuple[Note, ...]] = {
+    "day": (),
+    "week": ("prices_by_week",),
+    "month": ("prices_by_month",),
+}
+"""What to say of prices that are known by period only."""
 
 
 def record_prices(session: Session, products: NDArray[np.int64], *, import_id: int, now: dt.datetime) -> int:
@@ -77,16 +85,23 @@ def read_ledger(session: Session, sku: str) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
-def price_spans(session: Session, product: ProductRow, *, until: dt.date) -> tuple[list[PriceSpan], Period]:
+def price_spans(
+    session: Session, product: ProductRow, *, until: dt.date, newest: dt.date | None = None
+) -> tuple[list[PriceSpan], Period]:
     """The price of a product in one outlet on every day that is known, up to a day.
 
     A day is known where a period with a row of sales covers it; it has the price that the ledger gives it.
     After the newest sales of the shop, as far as this product's reach them, the ledger's price is carried on
     and called assumed. The second is the length of the periods: prices are no finer than that.
+
+    Parameters
+    ----------
+    newest
+        First day of the shop's newest sales, where the caller knows it: it takes a look at all of them.
     """
     sales = read_sales(session, np.array([product.id], dtype=np.int64))
     period = _period(sales.day)
-    last_sale = session.scalar(sa.select(sa.func.max(SaleRow.date)))
+    last_sale = newest or session.scalar(sa.select(sa.func.max(SaleRow.date)))
     sold = {}
     for day, units in zip(sales.day.tolist(), sales.numbers["units"].tolist(), strict=True):
         first = date_of(day)
@@ -94,10 +109,10 @@ def price_spans(session: Session, product: ProductRow, *, until: dt.date) -> tup
             sold[first + dt.timedelta(days=step)] = None if np.isnan(units) else units > 0
     if not sold or last_sale is None:
         return [], period
-    newest, assumed = max(sold), set()
-    if newest >= last_sale:  # up to date, so that nothing else than its price is known to hold now
-        ahead = range(1, (until - newest).days + 1)
-        assumed = {newest + dt.timedelta(days=step) for step in ahead}
+    last, assumed = max(sold), set()
+    if last >= last_sale:  # up to date, so that nothing else than its price is known to hold now
+        ahead = range(1, (until - last).days + 1)
+        assumed = {last + dt.timedelta(days=step) for step in ahead}
     query = sa.select(LedgerRow.effective_from, LedgerRow.price).where(LedgerRow.product_id == product.id)
     holds: dict[dt.date, float] = {}
     for day, price in session.execute(query.order_by(LedgerRow.id)):
@@ -114,9 +129,9 @@ def price_spans(session: Session, product: ProductRow, *, until: dt.date) -> tup
             assumed=date in assumed,
             since=since,
         )
-        last = spans[-1] if spans else None
-        if last and last.last + dt.timedelta(days=1) == date and replace(last, first=date, last=date) == new:
-            spans[-1] = replace(last, last=date)
+        held = spans[-1] if spans else None
+        if held and held.last + dt.timedelta(days=1) == date and replace(held, first=date, last=date) == new:
+            spans[-1] = replace(held, last=date)
         else:
             spans.append(new)
     return spans, period

@@ -24,20 +24,15 @@ from assistant.store.records import (
     Scope,
     Verdict,
 )
+from assistant.store.reports import Reports
 from assistant.store.sales import read_history
 from assistant.store.schema import AliasRow, AuditRow, IdentityRow
-from policy.decision.reference_price import Note, Profile, ReferenceCheck, reference_price
+from policy.decision.reference_price import Profile, ReferenceCheck, reference_price
 from policy.history import Period
 
 if TYPE_CHECKING:
     from policy.decision.recommendation import Recommendation
     from policy.decision.rules import Rules
-
-_COARSE: Mapping[Period, tuple[Note, ...]] = {
-    "day": (),
-    "week": ("prices_by_week",),
-    "month": ("prices_by_month",),
-}
 
 
 class Store:
@@ -97,6 +92,16 @@ class Store:
         """The shelf of the adapters fine-tuned to this shop, on this machine wherever the database is; made
         with the first of them."""
         return self._home / "adapters"
+
+    @property
+    def lock(self) -> Path:
+        """The file that whoever makes a report of this shop on this machine holds."""
+        return self._home / "report.lock"
+
+    @property
+    def reports(self) -> Reports:
+        """What price reports keep in this shop."""
+        return Reports(self._database)
 
     # Products and sales
 
@@ -197,7 +202,7 @@ class Store:
             planned_price=planned_price,
             was_price=was_price,
             cut_since=cut_since,
-            notes=_COARSE[period],
+            notes=ledger.COARSE[period],
         )
 
     # Rules
