@@ -80,6 +80,10 @@ class Background(ABC):
     def _heard(self, event: Event) -> bool:
         """Take what the process tells, progress aside; True where it says that it did what it was to do."""
 
+    def _share(self, event: Event) -> float:
+        """How much of the whole is done by a `progress`."""
+        return float(event["done"])
+
     @property
     def run(self) -> Run | None:
         """The run that goes on or was the last; None where the app has seen none."""
@@ -159,13 +163,11 @@ class Background(ABC):
             for line in lines:
                 event = _event(line)
                 if event.get("event") == "progress":
+                    done = self._share(event)
                     with self._lock:
                         assert self._run is not None
                         self._run = replace(
-                            self._run,
-                            stage=event["stage"],
-                            done=event["done"],
-                            seconds_left=event["seconds_left"],
+                            self._run, stage=event["stage"], done=done, seconds_left=event["seconds_left"]
                         )
                 elif "event" in event:
                     did = self._heard(event) or did

@@ -88,6 +88,11 @@ class Store:
             return session.scalars(sa.select(IdentityRow.id)).one()
 
     @property
+    def home(self) -> Path:
+        """The folder on this machine of what is kept beside the database, or has the SQLite file in it."""
+        return self._home
+
+    @property
     def adapters(self) -> Path:
         """The shelf of the adapters fine-tuned to this shop, on this machine wherever the database is; made
         with the first of them."""

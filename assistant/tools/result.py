@@ -40,6 +40,19 @@ class Learner(Protocol):
         ...
 
 
+@runtime_checkable
+class Reporter(Protocol):
+    """Price reports of the shop, where this program can make them (`assistant.reporting.Reporting`)."""
+
+    def start(self, language: Language) -> bool:
+        """Start, or go on; False where one is being made already."""
+        ...
+
+    def stop(self) -> None:
+        """End what goes on."""
+        ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class Turn:
     """What the tools know of the turn besides their arguments."""
@@ -52,6 +65,7 @@ class Turn:
     where: Whereabouts | None = None
     """Which chat model answers; None where nobody said."""
     tuning: Learner | None = None
+    reporting: Reporter | None = None
     confirmed: Mapping[str, str] = field(default_factory=dict)
     """What the merchant agreed to: digests of staged writes by the ids of their tool calls."""
     staged: dict[str, Staged] = field(default_factory=dict)
