@@ -75,7 +75,9 @@ class Section:
     id: str
     title: str
     sentences: tuple[str, ...] = ()
-    """Each checked against facts."""
+    """Each checked against `facts`."""
+    facts: tuple[Fact, ...] = ()
+    """What the sentences may say, each formatted once."""
     indicators: tuple[Indicator, ...] = ()
     tables: tuple[Table, ...] = ()
 

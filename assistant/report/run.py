@@ -110,7 +110,7 @@ def make_report(
             },
         )
         plan, last_report = Plan.from_dict(kept["run"]), kept["last_report"]
-        todo = list(batches(products, rules))
+        todo = list(batches(products, rules, size=SIZE))
         reached(1)
     resumed = _price(work, todo, plan, engine or _local(store, pipeline), clock)
     if _basis(store, pipeline, rules_of_run(store, layers), settings) != basis:

@@ -86,7 +86,7 @@ def write_json(document: Document, path: Path) -> None:
 
 
 def read_sections(path: Path) -> dict[str, Any]:
-    """What `write_json` wrote, but for the product pages, which are most of it. Raises OSError, ValueError."""
+    """What `write_json` wrote, but for the product pages, most of it. Raises OSError, ValueError."""
     with path.open(encoding="utf-8") as file:
         head = "".join(takewhile(lambda line: not line.startswith('"pages"'), file))
     found: dict[str, Any] = json.loads(head.rstrip().removesuffix(",") + "}")

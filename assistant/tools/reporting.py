@@ -9,6 +9,7 @@ from langchain_core.tools import tool
 from pydantic import Field
 
 from assistant.desk import DeskError
+from assistant.facts import counts_facts
 from assistant.report.progress import Format
 from assistant.tools.result import Result, Runtime, Turn
 from assistant.tools.writing import Staged, Undo, Write, carry_out, words_of
@@ -39,7 +40,8 @@ def stage_report(turn: Turn, *, format: Format | None = None, language: Language
     reporting, words = turn.reporting, words_of(turn)
     if reporting is None:
         raise DeskError("no_report_here")
-    if not turn.desk.store.products():
+    products = len(turn.desk.store.products())
+    if not products:
         raise DeskError("empty_shop")
     written = language or turn.language
 
@@ -50,12 +52,14 @@ def stage_report(turn: Turn, *, format: Format | None = None, language: Language
         return {}
 
     named = words(f"formats.{format}") if format else words("formats.every")
-    values = {"format": named, "language": LANGUAGES[written]}
+    facts = counts_facts("report", {"products": products}, turn.language)
+    values = {"format": named, "language": LANGUAGES[written], "products": facts[0].value}
     return Staged(
         summary=words("summary.report", **values),
         done=words("done.report", **values),
         commit=commit,
         notes=[words("notes.report")],
+        facts=facts,
     )
 
 
