@@ -156,6 +156,8 @@ def parser() -> argparse.ArgumentParser:
     backtest.add_argument("--json", action="store_true", help="print the report as JSON")
     backtest.add_argument("--language", choices=("en", "zh"), default="en", help="language of the report")
 
+    _add_report(commands)
+
     load = _add(commands, "import", "load a file of sales into the shop", "import sales.xlsx", "import_file")
     _add_file(load)
     _add_data_dir(load)
@@ -234,6 +236,55 @@ def _add(
     return added
 
 
+def _add_report(commands: _Commands) -> None:
+    report = _add(
+        commands,
+        "report",
+        "price a whole shop and write the report to act on and to forward",
+        "report sales.csv --out reports --formats html xlsx --since-last\n\n"
+        "exit status: 0 made, 1 bad input, 2 wrong usage, 3 nothing new since the last (--since-last),\n"
+        "4 another run makes a report of this shop, 130 stopped: the same command goes on where it was",
+        module="assistant.cli_reports",
+    )
+    _add_file(report, optional=True)
+    report.add_argument(
+        "--out", metavar="DIR", required=True, help="the reports' folder: each gets one named by its date"
+    )
+    _add_data_dir(report)
+    report.add_argument(
+        "--language",
+        dest="languages",
+        choices=("en", "zh"),
+        nargs="+",
+        default=["en"],
+        help="languages of the report (default: en)",
+    )
+    report.add_argument(
+        "--formats",
+        choices=("html", "xlsx", "csv", "pdf", "json"),
+        nargs="+",
+        default=["html", "xlsx", "csv", "pdf", "json"],
+        help="default: all",
+    )
+    report.add_argument(
+        "--pages", type=_whole, default=50, metavar="N", help="product pages of the PDF (default: 50)"
+    )
+    report.add_argument("--objective", choices=("profit", "revenue"), default="profit")
+    report.add_argument(
+        "--reference", choices=("eu", "china"), help="check by this law what cuts may be announced as"
+    )
+    report.add_argument(
+        "--since-last", action="store_true", help="act only on what changed since the last report"
+    )
+    report.add_argument("--adapter", metavar="DIR", help="a store's adapter (default: the shop's)")
+    report.add_argument("--engine", choices=("local", "ray"), default="local", help="what prices the batches")
+    report.add_argument(
+        "--workers", type=_whole, metavar="N", help="with ray: its processes (default: one a core)"
+    )
+    report.add_argument("--json", action="store_true", help="print what was made as JSON")
+    add_rules(report)
+
+
 def _add_adapters(commands: _Commands) -> None:
     summary = "list, promote, roll back adapters"
     group = _add(commands, "adapters", summary, "adapters rollback")
@@ -259,10 +310,11 @@ def _add_data_dir(command: argparse._ActionsContainer) -> None:
     )
 
 
-def _add_file(command: argparse.ArgumentParser) -> None:
+def _add_file(command: argparse.ArgumentParser, *, optional: bool = False) -> None:
     command.add_argument(
         "file",
         metavar="FILE",
+        nargs="?" if optional else None,
         help="sales as CSV, TSV, Excel or Parquet: a row per sale, or per product and period",
     )
     command.add_argument("--period", choices=("day", "week", "month"), help="default: found from the dates")
@@ -272,6 +324,12 @@ def _add_file(command: argparse.ArgumentParser) -> None:
         help="what a missing period means: nothing sold, or not recorded (default: found from the data)",
     )
     command.add_argument("--skip-bad-rows", action="store_true", help="set unreadable rows aside and say so")
+
+
+def _whole(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text) > 0):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 on")
+    return int(text)
 
 
 def _port(text: str) -> int:
