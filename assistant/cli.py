@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
+from datetime import date
 from importlib import import_module
 
 from assistant.cli_rules import add_rules
@@ -189,6 +190,8 @@ def parser() -> argparse.ArgumentParser:
 
     _add_adapters(commands)
 
+    _add_review(commands)
+
     for name, (_, summary) in PASSED_ON.items():
         commands.add_parser(name, help=summary, add_help=False)
     return top
@@ -281,7 +284,9 @@ def _add_report(commands: _Commands) -> None:
     report.add_argument(
         "--workers", type=_whole, metavar="N", help="with ray: its processes (default: one a core)"
     )
-    report.add_argument("--json", action="store_true", help="print what was made as JSON")
+    output = report.add_mutually_exclusive_group()
+    output.add_argument("--json", action="store_true", help="print what was made as JSON")
+    output.add_argument("--events", action="store_true", help="print progress and the end as JSON lines")
     add_rules(report)
 
 
@@ -302,6 +307,45 @@ def _add_adapters(commands: _Commands) -> None:
         _add_data_dir(place)
         action.add_argument("--json", action="store_true", help="print the result as JSON")
         action.add_argument("--language", choices=("en", "zh"), default="en", help="language of the output")
+
+
+def _add_review(commands: _Commands) -> None:
+    module = "assistant.cli_review"
+    review = _add(
+        commands,
+        "report-review",
+        "record what was decided in a report's workbook",
+        "report-review report.xlsx",
+        "report_review",
+        module,
+    )
+    review.add_argument("file", metavar="FILE", help="the report.xlsx that was filled in")
+    review.add_argument("--yes", action="store_true", help="record the decisions without asking")
+    review.add_argument(
+        "--skip-bad-rows", action="store_true", help="record the others where some rows cannot be"
+    )
+
+    export = _add(
+        commands,
+        "report-export",
+        "write the approved prices in the import layout of a shop",
+        "report-export --for shopify --catalogue products_export.csv --out prices.csv",
+        "report_export",
+        module,
+    )
+    export.add_argument("--for", dest="shop", required=True, choices=("shopify", "woocommerce", "amazon"))
+    export.add_argument("--out", metavar="FILE", required=True, help="the file to write")
+    export.add_argument("--store", metavar="NAME", help="only this store, where there are several")
+    export.add_argument(
+        "--on", metavar="DATE", type=_date, help="prices in force on this day (default: today)"
+    )
+    export.add_argument(
+        "--catalogue", metavar="FILE", help="Shopify's own export of the products, which its layout needs"
+    )
+    for command in (review, export):
+        _add_data_dir(command)
+        command.add_argument("--json", action="store_true", help="print the result as JSON")
+        command.add_argument("--language", choices=("en", "zh"), default="en", help="language of the output")
 
 
 def _add_data_dir(command: argparse._ActionsContainer) -> None:
@@ -330,6 +374,13 @@ def _whole(text: str) -> int:
     if not (text.isascii() and text.isdigit() and int(text) > 0):
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 on")
     return int(text)
+
+
+def _date(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a date such as 2026-11-30") from None
 
 
 def _port(text: str) -> int:

@@ -17,6 +17,7 @@ import prompts
 from assistant.wording import Language
 
 if TYPE_CHECKING:
+    from policy.decision.given import QuestionError
     from policy.decision.outcomes import WhatIf
     from policy.decision.recommendation import Interval, Outcome, Recommendation
 
@@ -291,6 +292,19 @@ def verdict_facts(it: Recommendation | WhatIf, language: Language) -> list[Fact]
 def day(text: str, language: Language) -> str:
     """A date in ISO 8601 as people read it, e.g. `Nov 23, 2026`."""
     return str(format_date(date.fromisoformat(text[:10]), "medium", locale=LOCALES[language]))
+
+
+def question_text(error: QuestionError, language: Language) -> str:
+    """What is wrong with a question to the policy, in the merchant's language."""
+    words, values = labels(language), dict(error.values)
+    if "name" in values:
+        values["name"] = words["inputs"].get(str(values["name"]), values["name"])
+    if "period" in values:
+        values["period"] = words["period"].get(str(values["period"]), values["period"])
+    for key in ("date", "first", "end"):
+        if key in values:
+            values[key] = day(str(values[key]), language)
+    return str(words["questions"][error.code]).format_map(values)
 
 
 def counts_facts(subject: str, counts: Mapping[str, int], language: Language) -> list[Fact]:

@@ -71,7 +71,7 @@ class Reporting(Background):
         # A database elsewhere is named by the surroundings, which the process has too.
         here = Path(self._store.place).resolve().parent == self._store.home.resolve()
         place = ["--data-dir", str(self._store.home)] if here else []
-        out = ["--out", str(self.folder), "--language", language, "--json"]
+        out = ["--out", str(self.folder), "--language", language, "--events"]
         return [*COMMAND, self.NAME, *place, *out]
 
     def _heard(self, event: Event) -> bool:

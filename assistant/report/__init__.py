@@ -3,4 +3,7 @@
 entry.py      what is known of one product: the record, how it stands, its figure's series
 document.py   the report as sections, tables and product pages, whatever it is printed as
 pdf*.py       the PDF: its story, tables, figures, and which font has which character
+tables.py     CSV and JSON; workbook.py XLSX, with cell_formats.py and workbook_figures.py
+review.py     the workbook that was decided in, read back by review_file.py; review_sheet.py ties the two
+shop_export.py  approved prices in the import layouts of shops
 """

@@ -42,7 +42,7 @@ def check(
     Prices count as they are printed, so that what a spreadsheet does to the sixteenth digit does not matter.
     """
     prices = ["" if price is None else money(price, currency, "en") for price in (now, suggested)]
-    parts = "\n".join([record or "", sku or "", *prices, currency or ""])
+    parts = "\n".join([record or "", (sku or "").strip(), *prices, currency or ""])
     return hashlib.sha256(parts.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 

@@ -16,7 +16,7 @@ from xlsxwriter.exceptions import FileCreateError
 from assistant.facts import day
 from assistant.report import review_sheet
 from assistant.report.cell_formats import CellFormats
-from assistant.report.document import Column, Document, Row, Table, every_column, text
+from assistant.report.document import Column, Document, Row, Table, every_column
 from assistant.report.whole_file import whole_file
 from assistant.report.workbook_figures import Figures
 from assistant.wording import wording
@@ -156,11 +156,10 @@ class _Printer:
         sheet.set_footer("&L&A&R&P / &N")
 
     def _cell(self, sheet: Any, line: int, place: int, column: Column, row: Row) -> str:
-        """Write one cell; returns how it reads."""
+        """Write one cell; returns about as much as is to be read there."""
         value = row.get(column.key)
         if value is None or (isinstance(value, float) and not math.isfinite(value)):
             return ""
-        shown = text(column, row, self.document.language, self.document.currency)
         if isinstance(value, str):
             if column.kind == "date":
                 moment = dt.datetime.fromisoformat(value[:10])
@@ -171,13 +170,14 @@ class _Printer:
             self._text(sheet, line, place, str(value), self.formats.text)
         else:
             sheet.write_number(line, place, value, self.formats.of(column, float(value), self._iso(row)))
-        return shown
+            return f"{value:+,.2f} US$"
+        return str(value)
 
     def _to_decide(self, sheet: Any, line: int, first: int, row: Row) -> None:
         """The empty cells for the merchant's decision, and what ties the row to its suggestion."""
         for place in range(first, first + len(review_sheet.ASKED)):
             sheet.write_blank(line, place, None, self.formats.to_fill)
-        record, iso = _word(row.get("decision")), self._iso(row)
+        record, iso = _word(row.get("decision")), _word(row.get("currency"))
         if record is None:
             return
         digest = review_sheet.check(

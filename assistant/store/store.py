@@ -25,6 +25,7 @@ from assistant.store.records import (
     Verdict,
 )
 from assistant.store.reports import Reports
+from assistant.store.reviews import Reviews
 from assistant.store.sales import read_history
 from assistant.store.schema import AliasRow, AuditRow, IdentityRow
 from policy.decision.reference_price import Profile, ReferenceCheck, reference_price
@@ -89,13 +90,12 @@ class Store:
 
     @property
     def home(self) -> Path:
-        """The folder on this machine of what is kept beside the database, or has the SQLite file in it."""
+        """The folder on this machine of what is kept beside the database."""
         return self._home
 
     @property
     def adapters(self) -> Path:
-        """The shelf of the adapters fine-tuned to this shop, on this machine wherever the database is; made
-        with the first of them."""
+        """The shelf of the adapters fine-tuned to this shop; made with the first of them."""
         return self._home / "adapters"
 
     @property
@@ -244,10 +244,7 @@ class Store:
         unset
             Names that the scope shall not decide any more, so that the next wider one does.
 
-        Raises
-        ------
-        StoreError
-            The category or SKU is not known, or the rules cannot be.
+        Raises `StoreError` where the category or SKU is not known, or the rules cannot be.
         """
         with self._database.read() as session:
             return rulebook.propose_rules(session, fields, unset=unset, scope=scope, key=key)
@@ -325,11 +322,7 @@ class Store:
         price
             The merchant's own price instead of the recommended one, in store currency.
 
-        Raises
-        ------
-        StoreError
-            Where the recommendation was to abstain and no own price is given, or its product is not in the
-            store.
+        Raises `StoreError` for an abstention without an own price, and a product that is not in the store.
         """
         with self._database.write() as session:
             for id in decision_ids:
@@ -352,6 +345,11 @@ class Store:
         with self._database.write() as session:
             for id in decision_ids:
                 decisions.withdraw(session, id, actor=actor)
+
+    @property
+    def reviews(self) -> Reviews:
+        """Many verdicts at once, and the approved prices in force."""
+        return Reviews(self._database)
 
     # Audit
 

@@ -13,7 +13,7 @@ from pydantic import Field
 
 from assistant.adapters import adapter_error_text
 from assistant.desk import Desk, DeskError
-from assistant.facts import Fact, day, labels
+from assistant.facts import Fact, labels, question_text
 from assistant.series import Series, to_json
 from assistant.store.database import StoreError
 from assistant.tools.staged import Staged
@@ -21,7 +21,6 @@ from assistant.whereabouts import Whereabouts
 from assistant.wording import Language
 
 if TYPE_CHECKING:
-    from policy.decision.given import QuestionError
     from policy.decision.standing import Standing
 
 _LOG = logging.getLogger(__name__)
@@ -110,7 +109,7 @@ def run(runtime: Runtime, report: Callable[[Desk, Language], Report]) -> Result:
         if error.code == "unknown_sku":  # made up by the model, perhaps: its digits support no number
             quotable = DeskError(error.code, sku="").message(language)
     except QuestionError as error:
-        result = Report({"status": "error", "code": error.code, "message": _question_text(error, language)})
+        result = Report({"status": "error", "code": error.code, "message": question_text(error, language)})
     except HistoryError as error:
         result = Report({"status": "error", "code": "history", "message": str(error)})
     except StoreError as error:
@@ -133,19 +132,6 @@ def run(runtime: Runtime, report: Callable[[Desk, Language], Report]) -> Result:
         "messages": [quotable or payload["message"]] if payload["status"] == "error" else [],
     }
     return json.dumps(payload, ensure_ascii=False, allow_nan=False), artifact
-
-
-def _question_text(error: QuestionError, language: Language) -> str:
-    """What is wrong with a question to the policy, in the merchant's language."""
-    words, values = labels(language), dict(error.values)
-    if "name" in values:
-        values["name"] = words["inputs"].get(str(values["name"]), values["name"])
-    if "period" in values:
-        values["period"] = words["period"].get(str(values["period"]), values["period"])
-    for key in ("date", "first", "end"):
-        if key in values:
-            values[key] = day(str(values[key]), language)
-    return str(words["questions"][error.code]).format_map(values)
 
 
 class Named(Protocol):
