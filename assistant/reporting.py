@@ -59,12 +59,9 @@ class Reporting(Background):
         found = [(match, it) for it in self.folder.iterdir() if (match := _NAME.fullmatch(it.name))]
         for match, folder in sorted(found, key=lambda it: (it[0][1], int(it[0][2] or 1)), reverse=True):
             paths = {form: _file(folder, form) for form in FORMATS}
-            if paths["json"].is_file():  # else it was printed from the command line, for other eyes
-                return Filed(
-                    folder=folder,
-                    date=match[1],
-                    files={form: path for form, path in paths.items() if path.is_file()},
-                )
+            files = {form: path for form, path in paths.items() if path.is_file()}
+            if "json" in files:
+                return Filed(folder=folder, date=match[1], files=files)
         return None
 
     def _prepared(self, folder: Path, language: Language) -> list[str]:

@@ -23,12 +23,14 @@ from assistant.store.demo import create_demo
 from assistant.store.importing import read_history
 from assistant.transcript import Said, transcript
 from assistant.tuning import Tuning
+from assistant.verdicts import Waiting
 from assistant.wording import Language, wording
 from policy.history import HistoryError
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
+    from assistant.desk import Desk
     from assistant.store.importing import ImportReport
 
 UPLOAD_LIMIT_MB = 50
@@ -63,6 +65,8 @@ class Visit:
         """Fine-tuning on the sales that the page is about: the shop's, or the visitor's file's."""
         self.reporting = reporting
         """Reports of the same."""
+        self.waiting: Waiting | None = None
+        """What was decided beside the report and waits for a yes."""
         self._shop = shop
         self._shop_tuning, self._shop_reporting = tuning, reporting
         self._assistant = shop
@@ -75,6 +79,16 @@ class Visit:
         self._turn = threading.Lock()
         self._question: str | None = None
         self._new = False
+
+    @property
+    def desk(self) -> Desk:
+        """Of the shop that the page is about."""
+        return self._assistant.desk
+
+    @property
+    def store(self) -> Store:
+        """The same shop's."""
+        return self.desk.store
 
     @property
     def ready(self) -> bool:
@@ -261,6 +275,7 @@ class Visit:
             shutil.rmtree(self._folder)
         self._assistant, self._folder, self.report = self._shop, None, None
         self.tuning, self.reporting = self._shop_tuning, self._shop_reporting
+        self.waiting = None
         self.begin()
 
     def create_demo(self) -> None:
@@ -303,6 +318,11 @@ class Sessions:
         self._shop = Assistant(store, tuning=self._tuning, reporting=self._reporting)
         self._visits: dict[str, Visit] = {}
         self._lock = threading.Lock()
+
+    @property
+    def reports(self) -> Path:
+        """The folder of the shop's reports: what of the shop's folder may be downloaded."""
+        return self._reporting.folder
 
     def visit(self, key: str) -> Visit:
         """The page's visit, begun where it is new."""

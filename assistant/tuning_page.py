@@ -188,11 +188,7 @@ def _progress(run: Run, words: Wording) -> str:
     )
     if run.status == "stopping":
         line = words("progress.stopping")
-    return (
-        f'<div class="bar" role="progressbar" aria-label="{escape(words("tab.title"))}" aria-valuemin="0" '
-        f'aria-valuemax="100" aria-valuenow="{100 * run.done:.0f}"><div style="width: {100 * run.done:.1f}%">'
-        f"</div></div><p>{escape(line)}</p>"
-    )
+    return panels.progress(run.done, line, words("tab.title"))
 
 
 def _ended(run: Run, words: Wording, *, unfinished: bool) -> str:

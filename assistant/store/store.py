@@ -100,7 +100,7 @@ class Store:
 
     @property
     def lock(self) -> Path:
-        """The file that whoever makes a report of this shop on this machine holds."""
+        """What whoever makes a report of this shop on this machine holds."""
         return self._home / "report.lock"
 
     @property
