@@ -284,7 +284,9 @@ def _add_report(commands: _Commands) -> None:
     report.add_argument(
         "--workers", type=_whole, metavar="N", help="with ray: its processes (default: one a core)"
     )
-    report.add_argument("--json", action="store_true", help="print what was made as JSON")
+    output = report.add_mutually_exclusive_group()
+    output.add_argument("--json", action="store_true", help="print what was made as JSON")
+    output.add_argument("--events", action="store_true", help="print progress and the end as JSON lines")
     add_rules(report)
 
 
@@ -368,17 +370,17 @@ def _add_file(command: argparse.ArgumentParser, *, optional: bool = False) -> No
     command.add_argument("--skip-bad-rows", action="store_true", help="set unreadable rows aside and say so")
 
 
+def _whole(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text) > 0):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 on")
+    return int(text)
+
+
 def _date(text: str) -> date:
     try:
         return date.fromisoformat(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is not a date such as 2026-11-30") from None
-
-
-def _whole(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and int(text) > 0):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 on")
-    return int(text)
 
 
 def _port(text: str) -> int:

@@ -7,9 +7,9 @@ import json
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -59,7 +59,9 @@ def report(arguments: argparse.Namespace) -> int:
     except ReportError as error:
         raise InputError(str(error)) from error
     made = replace(made, seconds={**seconds, **made.seconds})
-    if arguments.json:
+    if arguments.events:
+        _tell("report", made.to_dict())
+    elif arguments.json:
         print(json.dumps(made.to_dict(), ensure_ascii=False, indent=2))
     else:
         print(summary(made, arguments.language, seconds=time.monotonic() - began))
@@ -133,6 +135,10 @@ def _layers(arguments: argparse.Namespace, store: Store) -> dict[str, Any]:
     )
 
 
+def _tell(event: str, values: Mapping[str, Any]) -> None:
+    print(json.dumps({"event": event, **values}, ensure_ascii=False), flush=True)
+
+
 @contextmanager
 def _stopping(language: Language) -> Iterator[Callable[[], bool]]:
     """Whether Ctrl+C or a terminating scheduler asked to stop: once lets the batch finish, twice does not."""
@@ -155,7 +161,10 @@ def _stopping(language: Language) -> Iterator[Callable[[], bool]]:
 
 @contextmanager
 def _shown(arguments: argparse.Namespace) -> Iterator[Callable[[Progress], None]]:
-    """Progress as a bar on stderr where that is a screen, else a line a stage."""
+    """Progress as JSON lines on stdout, or on stderr: a bar where that is a screen, else a line a stage."""
+    if arguments.events:
+        yield lambda progress: _tell("progress", asdict(progress))
+        return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
     from rich.progress import Progress as Bar

@@ -18,6 +18,7 @@ from reportlab.platypus import (
     Flowable,
     Frame,
     HRFlowable,
+    KeepTogether,
     NextPageTemplate,
     PageBreak,
     PageTemplate,
@@ -32,19 +33,22 @@ from assistant.report.document import Table as DocumentTable
 from assistant.report.pdf_figures import curve_figure, sales_figure
 from assistant.report.pdf_fonts import is_chinese, markup, runs, width
 from assistant.report.pdf_tables import INK, QUIET, Printed, printed
+from assistant.report.whole_file import whole_file
 from assistant.wording import Wording, wording
 
 WORDS = "pdf.toml"
-MARGIN, FOOT = 16 * mm, 18 * mm
-"""Around the text, in points; the foot holds the page's number."""
-UPRIGHT, ACROSS = A4[0] - 2 * MARGIN, A4[1] - 2 * MARGIN
+MARGIN, NARROW, FOOT = 16 * mm, 10 * mm, 18 * mm
+"""Around the text of a portrait and of a landscape page, in points; the foot holds the page's number."""
+UPRIGHT, ACROSS = A4[0] - 2 * MARGIN, A4[1] - 2 * NARROW
 """Width of the text on a portrait and on a landscape page, in points."""
 LOCALES = {"en": "en-US", "zh": "zh-CN"}
 TONES = {"good": "#00704F", "bad": "#B03A00", "warning": "#8A5A00", None: INK}
 CARDS = 4
 """Indicators in a row."""
-FIGURE_HEIGHT = 205.0
+FIGURE_HEIGHT = 190.0
 """Of a product's figures, in points."""
+SHORT = 15
+"""Rows of a table that stays on one page."""
 ROOM_BELOW = 90.0
 """What must be left on a page under a heading, in points; else it begins the next."""
 
@@ -57,8 +61,6 @@ def write_pdf(document: Document, path: Path, *, pages: int) -> None:
 
     Parameters
     ----------
-    path
-        Written beside and renamed: it is there whole or not at all.
     pages
         Most products that get a page of their own, those with the largest expected gain.
 
@@ -67,13 +69,8 @@ def write_pdf(document: Document, path: Path, *, pages: int) -> None:
     OSError
         As writing raises it; `pdf_fonts.FontMissing` where a font is not where it was installed.
     """
-    beside = path.with_name(f".{path.name}.part")
-    try:
-        with beside.open("wb") as file:
-            _Printer(document, file).build(list(_story(document, pages)))
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
+    with whole_file(path) as part, part.open("wb") as file:
+        _Printer(document, file).build(list(_story(document, pages)))
 
 
 class _Printer(BaseDocTemplate):
@@ -99,13 +96,13 @@ class _Printer(BaseDocTemplate):
                     pagesize=size,
                     frames=[
                         Frame(
-                            MARGIN, FOOT, size[0] - 2 * MARGIN, size[1] - MARGIN - FOOT,
+                            margin, FOOT, size[0] - 2 * margin, size[1] - margin - FOOT,
                             leftPadding=0, rightPadding=0, topPadding=0, bottomPadding=0,
                         )
                     ],
                     onPage=self._foot,
                 )
-                for name, size in (("upright", A4), ("across", landscape(A4)))
+                for name, size, margin in (("upright", A4, MARGIN), ("across", landscape(A4), NARROW))
             ]
         )  # fmt: skip
 
@@ -120,7 +117,8 @@ class _Printer(BaseDocTemplate):
         """Whose report it is, and `Page 3 of 12`: the 12 is drawn last, when it is known."""
         canvas.saveState()
         canvas.setFillColor(HexColor(QUIET))
-        right = canvas._pagesize[0] - MARGIN
+        left = NARROW if canvas._pagesize[0] > canvas._pagesize[1] else MARGIN
+        right = canvas._pagesize[0] - left
         before, after = self._words("page", page=canvas.getPageNumber(), pages="\0").split("\0")
         room = width(f"0000{after}", 7.5)
         _line(canvas, right - room - width(before, 7.5), 10 * mm, before, 7.5)
@@ -128,9 +126,9 @@ class _Printer(BaseDocTemplate):
         canvas.doForm("pages")
         canvas.translate(room - right, -10 * mm)
         name = " · ".join(it for it in (self._document.title, self._document.subtitle) if it)
-        while width(name, 7.5) > right - MARGIN - room - 80:
+        while width(name, 7.5) > right - left - room - 80:
             name = f"{name[:-2]}…"
-        _line(canvas, MARGIN, 10 * mm, name, 7.5)
+        _line(canvas, left, 10 * mm, name, 7.5)
         canvas.restoreState()
 
 
@@ -269,19 +267,23 @@ def _cards(indicators: tuple[Indicator, ...], room: float) -> Flowable:
 
 
 def _table(table: DocumentTable, it: Printed, words: Wording) -> Iterator[Flowable]:
-    yield CondPageBreak(ROOM_BELOW)
-    yield _text(table.title, 10.5, bold=True, before=8, after=3)
-    if it.flowable is None:
-        yield _text(words("no_rows"), 8.5, colour=QUIET)
-    else:
-        yield it.flowable
     said = [
         table.note,
         words("interval") if it.has_intervals else "",
+        words("same", columns=words("and").join(it.same)) if it.same else "",
         words("rows", shown=count(it.shown, words.language)) if it.more else "",
     ]
-    note = " ".join(part for part in said if part)
-    yield _text(note, 7.5, colour=QUIET, before=3, after=8)
+    note = words("between").join(part for part in said if part)
+    parts: list[Flowable] = [_text(table.title, 10.5, bold=True, before=8, after=2)]
+    if note:
+        parts.append(_text(note, 7.5, colour=QUIET, after=4))
+    parts.append(it.flowable or _text(words("no_rows"), 8.5, colour=QUIET))
+    if it.shown <= SHORT:
+        yield KeepTogether(parts)
+    else:
+        yield CondPageBreak(ROOM_BELOW)
+        yield from parts
+    yield Spacer(0, 8)
 
 
 def _products(
@@ -302,8 +304,8 @@ def _products(
         if page.id not in page.title:
             yield _text(page.id, 8, colour=QUIET, after=4)
         for sentence in page.sentences:
-            yield _text(sentence)
-        yield Spacer(0, 8)
+            yield _text(sentence, 9, after=2)
+        yield Spacer(0, 6)
         yield from _figures(page, document)
         yield from _facts(page)
 
@@ -322,20 +324,24 @@ def _facts(page: Page) -> Iterator[Flowable]:
     """Every fact behind the sentences, two beside each other."""
     if not page.facts:
         return
-    cells = [
-        [_text(it.label, 7.5, colour=QUIET, after=0), _text(it.value, 7.5, after=0)] for it in page.facts
-    ]
+    ranges = {it.id.removesuffix("_range"): it.value for it in page.facts if it.key.endswith("_range")}
+    cells = []
+    for it in page.facts:
+        if it.key.endswith("_range") and any(it.id == f"{other.id}_range" for other in page.facts):
+            continue  # beside its number
+        value = f"{it.value}   ({ranges[it.id]})" if it.id in ranges else it.value
+        cells.append([_text(it.label, 7, colour=QUIET, after=0), _text(value, 7, after=0)])
     half = (len(cells) + 1) // 2
     beside = [*cells[half:], *([["", ""]] if len(cells) % 2 else [])]
     rows = [[*left, "", *right] for left, right in zip(cells[:half], beside, strict=True)]
     gap = 10.0
-    label, value = 0.56 * (UPRIGHT - gap) / 2, 0.44 * (UPRIGHT - gap) / 2
+    label = value = (UPRIGHT - gap) / 4
     style = [
         ("VALIGN", (0, 0), (-1, -1), "TOP"),
         ("LEFTPADDING", (0, 0), (-1, -1), 0),
         ("RIGHTPADDING", (0, 0), (-1, -1), 4),
-        ("TOPPADDING", (0, 0), (-1, -1), 2),
-        ("BOTTOMPADDING", (0, 0), (-1, -1), 2),
+        ("TOPPADDING", (0, 0), (-1, -1), 1.5),
+        ("BOTTOMPADDING", (0, 0), (-1, -1), 1.5),
         ("LINEBELOW", (0, 0), (1, -1), 0.4, HexColor("#DDE2E7")),
         ("LINEBELOW", (3, 0), (4, -1), 0.4, HexColor("#DDE2E7")),
     ]

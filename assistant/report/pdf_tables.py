@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
@@ -34,8 +34,13 @@ WORDS_WIDE, WORDS_READABLE = 32, 15
 class _Cell:
     text: str
     interval: str
-    page: str | None
-    """Of the product page it links to."""
+    page: str | None = None
+    """Anchor of the product page it links to."""
+    below: str = ""
+    """Codes of the row, in small print."""
+
+
+_Columns = list[tuple[Column, list[_Cell]]]
 
 
 @dataclass(frozen=True)
@@ -51,6 +56,8 @@ class Printed:
     more: bool
     """Whether the table has rows that are not printed."""
     has_intervals: bool
+    same: tuple[str, ...]
+    """Columns that have one value in every printed row, which is said once: `Status: open`."""
 
 
 def printed(
@@ -74,9 +81,9 @@ def printed(
     rows: list[Row] = list(islice(table.rows, ROWS + 1))
     more, rows = len(rows) > ROWS, rows[:ROWS]
     if not rows:
-        return Printed(flowable=None, wide=False, shown=0, more=False, has_intervals=False)
+        return Printed(flowable=None, wide=False, shown=0, more=False, has_intervals=False, same=())
     first_words = next((it.key for it in table.columns if it.kind == "text"), None)
-    columns: list[tuple[Column, list[_Cell]]] = []
+    columns: _Columns = []
     for column in table.columns:
         cells = [
             _Cell(
@@ -88,7 +95,12 @@ def printed(
         ]
         if any(cell.text for cell in cells):  # a column that no row fills only takes room
             columns.append((column, cells))
-    size, widths, wide = _fitted(columns, upright, across)
+    same: tuple[str, ...] = ()
+    fit = _fitted(columns, upright, across)
+    if fit is None:
+        columns, same = _compact(columns)
+        fit = _fitted(columns, upright, across) or _squeezed(columns, across)
+    size, widths, wide = fit
     flowable = LongTable(
         [[_heading(column, size) for column, _ in columns]]
         + [[_drawn(column, cells[place], size) for column, cells in columns] for place in range(len(rows))],
@@ -99,7 +111,14 @@ def printed(
         style=_STYLE,
     )
     has_intervals = any(cell.interval for _, cells in columns for cell in cells)
-    return Printed(flowable=flowable, wide=wide, shown=len(rows), more=more, has_intervals=has_intervals)
+    return Printed(
+        flowable=flowable,
+        wide=wide,
+        shown=len(rows),
+        more=more,
+        has_intervals=has_intervals,
+        same=same,
+    )
 
 
 _STYLE = [
@@ -140,23 +159,56 @@ def _drawn(column: Column, cell: _Cell, size: float) -> Any:
     words = markup(cell.text)
     if cell.page is not None:
         words = f'<a href="#{cell.page}" color="#0072B2">{words}</a>'
+    if cell.below:
+        words += f'<br/><font size="{INTERVAL * size:.2f}" color="{QUIET}">{markup(cell.below)}</font>'
     if cell.interval:
         words += f'<br/><font size="{INTERVAL * size:.2f}" color="{QUIET}">{markup(cell.interval)}</font>'
     return Paragraph(words, _style(column, size, cell.text))
 
 
-def _fitted(
-    columns: Sequence[tuple[Column, Sequence[_Cell]]], upright: float, across: float
-) -> tuple[float, list[float], bool]:
-    """Font size, widths of the columns and whether the page must lie across, the most readable that fits."""
+def _compact(columns: _Columns) -> tuple[_Columns, tuple[str, ...]]:
+    """The same in fewer columns: codes under the first words of their row, and what is the same in every row
+    left to be said once."""
+    words = next((place for place, (it, _) in enumerate(columns) if it.kind == "text"), None)
+    kept: _Columns = []
+    codes: list[list[_Cell]] = []
+    same = []
+    for place, (column, cells) in enumerate(columns):
+        once = {cell.text for cell in cells}
+        if words is not None and column.kind == "code":
+            codes.append(cells)
+        elif place != words and len(cells) > 1 and len(once) == 1 and not _is_number(column):
+            same.append(f"{column.label}: {once.pop()}")
+        else:
+            kept.append((column, cells))
+    if words is None:
+        return kept, tuple(same)
+    first = columns[words][0]
+    below = [" · ".join(it.text for it in row if it.text) for row in zip(*codes, strict=True)]
+    return [
+        (column, [replace(cell, below=code) for cell, code in zip(cells, below, strict=True)])
+        if column is first and below
+        else (column, cells)
+        for column, cells in kept
+    ], tuple(same)
+
+
+def _fitted(columns: _Columns, upright: float, across: float) -> tuple[float, list[float], bool] | None:
+    """Font size, widths of the columns and whether the page must lie across, the most readable that fits;
+    None where nothing does."""
     tries = [(size, False) for size in SIZES[:2]] + [(size, True) for size in SIZES]
     for size, wide in tries:
         room = across if wide else upright
         least = [_least(column, cells, size) for column, cells in columns]
         if sum(least) <= room:
             return size, _spread(least, [_most(c, cells, size) for c, cells in columns], room), wide
-    scale = across / sum(least)  # more than paper can hold: numbers wrap too
-    return size, [scale * it for it in least], True
+    return None
+
+
+def _squeezed(columns: _Columns, across: float) -> tuple[float, list[float], bool]:
+    """More than paper can hold: numbers wrap too."""
+    least = [_least(column, cells, SIZES[-1]) for column, cells in columns]
+    return SIZES[-1], [across / sum(least) * it for it in least], True
 
 
 def _spread(least: Sequence[float], most: Sequence[float], room: float) -> list[float]:
@@ -193,7 +245,9 @@ def _most(column: Column, cells: Sequence[_Cell], size: float) -> float:
 
 
 def _natural(cell: _Cell, size: float) -> float:
-    return max(width(cell.text, size), width(cell.interval, INTERVAL * size))
+    return max(
+        width(cell.text, size), width(cell.interval, INTERVAL * size), width(cell.below, INTERVAL * size)
+    )
 
 
 def _longest_word(words: str, size: float, *, bold: bool = False) -> float:

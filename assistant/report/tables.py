@@ -11,6 +11,7 @@ import json
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -82,6 +83,14 @@ def write_json(document: Document, path: Path) -> None:
         file.write("],\n")
         _write_list("pages", (_page(page) for page in document.pages), file)
         file.write("}\n")
+
+
+def read_sections(path: Path) -> dict[str, Any]:
+    """What `write_json` wrote, but for the product pages, most of it. Raises OSError, ValueError."""
+    with path.open(encoding="utf-8") as file:
+        head = "".join(takewhile(lambda line: not line.startswith('"pages"'), file))
+    found: dict[str, Any] = json.loads(head.rstrip().removesuffix(",") + "}")
+    return found
 
 
 def _write_section(section: Section, file: TextIO, document: Document) -> None:

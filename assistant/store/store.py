@@ -92,14 +92,18 @@ class Store:
             return session.scalars(sa.select(IdentityRow.id)).one()
 
     @property
+    def home(self) -> Path:
+        """The folder on this machine of what is kept beside the database."""
+        return self._home
+
+    @property
     def adapters(self) -> Path:
-        """The shelf of the adapters fine-tuned to this shop, on this machine wherever the database is; made
-        with the first of them."""
+        """The shelf of the adapters fine-tuned to this shop; made with the first of them."""
         return self._home / "adapters"
 
     @property
     def lock(self) -> Path:
-        """The file that whoever makes a report of this shop on this machine holds."""
+        """What whoever makes a report of this shop on this machine holds."""
         return self._home / "report.lock"
 
     @property
