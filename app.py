@@ -15,8 +15,9 @@ os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 
 import gradio as gr
 
+import app_report
 from assistant import page as shown
-from assistant import panels, tuning_page
+from assistant import panels, report_page, tuning_page
 from assistant.evidence import View
 from assistant.page import CHIPS, DECISION, EVIDENCE, THREADS, Changes
 from assistant.session import UPLOAD_LIMIT_MB, Sessions, Visit
@@ -74,6 +75,7 @@ def main(
             footer_links=[],
             # Above the limit that `Visit.open_file` explains in words: this one only guards the disk.
             max_file_size=f"{4 * UPLOAD_LIMIT_MB}mb",
+            allowed_paths=[str(sessions.reports)],
             theme=gr.themes.Base(primary_hue="blue", font=["sans-serif"], font_mono=["monospace"]),
             css=(files("assistant") / "style.css").read_text(encoding="utf-8"),
             js=(files("assistant") / "page.js").read_text(encoding="utf-8"),
@@ -87,7 +89,7 @@ def main(
 
 
 def _layout(words: Wording, tuning: Wording) -> Page:
-    page: Page = {"tick": gr.Timer(TICK, active=False)}
+    page: Page = {name: gr.Timer(TICK, active=False) for name in ("tick", "report_tick")}
     with gr.Row(elem_id="head"):
         page["brand"] = gr.HTML(panels.brand(words), elem_id="brand")
         page["language"] = gr.Radio(
@@ -103,6 +105,11 @@ def _layout(words: Wording, tuning: Wording) -> Page:
                 _talk(page, words)
             with gr.Column(scale=5, min_width=340, elem_id="evidence", elem_classes="card"):
                 _evidence(page, words)
+        with (
+            gr.Tab(wording("en", report_page.WORDS)("tab.name"), id="report") as page["report_tab"],
+            gr.Row(elem_id="report", elem_classes="tuning"),
+        ):
+            app_report.layout(page)
         with gr.Tab(tuning("tab.tuning"), id="tuning") as page["tuning_tab"], gr.Row(elem_classes="tuning"):
             with gr.Column(scale=5, min_width=340):
                 _run(page)
@@ -197,13 +204,16 @@ def _events(blocks: gr.Blocks, page: Page, sessions: Sessions) -> None:
     def updates(changes: Changes) -> Updates:
         return {page[name]: gr.update(**properties) for name, properties in changes.items()}
 
+    def tabs(guest: Visit, language: Language) -> Changes:
+        return report_page.report_tab(guest, language) | tuning_page.tuning_tab(guest, language)
+
     def arrive(request: gr.Request) -> Updates:
         language = preferred_language(request.headers.get("accept-language"))
         return {page["language"]: language} | speak(language, request)
 
     def speak(language: Language, request: gr.Request) -> Updates:
         guest = visit(request)
-        return updates(shown.in_language(guest, language) | tuning_page.tuning_tab(guest, language))
+        return updates(shown.in_language(guest, language) | tabs(guest, language))
 
     def take(text: str, history: list[Any], request: gr.Request) -> Updates:
         text = text.strip()
@@ -255,11 +265,11 @@ def _events(blocks: gr.Blocks, page: Page, sessions: Sessions) -> None:
 
     def load(file: Path, language: Language, guest: Visit, *, skip_bad_rows: bool) -> Iterator[Updates]:
         yield from map(updates, shown.opening(guest, file, language, skip_bad_rows=skip_bad_rows))
-        yield updates(tuning_page.tuning_tab(guest, language))
+        yield updates(tabs(guest, language))
 
     def back(language: Language, request: gr.Request) -> Updates:
         guest = visit(request)
-        return updates(shown.returning(guest, language) | tuning_page.tuning_tab(guest, language))
+        return updates(shown.returning(guest, language) | tabs(guest, language))
 
     def tuning(change: Callable[..., Changes]) -> Callable[..., Updates]:
         """A handler of the tab."""
@@ -280,7 +290,8 @@ def _events(blocks: gr.Blocks, page: Page, sessions: Sessions) -> None:
     behind = [*evidence, *(page[name] for name in THREADS)]
     conversation = [*answered, *behind]
     tab = [page[name] for name in tuning_page.PARTS]
-    moved = [*conversation, *(page[name] for name in shown.SHOP if name not in (*CHIPS, *THREADS)), *tab]
+    shop = [page[name] for name in shown.SHOP if name not in (*CHIPS, *THREADS)]
+    moved = [*conversation, *shop, *tab, *(page[name] for name in report_page.PARTS)]
     labelled = [page[name] for name in shown.LABELS if name not in ("chat", *DECISION)]
     everything = [page["language"], *labelled, *moved]
     blocks.load(arrive, None, everything, **hidden)
@@ -335,6 +346,7 @@ def _events(blocks: gr.Blocks, page: Page, sessions: Sessions) -> None:
         (page["undo"].click, tuning_page.undo),
     ]:
         event(tuning(change), [page["language"], page["versions"]], tab, **hidden)
+    app_report.events(page, visit, updates, hidden)
     blocks.unload(leave)
 
 

@@ -47,7 +47,7 @@ from assistant.outside import Outside
 from assistant.series import Series, from_json
 from assistant.store import Store
 from assistant.tools import TOOLS, Turn
-from assistant.tools.result import Learner
+from assistant.tools.result import Learner, Reporter
 from assistant.tools.writing import WORDS
 from assistant.whereabouts import whereabouts
 from assistant.wording import Language, wording
@@ -108,6 +108,7 @@ class Assistant:
         pipeline: PricingPipeline | Future[PricingPipeline] | None = None,
         user: str = "merchant",
         tuning: Learner | None = None,
+        reporting: Reporter | None = None,
     ) -> None:
         """Starts to load the policy in the background.
 
@@ -123,10 +124,12 @@ class Assistant:
             Who speaks: conversations are theirs alone, and what they confirm is recorded as theirs.
         tuning
             The shop's fine-tuning, where it can be started from here.
+        reporting
+            The shop's reports, where one can be made from here.
         """
         self.desk = Desk(store, pipeline=pipeline)
         self.desk.warm()
-        self._user, self._tuning = user, tuning
+        self._user, self._tuning, self._reporting = user, tuning, reporting
         self._memory = Memory(store, user)
         model = model or chosen_model()
         self._where = whereabouts(model, name_of(model))
@@ -259,6 +262,7 @@ class Assistant:
             user=self._user,
             where=self._where,
             tuning=self._tuning,
+            reporting=self._reporting,
             confirmed=confirmed or {},
         )
 

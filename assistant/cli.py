@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
+from datetime import date
 from importlib import import_module
 
 from assistant.cli_rules import add_rules
@@ -156,6 +157,8 @@ def parser() -> argparse.ArgumentParser:
     backtest.add_argument("--json", action="store_true", help="print the report as JSON")
     backtest.add_argument("--language", choices=("en", "zh"), default="en", help="language of the report")
 
+    _add_report(commands)
+
     load = _add(commands, "import", "load a file of sales into the shop", "import sales.xlsx", "import_file")
     _add_file(load)
     _add_data_dir(load)
@@ -186,6 +189,8 @@ def parser() -> argparse.ArgumentParser:
     _add_data_dir(demo)
 
     _add_adapters(commands)
+
+    _add_review(commands)
 
     for name, (_, summary) in PASSED_ON.items():
         commands.add_parser(name, help=summary, add_help=False)
@@ -234,6 +239,57 @@ def _add(
     return added
 
 
+def _add_report(commands: _Commands) -> None:
+    report = _add(
+        commands,
+        "report",
+        "price a whole shop and write the report to act on and to forward",
+        "report sales.csv --out reports --formats html xlsx --since-last\n\n"
+        "exit status: 0 made, 1 bad input, 2 wrong usage, 3 nothing new since the last (--since-last),\n"
+        "4 another run makes a report of this shop, 130 stopped: the same command goes on where it was",
+        module="assistant.cli_reports",
+    )
+    _add_file(report, optional=True)
+    report.add_argument(
+        "--out", metavar="DIR", required=True, help="the reports' folder: each gets one named by its date"
+    )
+    _add_data_dir(report)
+    report.add_argument(
+        "--language",
+        dest="languages",
+        choices=("en", "zh"),
+        nargs="+",
+        default=["en"],
+        help="languages of the report (default: en)",
+    )
+    report.add_argument(
+        "--formats",
+        choices=("html", "xlsx", "csv", "pdf", "json"),
+        nargs="+",
+        default=["html", "xlsx", "csv", "pdf", "json"],
+        help="default: all",
+    )
+    report.add_argument(
+        "--pages", type=_whole, default=50, metavar="N", help="product pages of the PDF (default: 50)"
+    )
+    report.add_argument("--objective", choices=("profit", "revenue"), default="profit")
+    report.add_argument(
+        "--reference", choices=("eu", "china"), help="check by this law what cuts may be announced as"
+    )
+    report.add_argument(
+        "--since-last", action="store_true", help="act only on what changed since the last report"
+    )
+    report.add_argument("--adapter", metavar="DIR", help="a store's adapter (default: the shop's)")
+    report.add_argument("--engine", choices=("local", "ray"), default="local", help="what prices the batches")
+    report.add_argument(
+        "--workers", type=_whole, metavar="N", help="with ray: its processes (default: one a core)"
+    )
+    output = report.add_mutually_exclusive_group()
+    output.add_argument("--json", action="store_true", help="print what was made as JSON")
+    output.add_argument("--events", action="store_true", help="print progress and the end as JSON lines")
+    add_rules(report)
+
+
 def _add_adapters(commands: _Commands) -> None:
     summary = "list, promote, roll back adapters"
     group = _add(commands, "adapters", summary, "adapters rollback")
@@ -253,16 +309,56 @@ def _add_adapters(commands: _Commands) -> None:
         action.add_argument("--language", choices=("en", "zh"), default="en", help="language of the output")
 
 
+def _add_review(commands: _Commands) -> None:
+    module = "assistant.cli_review"
+    review = _add(
+        commands,
+        "report-review",
+        "record what was decided in a report's workbook",
+        "report-review report.xlsx",
+        "report_review",
+        module,
+    )
+    review.add_argument("file", metavar="FILE", help="the report.xlsx that was filled in")
+    review.add_argument("--yes", action="store_true", help="record the decisions without asking")
+    review.add_argument(
+        "--skip-bad-rows", action="store_true", help="record the others where some rows cannot be"
+    )
+
+    export = _add(
+        commands,
+        "report-export",
+        "write the approved prices in the import layout of a shop",
+        "report-export --for shopify --catalogue products_export.csv --out prices.csv",
+        "report_export",
+        module,
+    )
+    export.add_argument("--for", dest="shop", required=True, choices=("shopify", "woocommerce", "amazon"))
+    export.add_argument("--out", metavar="FILE", required=True, help="the file to write")
+    export.add_argument("--store", metavar="NAME", help="only this store, where there are several")
+    export.add_argument(
+        "--on", metavar="DATE", type=_date, help="prices in force on this day (default: today)"
+    )
+    export.add_argument(
+        "--catalogue", metavar="FILE", help="Shopify's own export of the products, which its layout needs"
+    )
+    for command in (review, export):
+        _add_data_dir(command)
+        command.add_argument("--json", action="store_true", help="print the result as JSON")
+        command.add_argument("--language", choices=("en", "zh"), default="en", help="language of the output")
+
+
 def _add_data_dir(command: argparse._ActionsContainer) -> None:
     command.add_argument(
         "--data-dir", metavar="DIR", help="where the shop is kept (default: PRICING_ASSISTANT_HOME)"
     )
 
 
-def _add_file(command: argparse.ArgumentParser) -> None:
+def _add_file(command: argparse.ArgumentParser, *, optional: bool = False) -> None:
     command.add_argument(
         "file",
         metavar="FILE",
+        nargs="?" if optional else None,
         help="sales as CSV, TSV, Excel or Parquet: a row per sale, or per product and period",
     )
     command.add_argument("--period", choices=("day", "week", "month"), help="default: found from the dates")
@@ -272,6 +368,19 @@ def _add_file(command: argparse.ArgumentParser) -> None:
         help="what a missing period means: nothing sold, or not recorded (default: found from the data)",
     )
     command.add_argument("--skip-bad-rows", action="store_true", help="set unreadable rows aside and say so")
+
+
+def _whole(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text) > 0):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 on")
+    return int(text)
+
+
+def _date(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a date such as 2026-11-30") from None
 
 
 def _port(text: str) -> int:

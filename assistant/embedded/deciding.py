@@ -15,6 +15,8 @@ from assistant.embedded.products import Ask, Resolved, State, resolve
 from assistant.embedded.replies import MOST_PRODUCTS, Reply, asks_back
 from assistant.embedded.ruling import change_rules, correction, list_rules
 from assistant.embedded.understanding import Request
+from assistant.report.progress import FORMATS
+from assistant.wording import LANGUAGES
 
 VERDICTS = ("approve", "action", "reject")
 
@@ -31,9 +33,18 @@ def decide(request: Request, state: State, ask: Ask) -> Reply | None:
         return change_rules(request, state, ask)
     if request.topic == "training" and "start_tuning" in request.flags:
         return _outcome(request, ask([Call.of("start_fine_tuning")]))
+    if request.topic == "report" and "make_report" in request.flags and "not_a_report" not in request.flags:
+        return _report(request, ask)
     if request.topic in VERDICTS:
         return _verdict(request, state, ask)
     return None
+
+
+def _report(request: Request, ask: Ask) -> Reply:
+    """The report of the whole shop, as a file and in a language that may be named."""
+    form = next((it for it in FORMATS if f"report_{it}" in request.flags), None)
+    language = next((it for it in LANGUAGES if f"report_in_{it}" in request.flags), None)
+    return _outcome(request, ask([Call.of("start_report", format=form, language=language)]))
 
 
 def _verdict(request: Request, state: State, ask: Ask) -> Reply | None:

@@ -191,6 +191,11 @@ def _explain(reply: Reply, words: Sentences) -> str:
     item = items_of(reply.payloads[0])[0]
     if item.get("abstained"):
         return paragraphs(_abstention(item, words), words.say("abstain.not_guessing"))
+    return explanation(item, words)
+
+
+def explanation(item: Payload, words: Sentences) -> str:
+    """Why a price is recommended, as Markdown: the chat's answer and the report's page."""
     values = values_of(item, words)
     model = words.known("why.model", values) if item.get("clamps") else words.say("why.model_only")
     return paragraphs(

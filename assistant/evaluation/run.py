@@ -31,11 +31,11 @@ RECORDING = "decisions_saved"
 """The only thing that a question may write to the shop: which prices were suggested."""
 
 
-class _Learner:
-    """Fine-tuning that can be asked for and never begins: nothing is confirmed here."""
+class _Waiting:
+    """Fine-tuning and reports that can be asked for and never begin: nothing is confirmed here."""
 
     def start(self, language: Language) -> bool:
-        raise AssertionError("fine-tuning was started without a yes")
+        raise AssertionError("something was started without a yes")
 
     def stop(self) -> None:
         """There is nothing to end."""
@@ -60,7 +60,11 @@ class DemoShop:
         self._store = Store.open(url=f"sqlite:///{place / 'shop.sqlite'}", home=place)
         create_demo(self._store)
         self._assistant = Assistant(
-            self._store, model=self._model, pipeline=self._pipeline, tuning=_Learner()
+            self._store,
+            model=self._model,
+            pipeline=self._pipeline,
+            tuning=_Waiting(),
+            reporting=_Waiting(),
         )
         self._pipeline = self._assistant.desk.warm()
         self._pipeline.result()  # the wait for the policy is no question's latency

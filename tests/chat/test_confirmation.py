@@ -223,6 +223,7 @@ def test_nothing_is_written_by_a_call_that_was_not_shown(store: Store) -> None:
         "set_rules": {"scope": "store", "changes": {"max_change": 0.1}},
         "undo": {},
         "start_fine_tuning": {},
+        "start_report": {},
     }
     assert {write.tool.name for write in WRITES} == set(arguments)
     for write in WRITES:
