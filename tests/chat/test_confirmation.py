@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from collections.abc import Callable
 from typing import Any
@@ -15,6 +16,7 @@ from assistant.agent import Assistant
 from assistant.confirmation import reply_of
 from assistant.store import Store
 from assistant.tools.writing import CONFIRMED
+from policy.decision.clauses import Freeze
 from policy.decision.rules import Rules
 
 # Approving
@@ -51,6 +53,27 @@ def test_a_price_of_ones_own_shows_margin_and_broken_rules(
     assert verdict is not None and (verdict.price, verdict.reason) == (10.0, "clearing")
     entry = next(it for it in store.audit() if it.action == "decision_approved")
     assert (entry.detail["old"], entry.detail["new"], entry.detail["suggested"]) == (18.0, 10.0, 16.2)
+
+
+def test_a_price_of_ones_own_is_held_against_rules_of_its_day(
+    assistant: Callable[..., Assistant], store: Store
+) -> None:
+    # Sales end with October's last whole week: the price would hold from 26 October on.
+    for first, frozen in ((26, True), (27, False)):
+        week = Freeze(start=dt.date(2026, 10, first), end=dt.date(2026, 10, 31))
+        store.set_rules(Rules(freezes=(week,)), scope="store", actor="merchant")
+        asked = assistant(RECOMMEND, approving(price=17.5), says_result).ask("set the candle to 17.50")
+        assert any("price freeze" in note for note in asked.pending[0].notes) == frozen
+
+
+def test_a_price_of_ones_own_is_judged_as_it_is_written_down(
+    assistant: Callable[..., Assistant], store: Store
+) -> None:
+    # 3.33 % off 18.00 is 17.4006; noted is 17.40, which ends as the rule says.
+    store.set_rules(Rules(price_ending=0.4), scope="store", actor="merchant")
+    asked = assistant(RECOMMEND, approving(percent=-3.33), says_result).ask("3.33 % off the candle")
+    assert values(asked)[0] == ("Price", "$18.00", "$17.40")
+    assert not any("rules" in note for note in asked.pending[0].notes)
 
 
 def test_a_price_below_cost_needs_a_reason(assistant: Callable[..., Assistant], store: Store) -> None:
