@@ -13,7 +13,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from assistant.cli_commands import InputError, read_file
+from assistant.cli_commands import InputError, load_file
 from assistant.cli_rules import rule_layers
 from assistant.facts import count
 from assistant.report.progress import AlreadyRunning, Made, Progress, ReportError, Stopped, only_run
@@ -47,7 +47,7 @@ def report(arguments: argparse.Namespace) -> int:
             seconds = {}
             if arguments.file:
                 print(words("stages.import"), file=sys.stderr, flush=True)
-                _load(arguments, store)
+                load_file(arguments, lambda: store, sys.stderr)
                 seconds["import"] = time.monotonic() - began
             made = _made(arguments, store, out, languages)
     except Stopped:
@@ -99,11 +99,14 @@ def _made(arguments: argparse.Namespace, store: Store, out: Path, languages: lis
     adapter = Path(arguments.adapter) if arguments.adapter else store.adapters
     shelf = adapter if arguments.adapter or adapter.is_dir() else None
     pipeline: PricingPipeline = PricingPipeline.from_pretrained(adapter=shelf)
-    engine = None
     if arguments.engine == "ray":
         from assistant.report.ray_engine import ray_engine
 
         engine = ray_engine(store, adapter=shelf, workers=arguments.workers)
+    else:
+        from assistant.report.workers import local_engine
+
+        engine = local_engine(store, pipeline, adapter=shelf)
     with _stopping(arguments.language) as stop, _shown(arguments) as notify:
         return make_report(
             store,
@@ -120,18 +123,6 @@ def _made(arguments: argparse.Namespace, store: Store, out: Path, languages: lis
             progress=notify,
             stop=stop,
         )
-
-
-def _load(arguments: argparse.Namespace, store: Store) -> None:
-    """Bring the shop up to date with the file; the report of what was understood goes to stderr."""
-    imported = read_file(arguments)
-    print(imported.report.to_text(arguments.language), end="\n\n", file=sys.stderr)
-    store.import_history(
-        imported.frame,
-        source=imported.report.file,
-        content_hash=imported.report.sha256,
-        report=imported.report.to_dict(),
-    )
 
 
 def _layers(arguments: argparse.Namespace, store: Store) -> dict[str, Any]:

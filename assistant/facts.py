@@ -10,7 +10,7 @@ from datetime import date, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
 
-from babel import Locale
+from babel.core import Locale
 from babel.dates import format_date
 from babel.numbers import format_currency, format_decimal, format_percent, get_currency_precision
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from policy.decision.outcomes import WhatIf
     from policy.decision.recommendation import Interval, Outcome, Recommendation
 
-LOCALES: Mapping[Language, str] = {"en": "en_US", "zh": "zh_CN"}
+LOCALES: Mapping[Language, Locale] = {"en": Locale.parse("en_US"), "zh": Locale.parse("zh_CN")}
 INTERVAL_LEVEL = 0.80
 """Share of outcomes that the policy's intervals are meant to hold (`Interval`)."""
 WHOLE_MONEY_FROM = 100.0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 
 import prompts
@@ -97,7 +98,7 @@ def check(
     """
     products = products or {}
     references = [
-        _Reference(fact, number) for fact in facts if fact.unit != "text" for number in numbers_in(fact.value)
+        _Reference(fact, number) for fact in facts if fact.unit != "text" for number in _stated(fact.value)
     ]
     moves = {fact.subject: fact.raw for fact in facts if fact.key == "change" and fact.raw is not None}
     own, named = numbers_in(user_text), named_in(text, products)
@@ -127,7 +128,7 @@ def check(
             unsupported.append(Unsupported(first.start, second.end, pair, "order"))
     bad = [(it.start, it.end) for it in unsupported]
     unsupported += [
-        it for it in _wrong_advice(text, facts, moves, named, sku_of) if not _beside(text, it, bad)
+        it for it in _wrong_advice(text, facts, moves, named, sku_of, products) if not _beside(text, it, bad)
     ]
     unsupported.sort(key=lambda it: it.start)
     kept = [it for it in cited if not any(a <= it.start < b for a, b in bad)]
@@ -145,7 +146,7 @@ def _reversed(first: Number, second: Number, facts: Sequence[Fact]) -> bool:
     pairs = [
         ((low, high), fact.unit)
         for fact in facts
-        if fact.key.endswith("_range") and len(ends := numbers_in(fact.value)) == 2
+        if fact.key.endswith("_range") and len(ends := _stated(fact.value)) == 2
         for low, high in [ends]
     ]
     by_id = {fact.id: fact for fact in facts}
@@ -153,11 +154,11 @@ def _reversed(first: Number, second: Number, facts: Sequence[Fact]) -> bool:
         for key, other in _STEPS.items():
             start = by_id.get(f"{fact.subject}.{other}") if fact.key == key else None
             if start is not None:
-                pairs.append(((numbers_in(start.value)[0], numbers_in(fact.value)[0]), fact.unit))
+                pairs.append(((_stated(start.value)[0], _stated(fact.value)[0]), fact.unit))
         if fact.key.startswith("clamp.") and fact.key.endswith(".after"):
             start = by_id.get(f"{fact.id.removesuffix('.after')}.before")
             if start is not None:
-                pairs.append(((numbers_in(start.value)[0], numbers_in(fact.value)[0]), fact.unit))
+                pairs.append(((_stated(start.value)[0], _stated(fact.value)[0]), fact.unit))
 
     def stated(a: Number, b: Number) -> bool:
         return any(
@@ -178,11 +179,15 @@ def _wrong_advice(
     moves: Mapping[str, float],
     named: Sequence[Named],
     sku_of: Mapping[str, str | None],
+    products: Mapping[str, str],
 ) -> list[Unsupported]:
     """Advice to raise or cut a price that no change of that product, or of any, goes along with."""
     found = []
     silent = {fact.subject for fact in facts if fact.key == "abstained"}
     for start, end, sign, of_price in advice_in(text):
+        name = next((it for it in named if it.start <= start < it.end), None)
+        if name is not None and text[name.start : name.end].casefold() == products[name.sku].casefold():
+            continue  # a product that is called so
         after = [it for it in named if it.start >= end]
         owners = owners_of(text, end, after) or owners_of(text, start, named)
         about = {subject for subject in (*moves, *silent) if not owners or sku_of[subject] in owners}
@@ -228,6 +233,12 @@ def drop_unsupported(text: str, verdict: Verdict, language: Language) -> tuple[s
         return str(words["dropped_all"]), dropped
     note = words["dropped_one"] if len(dropped) == 1 else words["dropped_many"]
     return f"{body}\n\n{note}", dropped
+
+
+@lru_cache(maxsize=4096)
+def _stated(value: str) -> tuple[Number, ...]:
+    """The numbers of a fact, which many statements are held against."""
+    return tuple(numbers_in(value))
 
 
 # What the same number is

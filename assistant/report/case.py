@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal, get_args
 
 from assistant.desk import Decision
@@ -62,21 +63,21 @@ class Case:
 
     @property
     def name(self) -> str:
-        """With the outlet where there is one."""
-        name = self.it.name or self.it.sku
+        """On one line, with the outlet where there is one."""
+        name = " ".join((self.it.name or self.it.sku).split())
         return f"{name} ({self.it.store})" if self.it.store else name
 
     @property
     def products(self) -> dict[str, str]:
         """Name by SKU, for the number check."""
-        return {self.it.sku: self.it.name or self.it.sku}
+        return {self.it.sku: " ".join((self.it.name or self.it.sku).split())}
 
     @property
     def names(self) -> list[str]:
         """What else it is called, for the number check."""
         return [text for text in (self.name, self.id, self.it.store, self.entry.category) if text]
 
-    @property
+    @cached_property
     def move(self) -> Move:
         """Where the price goes, as seen on the tag."""
         it = self.it
@@ -91,7 +92,7 @@ class Case:
         """Whether the change is a large step, but for what rounding to the tag does."""
         return self.moves and round(abs(self.it.change), 3) > LARGE
 
-    @property
+    @cached_property
     def status(self) -> Status:
         if self.verdict is None or self.verdict.verdict == "withdrawn":
             return "open"

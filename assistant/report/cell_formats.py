@@ -32,8 +32,11 @@ class CellFormats:
         self.heading = book.add_format(heading | {"bg_color": _PAPER})
         self.to_fill_heading = book.add_format(heading | {"bg_color": "#FDE68A"})
         self.to_fill = book.add_format({"bg_color": "#FFFBEB", "border": 1, "border_color": _LINE, **top})
-        self.text = book.add_format({"num_format": "@", "text_wrap": True, **top})
-        self.date = book.add_format({"num_format": "yyyy-mm-dd", "align": "left", **top})
+        self.text = book.add_format(
+            {"num_format": "@", "text_wrap": True, "align": "left", "indent": 1, **top}
+        )
+        self.one_line = book.add_format({"num_format": "@"})
+        self.date = book.add_format({"num_format": "yyyy-mm-dd", "align": "left", "indent": 1, **top})
         self.link = book.add_format({"font_color": "#1D4ED8", "underline": 1, **top})
         self.summary = {
             "title": book.add_format({"bold": True, "font_size": 18, "font_color": _INK}),

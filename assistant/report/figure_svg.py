@@ -25,6 +25,8 @@ UPPER, LOWER, BETWEEN, BELOW = 132, 92, 38, 24
 """Heights of the two panels, of the title between them and of the axis' labels."""
 LATEST = 208
 """Periods shown at most: four years of weeks."""
+LEAST = 1e-6
+"""What is not told from nothing on an axis."""
 Scale = Callable[[float], float]
 
 
@@ -132,7 +134,8 @@ def past_figure(page: Page, language: Language) -> str:
     low, high = min(prices), max(prices)
     room = max((high - low) * 0.15, high * 0.04)
     price_low, price_high = max(low - room, 0.0), high + room
-    most = max(sold, default=0.0) or 1.0
+    most = max(sold, default=0.0)
+    most = most if most > LEAST else 1.0
     price_ticks, units_ticks = ticks(price_low, price_high, 4), ticks(0.0, most * 1.06, 4)
     price_labels = _amounts(price_ticks, page.currency, language)
     units_labels = _counts(units_ticks, language)
@@ -194,7 +197,7 @@ def ticks(low: float, high: float, about: int) -> list[float]:
         return [low]
     rough = (high - low) / about
     power = 10.0 ** math.floor(math.log10(rough))
-    step = next(it for it in (1.0, 2.0, 5.0, 10.0) if it * power >= rough * 0.999) * power
+    step = next(it for it in (1.0, 2.0, 5.0, 10.0) if it * power >= 0.7 * rough) * power
     return [round(step * it, 10) + 0.0 for it in range(math.ceil(low / step), math.floor(high / step) + 1)]
 
 
@@ -234,7 +237,7 @@ def _extent(
     marked = max(abs(float(np.interp(price, prices, values[2]))) for _, price in marks)
     high = max(float(visible.max()), 0.0)
     high = min(high, 3 * marked) if marked > 0 else high
-    high = high or 1.0
+    high = high if high > LEAST else 1.0
     low = max(min(float(visible.min()), 0.0), -0.5 * high)
     return 1.06 * low, 1.06 * high
 

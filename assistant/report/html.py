@@ -35,8 +35,10 @@ PAGES, PAGES_PACKED = 50, 50
 """Product pages as markup, and in one data block after them."""
 MOST_PAGES = 10_000
 """Product pages in all: more would make a file that nobody can open or send."""
-WIDE = 8
-"""Columns above which a table is printed across."""
+NARROW, WIDE = 4, 8
+"""Columns up to which a table is kept together, and above which it is printed across."""
+LONG = 24
+"""Letters above which a text is given a wide column."""
 
 
 def write_html(document: Document, path: Path) -> None:
@@ -83,7 +85,6 @@ def _document(document: Document) -> Iterator[str]:
         yield from _section(section, document, words, first=place == 0)
     if document.page_count:
         yield from _products(document, words)
-    yield _manifest(document, words)
     controls = tomllib.loads(prompts.load(language, "report_page.toml"))["controls"]
     yield f'</main>\n<script type="application/json" id="words">{_json(controls)}</script>\n'
     yield f"<script>{script}</script>\n</body>\n</html>\n"
@@ -143,12 +144,12 @@ def _table(table: Table, document: Document, words: Wording, *, titled: bool) ->
     if titled:
         yield f"<h3>{escape(table.title)}</h3>\n"
     heads = "".join(
-        f'<th scope="col" data-kind="{column.kind}"{_numeric(column)}>{escape(column.label)}</th>'
+        f'<th scope="col" data-kind="{column.kind}"{_class(column)}>{escape(column.label)}</th>'
         for column in table.columns
     )
-    wide = " wide" if len(table.columns) > WIDE else ""
+    shape = " wide" if len(table.columns) > WIDE else " narrow" if len(table.columns) <= NARROW else ""
     yield (
-        f'<div class="scroll{wide}" role="region" tabindex="0" aria-label="{escape(table.title)}">'
+        f'<div class="scroll{shape}" role="region" tabindex="0" aria-label="{escape(table.title)}">'
         f'<table id="table-{name}"><caption>{escape(table.title)}</caption>\n'
         f"<thead><tr>{heads}</tr></thead>\n<tbody>\n"
     )
@@ -185,9 +186,9 @@ def _row(columns: Sequence[Column], row: Row, document: Document) -> str:
             inner += f" <small>{escape(beside)}</small>"
         data = "" if value is None else f' data-v="{value!r}"'
         if place == 0:
-            parts.append(f'<th scope="row"{_numeric(column)}{data}>{inner}</th>')
+            parts.append(f'<th scope="row"{_class(column, shown)}{data}>{inner}</th>')
         else:
-            parts.append(f"<td{_numeric(column)}{data}>{inner}</td>")
+            parts.append(f"<td{_class(column, shown)}{data}>{inner}</td>")
     return f"<tr>{''.join(parts)}</tr>\n"
 
 
@@ -213,8 +214,12 @@ def _short(cell: tuple[str, float | int | None, str]) -> object:
     return [shown, value, beside] if beside else shown if value is None else [shown, value]
 
 
-def _numeric(column: Column) -> str:
-    return "" if column.kind in ("text", "code") else ' class="n"'
+def _class(column: Column, shown: str = "") -> str:
+    """Numbers to the right; codes on one line; long texts with room."""
+    if column.kind not in ("text", "code"):
+        return ' class="n"'
+    name = "code" if column.kind == "code" else "long" if len(shown) > LONG else ""
+    return f' class="{name}"' if name else ""
 
 
 def _products(document: Document, words: Wording) -> Iterator[str]:
@@ -294,14 +299,6 @@ def _facts(facts: Iterable[Fact], words: Wording) -> str:
     return (
         f'<table class="facts"><caption>{title}</caption>'
         f"<thead><tr>{heads}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
-    )
-
-
-def _manifest(document: Document, words: Wording) -> str:
-    printed = json.dumps(document.manifest, ensure_ascii=False, indent=2, sort_keys=True, default=str)
-    return (
-        f'<footer><details class="manifest"><summary>{escape(words("page.manifest"))}</summary>'
-        f"<pre>{escape(printed)}</pre></details></footer>\n"
     )
 
 

@@ -70,29 +70,23 @@ class Pricer:
         self._store, self._pipeline, self._plan = store, pipeline, plan
 
     def lines(self, batch: Batch) -> str:
-        """A batch's entries and what could not be priced, a product a line: outlet and SKU as JSON, a tab,
-        and the entry or the reason as JSON. Raises `StoreError`, `AdapterError`, `OSError`."""
-        entries, unpriced = self.price(batch)
-        lines = [
-            _line(it.recommendation.sku, it.recommendation.store, {"entry": it.to_dict()}) for it in entries
-        ]
-        lines += [_line(it.sku, it.store, {"unpriced": asdict(it)}) for it in unpriced]
-        return "".join(lines)
+        """A batch's products in order of (store, sku), one a line: outlet and SKU as JSON, a tab, and
+        `{"entry": ...}` or `{"unpriced": ...}` as JSON.
 
-    def price(self, batch: Batch) -> tuple[list[Entry], list[Unpriced]]:
-        """A batch's products in order of (store, sku). What breaks the policy is found by halves and left
-        out with its reason. Raises `StoreError`, `AdapterError`, `OSError`."""
-        history = self._history(batch)
-        entries: list[Entry] = []
-        unpriced: list[Unpriced] = []
-        for found in self._isolating(batch, history):
-            (entries if isinstance(found, Entry) else unpriced).append(found)  # type: ignore[arg-type]
-        entries.sort(key=lambda it: (it.recommendation.store or "", it.recommendation.sku))
-        return entries, sorted(unpriced, key=lambda it: (it.store or "", it.sku))
+        What breaks the policy is found by halves and is left out with its reason. Raises `StoreError`,
+        `AdapterError`, `OSError`.
+        """
+        found = sorted(self._isolating(batch, self._history(batch)))
+        return "".join(f"{json.dumps(key, ensure_ascii=False)}\t{text}\n" for key, text in found)
 
-    def _isolating(self, batch: Batch, history: pd.DataFrame) -> Iterator[Entry | Unpriced]:
+    def _isolating(self, batch: Batch, history: pd.DataFrame) -> Iterator[tuple[tuple[str, str], str]]:
+        """Outlet and SKU of each product, and what is said of it as JSON."""
         try:
-            yield from self._entries(batch, history)
+            entries = self._entries(batch, history)
+            # Here, since a number that is none is a broken product's.
+            said = [_as_json({"entry": it.to_dict()}) for it in entries]
+            keys = [(it.recommendation.store or "", it.recommendation.sku) for it in entries]
+            yield from zip(keys, said, strict=True)
             return
         except (StoreError, OSError, MemoryError):  # not the products' fault
             raise
@@ -104,8 +98,9 @@ class Pricer:
         for part, rows in parts:
             yield from self._isolating(part, rows)
         if not parts:
-            wanted = _by_product(history[history["sku"].isin(batch.skus)])
-            yield from (Unpriced(sku=sku, store=store, reason=reason) for sku, store in wanted)
+            for sku, store in _by_product(history[history["sku"].isin(batch.skus)]):
+                left = Unpriced(sku=sku, store=store, reason=reason)
+                yield (store or "", sku), _as_json({"unpriced": vars(left)})
 
     def _parts(self, batch: Batch, history: pd.DataFrame) -> Iterator[tuple[Batch, pd.DataFrame]]:
         """Halves of a batch, else its outlets; nothing where it is one product, or several that rules tie."""
@@ -150,7 +145,6 @@ class Pricer:
                 earlier=earlier.get(key),
                 foretold=tuple(foretold.get(key, ())),
             )
-            json.dumps(entry.to_dict(), allow_nan=False)  # a number that is none is a broken product's
             entries.append(entry)
         return entries
 
@@ -200,9 +194,8 @@ class Pricer:
         }
 
 
-def _line(sku: str, store: str | None, values: Mapping[str, Any]) -> str:
-    key, rest = (json.dumps(it, ensure_ascii=False, allow_nan=False) for it in ([store or "", sku], values))
-    return f"{key}\t{rest}\n"
+def _as_json(values: Mapping[str, Any]) -> str:
+    return json.dumps(values, ensure_ascii=False, allow_nan=False)
 
 
 def _reason(error: Exception) -> str:

@@ -11,34 +11,30 @@ from __future__ import annotations
 import json
 import logging
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from assistant.report.batches import Batch
-from assistant.report.pricing import Plan, Pricer
+from assistant.report.pricing import Plan
 from assistant.report.progress import ReportError
+from assistant.report.workers import Worker, home_of
 
 if TYPE_CHECKING:
     from assistant.report.run import Engine
     from assistant.store import Store
 
 
-class Worker:
-    """What one Ray actor keeps: the shop opened and the policy loaded."""
+class RayWorker:
+    """A `Worker` as Ray Data calls it: rows of `batch` (JSON) to rows of `number` and `lines`."""
 
-    def __init__(self, home: str | None, adapter: str | None, plan: Mapping[str, Any]) -> None:
-        from assistant.store import Store
-        from policy import PricingPipeline
-
-        pipeline = PricingPipeline.from_pretrained(adapter=adapter)
-        self._pricer = Pricer(Store.open(home=home), pipeline, Plan.from_dict(plan))
+    def __init__(self, **told: Any) -> None:
+        self._worker = Worker(**told)
 
     def __call__(self, rows: dict[str, Any]) -> dict[str, list[Any]]:
-        """Rows of `batch` (JSON) to rows of `number` and `lines`."""
-        todo = [Batch.from_dict(json.loads(str(it))) for it in rows["batch"]]
-        return {"number": [it.number for it in todo], "lines": [self._pricer.lines(it) for it in todo]}
+        found = [self._worker.priced(json.loads(str(it))) for it in rows["batch"]]
+        return {"number": [number for number, _ in found], "lines": [lines for _, lines in found]}
 
 
 def ray_engine(store: Store, *, adapter: Path | None, workers: int | None = None) -> Engine:
@@ -61,9 +57,6 @@ def ray_engine(store: Store, *, adapter: Path | None, workers: int | None = None
             "--engine ray needs Ray: `pip install 'pricing-assistant[distributed]'`. The local engine needs "
             "nothing."
         )
-    folder = store.lock.parent
-    # A shop that is no file is found by PRICING_ASSISTANT_DATABASE_URL, which workers have of their machine.
-    home = str(folder) if Path(store.place).is_file() else None
 
     def priced(todo: Sequence[Batch], plan: Plan) -> Iterator[tuple[int, str]]:
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is reported to anybody
@@ -86,12 +79,12 @@ def ray_engine(store: Store, *, adapter: Path | None, workers: int | None = None
             count = min(workers or int(ray.cluster_resources().get("CPU", 1)), len(todo))
             rows = [{"batch": json.dumps(it.to_dict())} for it in todo]
             found = ray.data.from_items(rows, override_num_blocks=len(rows)).map_batches(
-                Worker,
+                RayWorker,
                 batch_size=1,
                 compute=ray.data.ActorPoolStrategy(size=count),
                 num_cpus=1,
                 fn_constructor_kwargs={
-                    "home": home,
+                    "home": home_of(store),
                     "adapter": None if adapter is None else str(adapter),
                     "plan": plan.to_dict(),
                 },

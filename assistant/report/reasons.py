@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from assistant.facts import labels
-from assistant.report.case import Case
+from assistant.report.case import Case, Risk
 from assistant.report.statements import Statements, capitalised
 
 MOST_DRIVERS = 2
@@ -16,12 +18,12 @@ def reason_of(case: Case, statements: Statements) -> str:
 
 def risk_of(case: Case, statements: Statements) -> str:
     """What speaks for caution about a change; empty where nothing in particular does."""
-    return capitalised(risks_of(case, statements))
+    return capitalised(phrases_of(case.risks, statements))
 
 
-def risks_of(case: Case, statements: Statements) -> str:
-    """The same inside a sentence."""
-    return statements.join([statements.words(f"risks.{risk}") for risk in case.risks])
+def phrases_of(risks: Sequence[Risk], statements: Statements) -> str:
+    """Risks inside a sentence."""
+    return statements.join([statements.words(f"risks.{risk}") for risk in risks])
 
 
 def _reason(case: Case, statements: Statements) -> str:

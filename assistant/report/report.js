@@ -3,6 +3,8 @@
 "use strict";
 (() => {
   const PAGE = 50, PRINTED = 300, FEW = 12; // rows on screen, rows on paper, rows that need no controls
+  const SHORT = 25; // rows that are shown at full height
+  const LONG = 24; // letters above which a text is given a wide column, as in `html.py`
   const words = JSON.parse(document.getElementById("words").textContent);
   const digits = new Intl.NumberFormat(document.documentElement.lang);
   const collator = new Intl.Collator(document.documentElement.lang, { numeric: true });
@@ -64,13 +66,15 @@
       }
       this.loaded = true;
       this.table.dataset.loaded = "";
-      if (this.rows.length > FEW) this.addFilters();
+      if (this.search) this.addFilters();
       this.apply();
     }
 
     addControls() {
+      // A short table of anything but products is read as it stands.
+      if (!this.rows.some((row) => row.page) && this.rows.length <= PAGE) return;
       if (this.rows.length > 3) this.heads.forEach((head, column) => this.addSort(head, column));
-      if (this.rows.length + this.blocks.length <= FEW) return;
+      if (this.rows.length <= FEW) return;
       this.search = make("input", { type: "search", placeholder: words.search, "aria-label": words.search });
       this.search.addEventListener("input", () => this.apply());
       this.clear = make("button", { type: "button", hidden: "" }, words.clear);
@@ -157,6 +161,7 @@
     show(most = this.search ? PAGE : Infinity) {
       const shown = this.found.slice(this.start, this.start + most);
       this.body.replaceChildren(...shown.map((row) => this.draw(row)));
+      this.table.parentElement.classList.toggle("short", shown.length <= SHORT);
       if (!this.search) return;
       const values = { first: this.start + 1, last: this.start + shown.length, found: this.found.length,
                        count: this.rows.length };
@@ -168,12 +173,11 @@
 
     draw(row) {
       const line = document.createElement("tr");
-      row.cells.forEach(([text, value, small], place) => {
+      row.cells.forEach(([text, , small], place) => {
         const cell = document.createElement(place ? "td" : "th");
         if (!place) cell.scope = "row";
-        cell.className = this.heads[place].className;
-        if (!cell.className) cell.removeAttribute("class");
-        if (value !== null) cell.dataset.v = value;
+        const name = this.heads[place].className || (text.length > LONG ? "long" : "");
+        if (name) cell.className = name;
         if (!place && row.page) cell.append(make("a", { href: `#${row.page}` }, text));
         else cell.append(text);
         if (small) cell.append(" ", make("small", {}, small));
@@ -186,7 +190,8 @@
       this.start = 0;
       this.show(PRINTED);
       if (this.found.length <= PRINTED) return;
-      this.note = make("p", { class: "note" }, say(words.printed, { shown: PRINTED, found: this.found.length }));
+      const values = { shown: PRINTED, found: this.found.length };
+      this.note = make("p", { class: "note" }, say(words.printed, values));
       this.table.parentElement.after(this.note);
     }
 
@@ -304,7 +309,8 @@
       for (const fold of opened) fold.open = false;
       for (const table of tables) table.printed();
     });
-    if (!("DecompressionStream" in window) && document.querySelector("script[data-rows], script[data-pages]")) {
+    const packed = document.querySelector("script[data-rows], script[data-pages]");
+    if (packed && !("DecompressionStream" in window)) {
       document.getElementById("report").prepend(make("p", { class: "note warning" }, words.unreadable));
       return;
     }

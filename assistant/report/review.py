@@ -240,6 +240,7 @@ class _Reader:
         from assistant.desk import DeskError
         from assistant.store.importing import error_text
         from policy.decision.given import QuestionError
+        from policy.decision.limits import violated
         from policy.history import HistoryError
 
         sku, store = str(record["sku"]), record["store"] or None
@@ -257,7 +258,7 @@ class _Reader:
         except HistoryError as error:
             raise _Refused("cannot_price", error=error_text(error, self._language)) from error
         words, shown = labels(self._language), self._money(price, record)
-        codes = [code.removeprefix("breaks_") for code in what_if.cautions if code.startswith("breaks_")]
+        codes = violated(what_if.verdicts)
         rules = words["answer"]["comma"].join(str(words["rules"].get(code, code)) for code in codes)
         if codes and not row.reason:
             raise _Refused("breaks_rules", price=shown, rules=rules)

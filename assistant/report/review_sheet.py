@@ -1,7 +1,7 @@
 """How a row of the workbook is tied to the suggestion that it shows: written by `workbook`, read by `review`.
 
-To the right of the action table stand three columns for the merchant, and after them hidden ones with the
-record's id, the currency and a digest of what the row shows. A hidden sheet says which column is which, so
+In the action table stand three columns for the merchant, and at its end hidden ones with the record's id, the
+currency and a digest of what the row shows. A hidden sheet says which column is which, so
 that rows and columns may be sorted, filtered and moved.
 """
 
@@ -26,7 +26,7 @@ CHOICES: tuple[Choice, ...] = ("approve", "reject", "edit")
 ASKED = ("decision", "own_price", "reason")
 """Columns for the merchant, in order."""
 HIDDEN = ("_record", "_currency", "_check")
-"""Hidden columns after them. Their headings are these, whatever the language."""
+"""Hidden columns. Their headings are these, whatever the language."""
 
 
 def check(

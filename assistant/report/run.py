@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from assistant.report.batches import SIZE, Batch, batches, newest_first, rules_of_run
 from assistant.report.checkpoints import ENTRIES, PRINTED, UNPRICED, Entries, Left, Work
-from assistant.report.entry import Priced
-from assistant.report.pricing import Plan, Pricer
+from assistant.report.entry import Entry, Priced
+from assistant.report.pricing import Plan
 from assistant.report.progress import FORMATS, Clock, Format, Made, Progress, ReportError, written_to
+from assistant.report.workers import local_engine
 from assistant.wording import Language
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def make_report(
     since_last
         List for action only what changed since the last report, and print nothing where nothing did.
     engine
-        What prices the batches; this process where None.
+        What prices the batches; `local_engine` of the pipeline without an adapter where None.
 
     Raises
     ------
@@ -112,13 +113,14 @@ def make_report(
         plan, last_report = Plan.from_dict(kept["run"]), kept["last_report"]
         todo = list(batches(products, rules, size=SIZE))
         reached(1)
-    resumed = _price(work, todo, plan, engine or _local(store, pipeline), clock)
+    resumed = _price(work, todo, plan, engine or local_engine(store, pipeline), clock)
     if _basis(store, pipeline, rules_of_run(store, layers), settings) != basis:
         raise ReportError(
             "The shop's sales, rules or adapter changed while the report was being made. Run it again."
         )
     with written_to(out):
-        counts = _record(store, work, plan, basis, last_report, len(products), clock)
+        detail = {"made_at": plan.made_at, "basis": basis, "last_report": last_report}
+        counts = _record(store, work, detail, len(products), clock, only_news=since_last)
         made = Made(
             folder=None,
             files=(),
@@ -130,7 +132,7 @@ def make_report(
             resumed=resumed,
             seconds=clock.seconds,
         )
-        if since_last and last_report is not None and counts["unchanged"] == len(products):
+        if since_last and counts["unchanged"] == len(products):
             work.remove()
             return made
         priced = Priced(
@@ -196,17 +198,6 @@ def _basis(
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def _local(store: Store, pipeline: PricingPipeline) -> Engine:
-    """Prices in this process, one batch after the other."""
-
-    def priced(todo: Sequence[Batch], plan: Plan) -> Iterator[tuple[int, str]]:
-        pricer = Pricer(store, pipeline, plan)
-        for batch in todo:
-            yield batch.number, pricer.lines(batch)
-
-    return priced
-
-
 def _price(work: Work, every: Sequence[Batch], plan: Plan, engine: Engine, clock: Clock) -> int:
     """Price what is not yet priced; returns how many products were."""
     size = {batch.number: batch.products for batch in every}
@@ -222,39 +213,34 @@ def _price(work: Work, every: Sequence[Batch], plan: Plan, engine: Engine, clock
 
 
 def _record(
-    store: Store,
-    work: Work,
-    plan: Plan,
-    basis: str,
-    last_report: str | None,
-    total: int,
-    clock: Clock,
+    store: Store, work: Work, detail: Mapping[str, Any], total: int, clock: Clock, *, only_news: bool
 ) -> dict[str, Any]:
-    """Keep the recommendations in the shop, give each its id, and lay the entries down in order."""
+    """Keep the recommendations in the shop, give each its id, and lay the entries down in order. The report
+    is noted with them, unless only news was wanted and there is none."""
     counts: dict[str, Any] = {"unpriced": 0, "unchanged": 0, "date": ""}
-    detail = {"made_at": plan.made_at, "basis": basis, "products": total, "last_report": last_report}
     done = 0
     with (
         clock.stage("record", total) as reached,
         (work.folder / ENTRIES).open("w", encoding="utf-8", newline="\n") as entries,
         (work.folder / UNPRICED).open("w", encoding="utf-8", newline="\n") as unpriced,
-        store.reports.recording(detail) as recording,
+        store.reports.recording() as recording,
     ):
         found = work.products()
         while some := list(islice(found, _RECORDED)):
-            for it in some:
-                if "unpriced" in it:
-                    unpriced.write(json.dumps(it["unpriced"], ensure_ascii=False) + "\n")
-                    counts["unpriced"] += 1
-            priced = [it["entry"] for it in some if "entry" in it]
-            ids = recording.ids([it["recommendation"] for it in priced])
+            left = [it["unpriced"] for it in some if "unpriced" in it]
+            unpriced.writelines(json.dumps(it, ensure_ascii=False) + "\n" for it in left)
+            counts["unpriced"] += len(left)
+            priced = [Entry.from_dict(it["entry"]) for it in some if "entry" in it]
+            ids = recording.ids([it.recommendation for it in priced])
             for entry, id in zip(priced, ids, strict=True):
-                entry["decision_id"] = id
-                entries.write(json.dumps(entry, ensure_ascii=False) + "\n")
-                counts["unchanged"] += entry["earlier"] == entry["recommendation"]
-                counts["date"] = max(counts["date"], entry["recommendation"]["date"][:10])
+                kept = replace(entry, decision_id=id)
+                entries.write(json.dumps(kept.to_dict(), ensure_ascii=False) + "\n")
+                counts["unchanged"] += kept.unchanged
+                counts["date"] = max(counts["date"], kept.recommendation.date[:10])
             done += len(some)
             reached(done)
+        if not (only_news and counts["unchanged"] == total):
+            recording.note(detail)
     return counts
 
 

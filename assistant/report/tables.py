@@ -98,6 +98,7 @@ def _write_section(section: Section, file: TextIO, document: Document) -> None:
         "id": section.id,
         "title": section.title,
         "sentences": section.sentences,
+        "facts": [fact.to_dict() for fact in section.facts],
         "indicators": [asdict(it) for it in section.indicators],
     }
     file.write(_json(head)[:-1] + ', "tables": [')

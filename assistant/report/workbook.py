@@ -29,6 +29,12 @@ NARROWEST, WIDEST = 9, 52
 """Of a column, in characters; longer text is wrapped."""
 WIDEST_HEADING = 16
 """What a heading alone makes of a column."""
+SUMMARY = (84, 18, 60)
+"""Widths of the summary's columns: words, value, note."""
+LINE = 15
+"""Height of a line of text, in points."""
+MOST_ON_A_PAGE = 14
+"""Columns that can be read where all are put on one sheet of paper; more go on on further sheets."""
 
 
 def write_workbook(document: Document, path: Path) -> None:
@@ -90,70 +96,79 @@ class _Printer:
     def _table(self, table: Table, figures: Figures | None) -> list[str]:
         """Write a table; returns the names of its sheets."""
         columns = every_column(table, self.document.language)
-        reviewed = table.id == review_sheet.TABLE
+        layout = _Layout(columns, reviewed=table.id == review_sheet.TABLE)
         names: list[str] = []
         rows = iter(table.rows)
         pending = next(rows, None)
         while pending is not None or not names:
             sheet = self._sheet(table.title)
             names.append(sheet.get_name())
-            widths = [min(self._width(column.label), WIDEST_HEADING) for column in columns]
-            self._heading(sheet, columns, reviewed=reviewed)
+            widths = [min(_width(column.label), WIDEST_HEADING) for column in columns]
+            self._heading(sheet, columns, layout)
             last = 0
             while pending is not None and last + 1 < MOST_ROWS:
                 last += 1
-                for place, column in enumerate(columns):
-                    shown = self._cell(sheet, last, place, column, pending)
-                    widths[place] = max(widths[place], self._width(shown))
-                if reviewed:
-                    self._to_decide(sheet, last, len(columns), pending)
+                lines = 1
+                for number, column in enumerate(columns):
+                    width = _width(self._cell(sheet, last, layout.shown[number], column, pending))
+                    widths[number] = max(widths[number], width + 2)
+                    lines = max(lines, _lines(width, WIDEST))
+                if lines > 1:  # not every program finds the height of wrapped text itself
+                    sheet.set_row(last, LINE * lines)
+                if layout.asked:
+                    self._to_decide(sheet, last, layout, pending)
                     if figures is not None:
                         figures.see(pending)
                 pending = next(rows, None)
-            for place, width in enumerate(widths):
-                sheet.set_column(place, place, min(max(width + 2, NARROWEST), WIDEST))
-            self._set_up(sheet, last, columns, reviewed=reviewed)
+            for place, width in zip(layout.shown, widths, strict=True):
+                sheet.set_column(place, place, min(max(width, NARROWEST), WIDEST))
+            self._set_up(sheet, last, layout)
         return names
 
-    def _heading(self, sheet: Any, columns: Sequence[Column], *, reviewed: bool) -> None:
-        sheet.set_row(0, 32)  # two lines of heading
-        asked = [self.words(f"columns.{key}") for key in review_sheet.ASKED] if reviewed else []
-        hidden = review_sheet.HIDDEN if reviewed else ()
-        for place, label in enumerate([*(column.label for column in columns), *asked, *hidden]):
-            to_fill = len(columns) <= place < len(columns) + len(asked)
-            sheet.write_string(
-                0, place, label, self.formats.to_fill_heading if to_fill else self.formats.heading
-            )
+    def _heading(self, sheet: Any, columns: Sequence[Column], layout: _Layout) -> None:
+        sheet.set_row(0, 3 * LINE)
+        for place, column in zip(layout.shown, columns, strict=True):
+            sheet.write_string(0, place, column.label, self.formats.heading)
+        for place, key in zip(layout.asked, review_sheet.ASKED, strict=False):
+            sheet.write_string(0, place, self.words(f"columns.{key}"), self.formats.to_fill_heading)
+        for place, key in zip(layout.hidden, review_sheet.HIDDEN, strict=False):
+            sheet.write_string(0, place, key, self.formats.heading)
 
-    def _set_up(self, sheet: Any, last: int, columns: Sequence[Column], *, reviewed: bool) -> None:
+    def _set_up(self, sheet: Any, last: int, layout: _Layout) -> None:
         """What holds of a whole sheet, once its rows are there."""
-        asked, width = len(columns), len(columns)
-        if reviewed:
-            width += len(review_sheet.ASKED)
-            sheet.set_column(asked, asked + 1, 15)
-            sheet.set_column(asked + 2, asked + 2, 36)
-            sheet.set_column(width, width + len(review_sheet.HIDDEN) - 1, None, None, {"hidden": True})
-            choices = [self.words(f"choices.{choice}") for choice in review_sheet.CHOICES]
-            checks: tuple[dict[str, Any], ...] = (
-                {"validate": "list", "source": choices},
-                {"validate": "decimal", "criteria": ">", "value": 0},
-                {"validate": "any"},
-            )
-            for place, (key, rule) in enumerate(zip(review_sheet.ASKED, checks, strict=True)):
-                told = {
-                    "input_title": self.words(f"inputs.{key}_title"),
-                    "input_message": self.words(f"inputs.{key}"),
-                }
-                sheet.data_validation(1, asked + place, max(last, 1), asked + place, rule | told)
-            width += len(review_sheet.HIDDEN)
+        if layout.asked:
+            self._ask(sheet, last, layout)
+            sheet.set_column(layout.hidden[0], layout.hidden[-1], None, None, {"hidden": True})
         # The product's name stays in sight to the left.
         sheet.freeze_panes(1, 1)
-        sheet.autofilter(0, 0, max(last, 1), max(width - 1, 0))
+        sheet.autofilter(0, 0, max(last, 1), layout.width - 1)
         sheet.repeat_rows(0)
         sheet.set_landscape()
         sheet.set_paper(9)
-        sheet.fit_to_pages(1, 0)
+        if len(layout.shown) <= MOST_ON_A_PAGE:
+            sheet.fit_to_pages(1, 0)
+        else:
+            sheet.set_print_scale(70)
+            sheet.repeat_columns(0)
         sheet.set_footer("&L&A&R&P / &N")
+
+    def _ask(self, sheet: Any, last: int, layout: _Layout) -> None:
+        """What may be typed into the columns for the merchant, and what is said of them there."""
+        choices = [self.words(f"choices.{choice}") for choice in review_sheet.CHOICES]
+        checks: tuple[dict[str, Any], ...] = (
+            {"validate": "list", "source": choices},
+            {"validate": "decimal", "criteria": ">", "value": 0},
+            {"validate": "any"},
+        )
+        for place, key, rule, width in zip(
+            layout.asked, review_sheet.ASKED, checks, (15, 13, 30), strict=True
+        ):
+            told = {
+                "input_title": self.words(f"inputs.{key}_title"),
+                "input_message": self.words(f"inputs.{key}"),
+            }
+            sheet.data_validation(1, place, max(last, 1), place, rule | told)
+            sheet.set_column(place, place, width)
 
     def _cell(self, sheet: Any, line: int, place: int, column: Column, row: Row) -> str:
         """Write one cell; returns about as much as is to be read there."""
@@ -173,9 +188,9 @@ class _Printer:
             return f"{value:+,.2f} US$"
         return str(value)
 
-    def _to_decide(self, sheet: Any, line: int, first: int, row: Row) -> None:
+    def _to_decide(self, sheet: Any, line: int, layout: _Layout, row: Row) -> None:
         """The empty cells for the merchant's decision, and what ties the row to its suggestion."""
-        for place in range(first, first + len(review_sheet.ASKED)):
+        for place in layout.asked:
             sheet.write_blank(line, place, None, self.formats.to_fill)
         record, iso = _word(row.get("decision")), _word(row.get("currency"))
         if record is None:
@@ -187,7 +202,7 @@ class _Printer:
             suggested=_number(row.get("price")),
             currency=iso,
         )
-        for place, value in enumerate((record, iso or "", digest), first + len(review_sheet.ASKED)):
+        for place, value in zip(layout.hidden, (record, iso or "", digest), strict=True):
             self._text(sheet, line, place, value, self.formats.text)
 
     def _summary(self, sheet: Any, placed: list[tuple[Table, list[str]]]) -> None:
@@ -197,6 +212,8 @@ class _Printer:
         for kind, cells in lines:
             for place, cell in enumerate(cells):
                 self._text(sheet, line, place, cell, formats.summary[kind])
+            if kind == "sentence" and cells:
+                sheet.set_row(line, LINE * _lines(_width(cells[0]), SUMMARY[0]))
             line += 1
         line += 1
         self._text(sheet, line, 0, self.words("workbook.sheets"), formats.summary["section"])
@@ -205,13 +222,14 @@ class _Printer:
                 line += 1
                 sheet.write_url(line, 0, f"internal:'{name}'!A1", formats.link, name)
                 self._text(sheet, line, 2, table.note, formats.summary["note"])
+                sheet.set_row(line, LINE * _lines(_width(table.note), SUMMARY[2]))
             if table.id == review_sheet.TABLE:
                 line += 1
                 how = self.words("inputs.how", sheet=names[0])
                 self._text(sheet, line, 0, how, formats.summary["note"])
-        sheet.set_column(0, 0, 84)
-        sheet.set_column(1, 1, 18)
-        sheet.set_column(2, 2, 60)
+                sheet.set_row(line, LINE * _lines(_width(how), SUMMARY[0]))
+        for place, width in enumerate(SUMMARY):
+            sheet.set_column(place, place, width)
         sheet.hide_gridlines(2)
         sheet.set_landscape()
         sheet.set_paper(9)
@@ -261,10 +279,29 @@ class _Printer:
         if value:
             sheet.write_string(line, place, value, style)
 
-    @staticmethod
-    def _width(shown: str) -> int:
-        """In characters; a Chinese one takes two."""
-        return max((sum(2 if ord(c) > 0x2E7F else 1 for c in part) for part in shown.split("\n")), default=0)
+
+class _Layout:
+    """Where the columns of a sheet stand: the table's, those to be filled in, those that are hidden."""
+
+    def __init__(self, columns: Sequence[Column], *, reviewed: bool) -> None:
+        asked, hidden = (len(review_sheet.ASKED), len(review_sheet.HIDDEN)) if reviewed else (0, 0)
+        # What is decided stands beside the price and its change, not behind all that explains them.
+        changes = [number for number, column in enumerate(columns, 1) if column.kind == "change"]
+        first = changes[0] if changes else len(columns)
+        self.shown = [number if number < first else number + asked for number in range(len(columns))]
+        self.asked = range(first, first + asked)
+        self.width = len(columns) + asked + hidden
+        self.hidden = range(self.width - hidden, self.width)
+
+
+def _width(shown: str) -> int:
+    """In characters; a Chinese one takes two."""
+    return max((sum(2 if ord(c) > 0x2E7F else 1 for c in part) for part in shown.split("\n")), default=0)
+
+
+def _lines(characters: int, width: int) -> int:
+    """Lines that text takes in a column; letters are narrower than the digits that widths are counted in."""
+    return max(1, math.ceil(0.9 * (characters + 2) / width))
 
 
 def _word(value: object) -> str | None:

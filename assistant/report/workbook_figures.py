@@ -16,6 +16,9 @@ TOP = 20
 EDGES = (-0.2, -0.1, -0.05, -0.0005, 0.0005, 0.05, 0.1, 0.2)
 """Of the changes' bars, fractions; those around zero print as no change."""
 
+LONGEST_NAME = 40
+"""Characters of a product's name beside its bar."""
+
 _BLUE = "#2563EB"
 
 
@@ -77,7 +80,9 @@ class Figures:
             sheet.insert_chart(line - 1, 10, self._changes(book, name, len(moves), words("workbook.changes")))
 
     def _gain_line(self, sheet: Any, line: int, row: Row, gain: Column, formats: CellFormats) -> None:
-        sheet.write_string(line, 0, str(row.get(self._name.key) or ""), formats.text)
+        name = str(row.get(self._name.key) or "")
+        shown = name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
+        sheet.write_string(line, 0, shown, formats.one_line)
         for place, key in enumerate((gain.key, gain.low, gain.high), 1):
             value = _value(row, key)
             if value is not None:
@@ -106,8 +111,20 @@ class Figures:
         chart.show_hidden_data()
         chart.set_title({"name": title, "name_font": {"size": 12}})
         chart.set_legend({"none": True})
-        chart.set_y_axis({"reverse": True, "label_position": "low", "num_font": {"size": 8}})
-        chart.set_x_axis({"major_gridlines": {"visible": True, "line": {"color": "#E5E7EB"}}})
+        chart.set_y_axis(
+            {"reverse": True, "label_position": "low", "num_font": {"size": 8}, "interval_unit": 1}
+        )
+        # Excel makes the axis for the bars alone, and would cut their intervals off.
+        ends = [_value(row, key) or 0.0 for row in rows for key in (gain.key, gain.low, gain.high)]
+        step = 10.0 ** math.floor(math.log10(max(map(abs, ends))))
+        chart.set_x_axis(
+            {
+                "min": math.floor(min(0.0, *ends) / step) * step,
+                "max": math.ceil(max(ends) / step) * step,
+                "num_format": "#,##0.##" if step < 1 else "#,##0",
+                "major_gridlines": {"visible": True, "line": {"color": "#E5E7EB"}},
+            }
+        )
         chart.set_size({"width": 760, "height": _height(len(rows))})
         return chart
 

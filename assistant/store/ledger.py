@@ -5,7 +5,7 @@ from __future__ import annotations
 import bisect
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import replace
+from itertools import groupby
 
 import numpy as np
 import pandas as pd
@@ -118,22 +118,22 @@ def price_spans(
     for day, price in session.execute(query.order_by(LedgerRow.id)):
         holds[day] = price  # of rows that name one day, the last recorded
     changes = sorted(holds)
-    spans: list[PriceSpan] = []
-    for date in sorted({date for date in sold if date <= until} | assumed):
+
+    def told(numbered: tuple[int, dt.date]) -> tuple[int, float, bool | None, bool, dt.date]:
+        """The same for days in a row of which the same is known."""
+        place, date = numbered
         since = changes[bisect.bisect_right(changes, date) - 1]  # the ledger knows every day of a sale
-        new = PriceSpan(
-            first=date,
-            last=date,
-            price=holds[since],
-            sold=sold.get(date),
-            assumed=date in assumed,
-            since=since,
+        return date.toordinal() - place, holds[since], sold.get(date), date in assumed, since
+
+    spans = []
+    days = sorted({date for date in sold if date <= until} | assumed)
+    for (_, price, has_sold, is_assumed, since), run in groupby(enumerate(days), key=told):
+        held = [date for _, date in run]
+        spans.append(
+            PriceSpan(
+                first=held[0], last=held[-1], price=price, sold=has_sold, assumed=is_assumed, since=since
+            )
         )
-        held = spans[-1] if spans else None
-        if held and held.last + dt.timedelta(days=1) == date and replace(held, first=date, last=date) == new:
-            spans[-1] = replace(held, last=date)
-        else:
-            spans.append(new)
     return spans, period
 
 

@@ -55,19 +55,26 @@ class Recording:
     def __init__(self, session: Session) -> None:
         self._session = session
 
-    def ids(self, records: Sequence[dict[str, Any]]) -> list[str]:
-        """Keep `Recommendation.to_dict` records, and give each its id. One that says the same as the last
-        report's for its product is that decision, with what was decided of it."""
-        known = _newest(self._session, [it["sku"] for it in records])
-        found = [known.get((it["sku"], it["store"] or None)) for it in records]
+    def ids(self, said: Sequence[Recommendation]) -> list[str]:
+        """Keep recommendations, and give each its id. One that repeats what the last report said of its
+        product is that decision, with what was decided of it."""
+        known = _newest(self._session, [it.sku for it in said])
+        found = [known.get((it.sku, it.store or None)) for it in said]
         ids = [
-            row.id if row is not None and row.record == it else None
-            for it, row in zip(records, found, strict=True)
+            row.id if row is not None and it.repeats(Recommendation.from_dict(row.record)) else None
+            for it, row in zip(said, found, strict=True)
         ]
-        if fresh := [it for it, id in zip(records, ids, strict=True) if id is None]:
-            said = [Recommendation.from_dict(it) for it in fresh]
-            new = iter(decisions.save(self._session, said, actor=ACTOR))
+        fresh = [it for it, id in zip(said, ids, strict=True) if id is None]
+        new = iter(decisions.save(self._session, fresh, actor=ACTOR) if fresh else ())
         return [next(new) if id is None else id for id in ids]
+
+    def note(self, detail: Mapping[str, Any]) -> None:
+        """Say in the audit log that the report was made. One that was noted last, and is only printed now, is
+        not noted again."""
+        last = sa.select(AuditRow.detail).where(AuditRow.action == MADE).order_by(AuditRow.id.desc())
+        if self._session.scalars(last.limit(1)).first() != dict(detail):
+            now = dt.datetime.now(dt.UTC)
+            self._session.add(AuditRow(at=now, actor=ACTOR, action=MADE, subject=None, detail=dict(detail)))
 
 
 class Reports:
@@ -116,22 +123,10 @@ class Reports:
         return found
 
     @contextmanager
-    def recording(self, detail: Mapping[str, Any]) -> Iterator[Recording]:
-        """Keep a report's recommendations and note that it was made, in one transaction. A report that was
-        noted last, and is only printed now, is not noted again.
-
-        Parameters
-        ----------
-        detail
-            What the audit log says of it, in JSON types: `made_at` and what it was made by.
-        """
+    def recording(self) -> Iterator[Recording]:
+        """One transaction for all that a report keeps."""
         with self._database.write() as session:
             yield Recording(session)
-            last = sa.select(AuditRow.detail).where(AuditRow.action == MADE).order_by(AuditRow.id.desc())
-            if session.scalars(last.limit(1)).first() == dict(detail):
-                return
-            now = dt.datetime.now(dt.UTC)
-            session.add(AuditRow(at=now, actor=ACTOR, action=MADE, subject=None, detail=dict(detail)))
 
     def verdicts(self) -> dict[str, Verdict]:
         """What merchants made of all that reports recommended, by id of the decision."""

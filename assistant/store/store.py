@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +13,10 @@ import pandas as pd
 import sqlalchemy as sa
 
 from assistant.store import decisions, ledger, rulebook
+from assistant.store.audit import read_audit
 from assistant.store.database import Database, data_home, database_url, has_store
-from assistant.store.ingest import ImportResult, take_in
+from assistant.store.importing import Imported, ImportReport
+from assistant.store.ingest import ImportResult, take_in, take_in_parts
 from assistant.store.products import one_outlet, read_products, require_skus
 from assistant.store.records import (
     AuditEntry,
@@ -139,6 +142,16 @@ class Store:
             return take_in(
                 session, frame, source=source, content_hash=content_hash, actor=actor, report=report or {}
             )
+
+    def import_parts(
+        self, parts: Iterable[Imported], *, actor: str = "merchant"
+    ) -> tuple[ImportReport, ImportResult]:
+        """Take in the parts of one file (`importing.read_parts`), all or none; what was understood and what
+        it did, put together. Raises what reading them raises."""
+        read = iter(parts)
+        first = next(read)  # before other writers have to wait
+        with self._database.write() as session:
+            return take_in_parts(session, chain([first], read), actor=actor)
 
     def products(self) -> list[Product]:
         """All products, in order of outlet and SKU."""
@@ -371,24 +384,8 @@ class Store:
         without
             Actions to leave out.
         """
-        query = sa.select(AuditRow).where(AuditRow.action.not_in(without))
-        if about is not None:
-            query = query.where(sa.or_(AuditRow.subject == about, AuditRow.action == "import"))
-        if until is not None:
-            end = dt.datetime.combine(until + dt.timedelta(days=1), dt.time(), tzinfo=dt.UTC)
-            query = query.where(AuditRow.at < end)
         with self._database.read() as session:
-            return [
-                AuditEntry(
-                    id=row.id,
-                    at=row.at,
-                    actor=row.actor,
-                    action=row.action,
-                    subject=row.subject,
-                    detail=row.detail,
-                )
-                for row in session.scalars(query.order_by(AuditRow.id.desc()).limit(limit))
-            ]
+            return read_audit(session, limit, about=about, until=until, without=without)
 
 
 def _audit(actor: str, action: str, subject: str | None, detail: dict[str, Any]) -> AuditRow:

@@ -12,10 +12,16 @@ from sample_report import COLUMNS, document
 
 from assistant.desk import Desk
 from assistant.report.document import Section, Table
+from assistant.report.review_sheet import WORDS
 from assistant.report.workbook import write_workbook
-from assistant.wording import Language
+from assistant.wording import LANGUAGES, Language, wording
 
-COLUMN = {"decision": -6, "own_price": -5, "reason": -4}
+ASKED = {
+    wording(it, WORDS)(f"columns.{key}"): key
+    for it in LANGUAGES
+    for key in ("decision", "own_price", "reason")
+}
+"""The columns to fill in, by their headings in any language."""
 
 
 def written(desk: Desk, path: Path, language: Language = "en") -> dict[str, str]:
@@ -50,8 +56,14 @@ def fill(path: Path, entries: Mapping[str, Mapping[str, Any]], *, sheet: str = "
     """Type into rows by SKU: `decision`, `own_price`, `reason`, or a heading of the sheet."""
     book = openpyxl.load_workbook(path)
     table = book[sheet]
-    headings = [cell.value for cell in table[1]]
+    headings = [ASKED.get(cell.value, cell.value) for cell in table[1]]
     for line in table.iter_rows(min_row=2):
-        for key, value in entries.get(str(line[headings.index("SKU")].value), {}).items():
-            line[COLUMN[key] if key in COLUMN else headings.index(key)].value = value
+        for key, value in entries.get(
+            next((it for it in map(_shown, line) if it in entries), ""), {}
+        ).items():
+            line[headings.index(key)].value = value
     book.save(path)
+
+
+def _shown(cell: Any) -> str:
+    return str(cell.value)

@@ -38,7 +38,10 @@ def priced(shop: Store, pipeline: PricingPipeline, *, size: int, **plan: Any) ->
     products, rules = shop.products(), shop.rules_for()
     laid = run._plan(shop, pipeline, products, rules, "profit", None, [])
     pricer = Pricer(shop, pipeline, replace(laid, **plan))
-    return [it for batch in run.batches(products, rules, size=size) for it in pricer.price(batch)[0]]
+    lines = [
+        it for batch in run.batches(products, rules, size=size) for it in pricer.lines(batch).splitlines()
+    ]
+    return [Entry.from_dict(json.loads(line.split("\t", 1)[1])["entry"]) for line in lines]
 
 
 def document(found: Made) -> dict[str, Any]:

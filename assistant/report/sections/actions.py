@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from assistant.facts import INTERVAL_LEVEL, labels, percent
+from assistant.facts import INTERVAL_LEVEL, labels
 from assistant.report.case import Case
 from assistant.report.document import Row, Section
 from assistant.report.reasons import reason_of, risk_of
@@ -23,12 +23,17 @@ class Actions:
         self._desk = desk
         self._rows = desk.rows()
         self._statuses: Counter[str] = Counter()
-        self._costs = False
+        self._costs = self._approved = False
+        self._moves = self._sure = 0
 
     def add(self, case: Case) -> None:
         it, statements = case.it, self._desk.statements
         words, names = statements.words, labels(self._desk.language)
-        self._statuses[case.status] += case.moves or case.status != "open"
+        decided = case.status != "open"
+        self._statuses[case.status] += case.moves or decided
+        self._approved |= case.status in ("approved", "edited")
+        self._moves += case.moves
+        self._sure += case.moves and it.gain is not None and it.gain.low > 0
         self._costs |= it.unit_cost is not None
         then = it.take if case.move != "none" else None
         gain = it.gain if case.moves else None
@@ -48,7 +53,7 @@ class Actions:
             "rule": "" if it.binding_rule is None else str(names["rules"].get(it.binding_rule, "")),
             "reason": reason_of(case, statements),
             "risk": risk_of(case, statements),
-            "status": words(f"status.{case.status}"),
+            "status": words(f"status.{case.status}") if case.moves or decided else "",
             "approved_price": None if case.verdict is None else case.verdict.price,
             "date": it.date[:10],
             "decision": case.entry.decision_id,
@@ -61,12 +66,15 @@ class Actions:
         desk, words, period = self._desk, self._desk.statements.words, scope.period_word
         sheet = scope.sheet("report.actions")
         counted(sheet, {key: self._statuses[key] for key in ("open", "approved", "edited", "rejected")})
+        counted(sheet, {"moves": self._moves, "sure": self._sure})
+        sheet.percent("interval", INTERVAL_LEVEL)
         values = values_of(sheet)
         decided = sum(self._statuses.values()) > self._statuses["open"]
-        said = [
-            words("actions.lead"),
-            words("actions.decided", **values) if decided else words("actions.open"),
-        ]
+        said = [words("actions.lead")]
+        if self._moves:
+            key = "all_sure" if self._sure == self._moves else "sure" if self._sure else "none_sure"
+            said.append(words(f"actions.{key}", **values))
+        said.append(words("actions.decided" if decided else "actions.open", **values))
         money = [desk.column("profit_gain", "total", signed=True, interval=True, period=period)]
         columns = [
             *product_columns(desk, scope),
@@ -86,7 +94,7 @@ class Actions:
             desk.column("reason"),
             desk.column("risk"),
             desk.column("status"),
-            desk.column("approved_price", "price"),
+            *([desk.column("approved_price", "price")] if self._approved else []),
             desk.column("date", "date"),
             desk.column("decision", "code"),
         ]
@@ -95,7 +103,7 @@ class Actions:
             title=words("actions.title"),
             sentences=desk.statements.checked("actions", said, sheet.facts),
             facts=tuple(sheet.facts),
-            tables=(desk.table("actions", columns, self._rows, note=_level(scope)),),
+            tables=(desk.table("actions", columns, self._rows, note={"interval": values["interval"]}),),
         )
 
 
@@ -103,10 +111,6 @@ def order_of(case: Case, desk: Desk) -> int:
     """Where a product stands: changes before keeps, and only amounts that can be compared side by side."""
     aims = 0 if case.it.objective == "profit" else 1
     return (RANKS[case.move] * 1000 + min(desk.group(case.it.currency), 499)) * 2 + aims
-
-
-def _level(scope: Scope) -> dict[str, str]:
-    return {"interval": percent(INTERVAL_LEVEL, scope.language)}
 
 
 def _interval(key: str, value: Interval | None) -> dict[str, float | None]:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 
-from assistant.facts import direction
+from assistant.facts import direction, labels
 from assistant.report.case import Case
 from assistant.report.document import Section
 from assistant.report.scope import Desk, Scope, product_cells, product_columns
 from assistant.report.statements import capitalised, counted, values_of
 from policy.decision.recommendation import Recommendation
 
-CAUSES = ("cost", "competitor", "rules", "model", "sales")
-"""What a suggestion rests on; several may have changed at once."""
+CAUSES = ("cost", "competitor", "rules", "model", "sales", "period")
+"""What a suggestion rests on; several may have changed at once. `period`: nothing but what is priced."""
 
 
 class Changes:
@@ -39,13 +39,17 @@ class Changes:
         self._counts["changed"] += 1
         causes = causes_of(it, earlier)
         self._causes.update(causes)
-        words = self._desk.statements.words
+        words, period = self._desk.statements.words, str(labels(self._desk.language)["period"][it.period])
         row = product_cells(case) | {
             "earlier_price": None if earlier.abstained else earlier.price,
             "price_before": earlier.current_price,
             "current_price": it.current_price,
             "price": None if it.abstained else it.price,
-            "why": capitalised(self._desk.statements.join([words(f"changes.cause_{it}") for it in causes])),
+            "why": capitalised(
+                self._desk.statements.join(
+                    [words(f"changes.cause_{cause}", period=period) for cause in causes]
+                )
+            ),
         }
         gain = 0.0 if it.gain is None else it.gain.mean
         self._rows.add(row, weight=gain, group=self._desk.group(it.currency))
@@ -61,7 +65,7 @@ class Changes:
         counted(sheet, {key: counts[key] for key in ("suggested", "followed")})
         counted(sheet, {"products": scope.products})
         counted(sheet, {f"cause_{key}": self._causes[key] for key in CAUSES})
-        values = values_of(sheet)
+        values = values_of(sheet) | {"period": scope.period_word}
         said = [words("changes.lead", **values)]
         said += [words("changes.followed", **values)] if counts["suggested"] else []
         if counts["changed"]:
@@ -94,7 +98,7 @@ def causes_of(it: Recommendation, earlier: Recommendation) -> list[str]:
         "model": (it.model_hash, it.adapter_hash) != (earlier.model_hash, earlier.adapter_hash),
         "sales": it.history_hash != earlier.history_hash,
     }
-    return [cause for cause in CAUSES if differs[cause]]
+    return [cause for cause in CAUSES if differs.get(cause)] or ["period"]
 
 
 def _same_advice(it: Recommendation, earlier: Recommendation) -> bool:

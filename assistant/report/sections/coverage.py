@@ -69,7 +69,7 @@ class Coverage:
         shown = ["products", "priced", "raise", "cut", "keep", "not_priced"]
         rows: list[Row] = [
             {"what": words(f"coverage.row_{key}", **values), "count": numbers[key]}
-            for key in (*shown, *(key for key in numbers if key not in shown))
+            for key in (*shown, "unread", *(key for key in numbers if key not in (*shown, "unread")))
         ]
         reasons = labels(scope.language)["abstained"]
         rows[len(shown) : len(shown)] = [

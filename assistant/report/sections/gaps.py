@@ -12,6 +12,9 @@ from assistant.report.document import Row, Section
 from assistant.report.scope import Desk, Scope, product_cells, product_columns
 from assistant.report.statements import capitalised, counted, values_of
 
+DISPENSABLE: tuple[Gap, ...] = ("competitor_stale", "competitor_unknown", "stock_unknown")
+"""Suggestions do without these, so they rank behind all others."""
+
 
 class Gaps:
     """Section `gaps`."""
@@ -29,14 +32,15 @@ class Gaps:
         self._watched |= standing.competitor_price is not None
         # Whether any product has these columns is known only at the end: then they are left out again.
         found = gaps_of(it, standing, stocked=True, watched=True)
-        revenue = 0.0 if it.keep is None else it.keep.revenue.mean
+        revenue = None if it.keep is None else it.keep.revenue.mean
         for gap in found:
             self._products[gap, it.currency] += 1
-            self._revenue[gap, it.currency] += revenue
+            if revenue is not None:
+                self._revenue[gap, it.currency] += revenue
         if found:
             # Raw codes: which of them count is known only at the end.
             row = product_cells(case) | {"missing": " ".join(found), "revenue": revenue}
-            self._rows.add(row, weight=revenue, group=self._desk.group(it.currency))
+            self._rows.add(row, weight=revenue or 0.0, group=self._desk.group(it.currency))
 
     def section(self, scope: Scope) -> Section:
         desk, words, period = self._desk, self._desk.statements.words, scope.period_word
@@ -46,13 +50,15 @@ class Gaps:
         title = words("gaps.title")
         if not counts:
             return Section(id="gaps", title=title, sentences=(words("gaps.none"), *absent))
-        ranked = sorted(counts, key=lambda it: (-self._revenue[it], GAPS.index(it[0])))
+        ranked = sorted(
+            counts, key=lambda it: (it[0] in DISPENSABLE, -self._revenue.get(it, 0.0), GAPS.index(it[0]))
+        )
         issues = labels(scope.language)["issues"]
         rows: list[Row] = [
             {
                 "issue": capitalised(str(issues[gap]["label"])),
                 "products": counts[gap, currency],
-                "revenue": self._revenue[gap, currency],
+                "revenue": self._revenue.get((gap, currency)),
                 "blocks": capitalised(str(issues[gap]["blocks"])),
                 "fix": capitalised(str(issues[gap]["fix"])),
                 "currency": currency,
@@ -62,11 +68,14 @@ class Gaps:
         sheet = scope.sheet("report.gaps")
         gap, currency = ranked[0]
         counted(sheet, {"count": counts[gap, currency], "products": scope.products})
-        text = money(self._revenue[gap, currency], currency, scope.language, decimals=0)
-        sheet.add("revenue_concerned", text, self._revenue[gap, currency], currency or "money")
+        revenue = self._revenue.get((gap, currency))
+        if revenue is not None:
+            text = money(revenue, currency, scope.language, decimals=0)
+            sheet.add("revenue_concerned", text, revenue, currency or "money")
         values = values_of(sheet) | {"period": period, "gap": str(issues[gap]["label"])}
         values["fix"] = str(issues[gap]["fix"])
-        said = [words("gaps.lead", **values), words("gaps.worth"), *absent]
+        lead = "lead" if revenue is not None else "lead_plain"
+        said = [words(f"gaps.{lead}", **values), words("gaps.worth"), *absent]
         columns = [
             desk.column("issue"),
             desk.column("products", "count"),
@@ -83,7 +92,7 @@ class Gaps:
             sentences=desk.statements.checked("gaps", said, sheet.facts),
             facts=tuple(sheet.facts),
             tables=(
-                desk.table("gaps", columns, rows),
+                desk.table("gaps", columns, rows, note={}),
                 desk.table("gaps_by_product", by_product, _Named(self._rows, shown, desk)),
             ),
         )

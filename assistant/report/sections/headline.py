@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from assistant.facts import INTERVAL_LEVEL, Fact, Sheet, total_decimals
+from assistant.facts import INTERVAL_LEVEL, Fact, Sheet, count, total_decimals
 from assistant.report.case import Case
 from assistant.report.document import Indicator, Section
 from assistant.report.scope import Desk, Scope
@@ -13,7 +13,8 @@ from assistant.report.totals import GainTotal
 from policy.decision.recommendation import Interval
 
 LONGEST_NAME = 48
-"""Characters of a product's name in the headline."""
+MOST_WORDS = 8
+"""Characters and words of a product's name in the headline."""
 SPOKEN = ("price", "current_price", "change", "gain", "gain_range", "interval")
 """What the headline says of a product."""
 
@@ -100,6 +101,14 @@ class Headline:
     def _products(self, best: Case, worst: Case, values: dict[str, str]) -> tuple[list[str], list[Case]]:
         """The largest gain and the largest risk, in one sentence where they are the same product's."""
         words = self._desk.statements.words
+        blind = self._gains.get((worst.it.currency, "revenue"))
+        moves = self._moves["raise"] + self._moves["cut"]
+        if blind is not None and 2 * blind.count > moves:
+            # Most changes could lose money and nobody would know: that outweighs any one product's range.
+            known = values | {"gain_products": count(blind.count, self._desk.language)}
+            return [words("headline.best", **values | _told(best)), words("headline.no_costs", **known)], [
+                best
+            ]
         if best is worst:
             return [words("headline.both", **values | _told(best))], [best]
         said, about = [words("headline.best", **values | _told(best))], [best]
@@ -145,8 +154,11 @@ def _gain(case: Case) -> Interval:
 
 
 def _short(name: str) -> str:
-    name = " ".join(name.split())
-    return name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 1].rstrip() + "…"
+    words = name.split()
+    whole, name = " ".join(words), " ".join(words[:MOST_WORDS])
+    if len(name) > LONGEST_NAME:
+        name = name[: LONGEST_NAME - 1].rstrip()
+    return name if name == whole else f"{name}…"
 
 
 def _told(case: Case) -> dict[str, str]:

@@ -65,10 +65,12 @@ class KeyFigures:
             shown.append("revenue")
         if scope.one_currency and self._profit.products:
             self._money(sheet, "profit", self._profit)
-            sheet.percent("margin_now", self._profit.now / self._costed.now)
-            sheet.percent("margin_then", self._profit.then / self._costed.then)
-            said.append("profit")
-            shown += ["profit", "margin"]
+            sells = self._costed.now > 0 and self._costed.then > 0
+            if sells:
+                sheet.percent("margin_now", self._profit.now / self._costed.now)
+                sheet.percent("margin_then", self._profit.then / self._costed.then)
+            said.append("profit" if sells else "profit_alone")
+            shown += ["profit", "margin"] if sells else ["profit"]
         elif self._revenue.products:
             said.append("no_cost" if not self._profit.products else "currencies")
         if scope.one_currency and self._rival > 0:

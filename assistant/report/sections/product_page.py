@@ -11,11 +11,14 @@ from assistant.facts import Fact, Sheet, count, labels, money, quantity, signed
 from assistant.report.case import Case
 from assistant.report.document import Page
 from assistant.report.entry import Curve, Sales
-from assistant.report.reasons import risks_of
+from assistant.report.reasons import phrases_of
 from assistant.report.sections.promotions import whole
 from assistant.report.statements import Statements
 from assistant.report.totals import adding_decimals, effect_of
 from assistant.shop_facts import evidence_facts, position_facts, stock_facts
+
+ONLY_HERE = frozenset(["thin", "rival_old", "large"])
+"""Risks that the chat's explanation does not name."""
 
 
 class Words:
@@ -101,8 +104,8 @@ def _advice(case: Case, words: Words, facts: list[Fact]) -> list[str]:
     if case.moves:
         outcome = words.chat.known("price.outcome", values_of(case.item, words.chat))
         said[1:1] = plain(outcome)
-        if risks := risks_of(case, words.report):
-            said.append(words.report.words("page.risk", risk=risks))
+        if risks := [risk for risk in case.risks if risk in ONLY_HERE]:
+            said.append(words.report.words("page.risk", risk=phrases_of(risks, words.report)))
         if "revenue_effect" in values:
             said.append(words.report.words("page.effects", **values))
     return said
@@ -116,7 +119,7 @@ def _standing(case: Case, statements: Statements, facts: list[Fact]) -> list[str
         said.append(words("page.stock", **values))
     elif case.standing.stock is not None:
         said.append(words("page.stock_plain", **values))
-    if "price_gap" in values:
+    if "price_gap" in values and "competitor_date" in values:
         key = "stale" if case.standing.competitor_stale else str(case.standing.position)
         said.append(words(f"page.rival_{key}", **values))
     if entry.reference is not None and case.move == "cut":
@@ -180,7 +183,7 @@ def packed(page: Page) -> dict[str, Any]:
         name: None if part is None else vars(part)
         for name, part in (("sales", page.sales), ("curve", page.curve))
     }
-    return vars(page) | parts | {"facts": [fact.to_dict() for fact in page.facts]}
+    return vars(page) | parts | {"facts": [vars(fact) for fact in page.facts]}
 
 
 def unpacked(values: dict[str, Any]) -> Page:
