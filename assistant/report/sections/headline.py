@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 
-from assistant.facts import INTERVAL_LEVEL, Fact, Sheet, total_decimals
+from assistant.facts import INTERVAL_LEVEL, Fact, Sheet, count, total_decimals
 from assistant.report.case import Case
 from assistant.report.document import Indicator, Section
-from assistant.report.scope import Desk, Scope
+from assistant.report.scope import Composer, Scope
 from assistant.report.statements import counted, values_of
 from assistant.report.totals import GainTotal
 from policy.decision.recommendation import Interval
 
 LONGEST_NAME = 48
-"""Characters of a product's name in the headline."""
+MOST_WORDS = 8
+"""Characters and words of a product's name in the headline."""
 SPOKEN = ("price", "current_price", "change", "gain", "gain_range", "interval")
 """What the headline says of a product."""
 
@@ -21,8 +22,8 @@ SPOKEN = ("price", "current_price", "change", "gain", "gain_range", "interval")
 class Headline:
     """The first section."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, composer: Composer) -> None:
+        self._composer = composer
         self._moves: Counter[str] = Counter()
         self._gains: dict[tuple[str | None, str], GainTotal] = {}
         self._best: Case | None = None
@@ -45,7 +46,7 @@ class Headline:
             self._worst = case
 
     def section(self, scope: Scope) -> Section:
-        desk, words = self._desk, self._desk.statements.words
+        composer, words = self._composer, self._composer.statements.words
         sheet = scope.sheet()
         moves = self._moves
         counted(sheet, {"products": scope.products, "moves": moves["raise"] + moves["cut"]})
@@ -73,7 +74,7 @@ class Headline:
         return Section(
             id="headline",
             title=words("headline.title"),
-            sentences=desk.statements.checked("headline", said, facts, products=products, names=names),
+            sentences=composer.statements.checked("headline", said, facts, products=products, names=names),
             indicators=tuple(self._indicators(values, totals, scope)),
             facts=tuple(facts),
         )
@@ -95,11 +96,19 @@ class Headline:
     def _said_of_total(self, objective: str, own: Sheet, values: dict[str, str]) -> str:
         total = next(it for (_, key), it in self._gains.items() if key == objective).independent
         sure = "sure" if total.low > 0 else "loss" if total.high < 0 else "unclear"
-        return self._desk.statements.words(f"headline.{objective}_{sure}", **values | values_of(own))
+        return self._composer.statements.words(f"headline.{objective}_{sure}", **values | values_of(own))
 
     def _products(self, best: Case, worst: Case, values: dict[str, str]) -> tuple[list[str], list[Case]]:
         """The largest gain and the largest risk, in one sentence where they are the same product's."""
-        words = self._desk.statements.words
+        words = self._composer.statements.words
+        blind = self._gains.get((worst.it.currency, "revenue"))
+        moves = self._moves["raise"] + self._moves["cut"]
+        if blind is not None and 2 * blind.count > moves:
+            # Most changes could lose money and nobody would know: that outweighs any one product's range.
+            known = values | {"gain_products": count(blind.count, self._composer.language)}
+            return [words("headline.best", **values | _told(best)), words("headline.no_costs", **known)], [
+                best
+            ]
         if best is worst:
             return [words("headline.both", **values | _told(best))], [best]
         said, about = [words("headline.best", **values | _told(best))], [best]
@@ -110,7 +119,7 @@ class Headline:
     def _indicators(
         self, values: dict[str, str], totals: list[tuple[str, Sheet]], scope: Scope
     ) -> list[Indicator]:
-        words = self._desk.statements.words
+        words = self._composer.statements.words
         found = []
         for objective, own in totals:
             told = values | values_of(own)
@@ -145,8 +154,11 @@ def _gain(case: Case) -> Interval:
 
 
 def _short(name: str) -> str:
-    name = " ".join(name.split())
-    return name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 1].rstrip() + "…"
+    words = name.split()
+    whole, name = " ".join(words), " ".join(words[:MOST_WORDS])
+    if len(name) > LONGEST_NAME:
+        name = name[: LONGEST_NAME - 1].rstrip()
+    return name if name == whole else f"{name}…"
 
 
 def _told(case: Case) -> dict[str, str]:
