@@ -125,7 +125,7 @@ def span(number: float, period: str, language: Language) -> str:
     size = abs(number)
     shown = round(number, 2 if size < 1 else 1 if size < 10 else 0)
     forms: Mapping[str, str] = labels(language)["periods"][period]
-    plural = Locale.parse(LOCALES[language]).plural_form(shown)
+    plural = LOCALES[language].plural_form(shown)
     text = str(format_decimal(shown + 0.0, format="#,##0.##", locale=LOCALES[language]))
     return forms.get(plural, forms["other"]).format(count=text)
 

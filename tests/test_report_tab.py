@@ -56,8 +56,8 @@ def desk(store: Store) -> Desk:
 def document(desk: Desk, store: Store) -> Document:
     """A report of the small shop, its suggestions kept as a report keeps them."""
     recommendations = [it.recommendation for it in desk.overview()]
-    with store.reports.recording({"made_at": "2026-10-24T08:00:00+00:00"}) as recording:
-        ids = recording.ids([it.to_dict() for it in recommendations])
+    with store.reports.recording() as recording:
+        ids = recording.ids(recommendations)
     rows = [
         {
             "product": it.name, "sku": it.sku, "page": it.sku, "currency": it.currency, "decision": id,
