@@ -57,7 +57,7 @@ def compose(
         Where the folder has no room or cannot be written.
     """
     spool = Spool(folder)
-    desk = Desk(language, spool)
+    desk = Desk(language, spool, since_last=priced.since_last)
     headline, coverage = Headline(desk), Coverage(desk)
     parts: list[Part] = [
         headline,
