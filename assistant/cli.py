@@ -19,8 +19,11 @@ PASSED_ON = {
 }
 """Commands with a parser of their own: module with `main(argv)`, and what the command does."""
 
-ASKED = ("assistant", "assistant.evaluation.command")
-"""The suite of `evaluate` that asks questions, which `policy` knows nothing of, and its module."""
+OWN_SUITES = {
+    "assistant": "assistant.evaluation.command",
+    "report": "assistant.evaluation.report_speed",
+}
+"""Suites of `evaluate` about what `policy` knows nothing of, and their modules."""
 
 ADAPTER_ACTIONS: dict[str, tuple[str, str | None, str]] = {
     "list": ("list the adapters, and what lies there broken or unfinished", None, "list"),
@@ -75,10 +78,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(arguments: list[str]) -> int:
     if arguments and arguments[0] in PASSED_ON:
         module, _ = PASSED_ON[arguments[0]]
-        suite, asking = ASKED
         words = " ".join(arguments).replace("=", " ").split()
-        if words[0] == "evaluate" and suite in words and "--suite" in words:
-            module = asking
+        if words[0] == "evaluate" and "--suite" in words:
+            module = next((own for suite, own in OWN_SUITES.items() if suite in words), module)
         return int(import_module(module).main(arguments[1:]) or 0)
     parsed = parser().parse_args(arguments)
     command: Callable[[argparse.Namespace], int] = getattr(import_module(parsed.module), parsed.command)

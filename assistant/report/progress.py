@@ -80,6 +80,10 @@ class Clock:
     stop: Callable[[], bool] | None
     seconds: dict[str, float] = field(default_factory=dict)
 
+    def spent(self, part: str, began: float) -> None:
+        """A part of a stage took from `began` (`time.monotonic`) until now; parts of one name add up."""
+        self.seconds[part] = self.seconds.get(part, 0.0) + time.monotonic() - began
+
     @contextmanager
     def stage(self, stage: Stage, total: int, *, before: int = 0) -> Iterator[Callable[[int], None]]:
         """Yields what is to be called with the count done so far; it raises `Stopped` where that was said."""

@@ -281,7 +281,9 @@ def _write(
         for language in languages:
             folder = printed / language if len(languages) > 1 else printed
             folder.mkdir(parents=True, exist_ok=True)
+            began = time.monotonic()
             document = compose(priced, language, statuses=statuses, folder=work.folder)
+            clock.spent("compose", began)
             reached(done := done + 1)
             for form in formats:
                 began = time.monotonic()
@@ -289,7 +291,7 @@ def _write(
                     path.relative_to(printed).as_posix()
                     for path in print_report(document, form, folder, pages=pages)
                 ]
-                clock.seconds[form] = clock.seconds.get(form, 0.0) + time.monotonic() - began
+                clock.spent(form, began)
                 reached(done := done + 1)
     return tuple(names)
 

@@ -155,6 +155,8 @@ def test_a_second_report_knows_the_first(shop: Store, pipeline: PricingPipeline,
     shop.set_rules({"max_change": 0.02}, scope="product", key="CHG-65W", actor="merchant")
     changed = made(shop, tmp_path / "out", pipeline, since_last=True)
     assert changed.unchanged == 20 and changed.folder is not None
+    tables = {it["id"]: it for part in document(changed)["sections"] for it in part["tables"]}
+    assert [row["sku"] for row in tables["actions"]["rows"]] == ["CHG-65W"]
     nothing = made(shop, tmp_path / "out", pipeline, since_last=True)
     assert nothing.folder is None and nothing.unchanged == 21
     assert len(list((tmp_path / "out").iterdir())) == 3

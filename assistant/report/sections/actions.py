@@ -24,9 +24,12 @@ class Actions:
         self._rows = composer.rows()
         self._statuses: Counter[str] = Counter()
         self._costs = self._approved = False
-        self._moves = self._sure = 0
+        self._moves = self._sure = self._unchanged = 0
 
     def add(self, case: Case) -> None:
+        if self._composer.since_last and case.entry.unchanged:
+            self._unchanged += 1
+            return
         it, statements = case.it, self._composer.statements
         words, names = statements.words, labels(self._composer.language)
         decided = case.status != "open"
@@ -66,7 +69,7 @@ class Actions:
         composer, words, period = self._composer, self._composer.statements.words, scope.period_word
         sheet = scope.sheet("report.actions")
         counted(sheet, {key: self._statuses[key] for key in ("open", "approved", "edited", "rejected")})
-        counted(sheet, {"moves": self._moves, "sure": self._sure})
+        counted(sheet, {"moves": self._moves, "sure": self._sure, "unchanged": self._unchanged})
         sheet.percent("interval", INTERVAL_LEVEL)
         values = values_of(sheet)
         decided = sum(self._statuses.values()) > self._statuses["open"]
@@ -75,6 +78,7 @@ class Actions:
             key = "all_sure" if self._sure == self._moves else "sure" if self._sure else "none_sure"
             said.append(words(f"actions.{key}", **values))
         said.append(words("actions.decided" if decided else "actions.open", **values))
+        said += [words("actions.unchanged", **values)] if self._unchanged else []
         money = [composer.column("profit_gain", "total", signed=True, interval=True, period=period)]
         columns = [
             *product_columns(composer, scope),
