@@ -13,7 +13,7 @@ from assistant.facts import day
 from assistant.report.case import case_of
 from assistant.report.document import Document, Page
 from assistant.report.entry import Priced
-from assistant.report.scope import Desk, Part, Scope
+from assistant.report.scope import Composer, Part, Scope
 from assistant.report.sections.actions import Actions, order_of
 from assistant.report.sections.appendix import appendix
 from assistant.report.sections.changes import Changes
@@ -57,34 +57,34 @@ def compose(
         Where the folder has no room or cannot be written.
     """
     spool = Spool(folder)
-    desk = Desk(language, spool, since_last=priced.since_last)
-    headline, coverage = Headline(desk), Coverage(desk)
+    composer = Composer(language, spool, since_last=priced.since_last)
+    headline, coverage = Headline(composer), Coverage(composer)
     parts: list[Part] = [
         headline,
-        KeyFigures(desk),
+        KeyFigures(composer),
         coverage,
-        Actions(desk),
-        Effects(desk),
-        Stock(desk),
-        Competitors(desk),
-        Promotions(desk),
-        TrackRecord(desk),
-        Changes(desk),
-        Gaps(desk),
+        Actions(composer),
+        Effects(composer),
+        Stock(composer),
+        Competitors(composer),
+        Promotions(composer),
+        TrackRecord(composer),
+        Changes(composer),
+        Gaps(composer),
     ]
     pages: Ordered[Page] = Ordered(spool, unpacked)
-    words = Words(desk.statements)
+    words = Words(composer.statements)
     date = last_date = ""
     period: Period | None = None
     outlets = categories = False
     for entry in priced.entries:
         case = case_of(entry, language, statuses.get(entry.decision_id))
         it = case.it
-        desk.group(it.currency)
+        composer.group(it.currency)
         for part in parts:
             part.add(case)
         gain = it.gain.mean if case.moves and it.gain is not None else 0.0
-        pages.add(packed(page_of(case, words)), weight=gain, group=order_of(case, desk))
+        pages.add(packed(page_of(case, words)), weight=gain, group=order_of(case, composer))
         date, last_date = max(date, it.date[:10]), max(last_date, case.standing.last_date)
         period = it.period  # one of a shop
         outlets |= bool(it.store)
@@ -95,7 +95,7 @@ def compose(
     scope = Scope(
         language=language,
         period=period,
-        currencies=desk.currencies,
+        currencies=composer.currencies,
         products=products,
         outlets=outlets,
         categories=categories,
@@ -105,9 +105,9 @@ def compose(
         last_report=priced.last_report,
     )
     sections = [part.section(scope) for part in parts]
-    sections.append(appendix(desk, scope, priced.manifest, headline.gains))
+    sections.append(appendix(composer, scope, priced.manifest, headline.gains))
     spoken = {key: day(text, language) for key, text in (("date", date), ("last_date", last_date)) if text}
-    title = desk.statements.words
+    title = composer.statements.words
     return Document(
         title=title("title"),
         subtitle=title("subtitle", period=scope.period_word, **spoken) if spoken else title("no_dates"),

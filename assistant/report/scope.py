@@ -15,7 +15,7 @@ from assistant.wording import Language
 from policy.history import Period
 
 
-class Desk:
+class Composer:
     """Where sections are written while the catalogue goes by."""
 
     def __init__(self, language: Language, spool: Spool, *, since_last: bool = False) -> None:
@@ -126,10 +126,10 @@ class Part(Protocol):
         """What is to be said, once all have."""
 
 
-def product_columns(desk: Desk, scope: Scope) -> list[Column]:
+def product_columns(composer: Composer, scope: Scope) -> list[Column]:
     """Which product a row is about."""
-    columns = [desk.column("product"), desk.column("sku", "code")]
-    columns += [desk.column("store", "code")] if scope.outlets else []
+    columns = [composer.column("product"), composer.column("sku", "code")]
+    columns += [composer.column("store", "code")] if scope.outlets else []
     return columns
 
 

@@ -8,7 +8,7 @@ from assistant.facts import INTERVAL_LEVEL, labels
 from assistant.report.case import Case
 from assistant.report.document import Row, Section
 from assistant.report.reasons import reason_of, risk_of
-from assistant.report.scope import Desk, Scope, product_cells, product_columns
+from assistant.report.scope import Composer, Scope, product_cells, product_columns
 from assistant.report.statements import counted, values_of
 from policy.decision.recommendation import Interval
 
@@ -19,19 +19,19 @@ RANKS = {"raise": 0, "cut": 0, "keep": 1, "none": 2}
 class Actions:
     """Section `actions`."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
-        self._rows = desk.rows()
+    def __init__(self, composer: Composer) -> None:
+        self._composer = composer
+        self._rows = composer.rows()
         self._statuses: Counter[str] = Counter()
         self._costs = self._approved = False
         self._moves = self._sure = self._unchanged = 0
 
     def add(self, case: Case) -> None:
-        if self._desk.since_last and case.entry.unchanged:
+        if self._composer.since_last and case.entry.unchanged:
             self._unchanged += 1
             return
-        it, statements = case.it, self._desk.statements
-        words, names = statements.words, labels(self._desk.language)
+        it, statements = case.it, self._composer.statements
+        words, names = statements.words, labels(self._composer.language)
         decided = case.status != "open"
         self._statuses[case.status] += case.moves or decided
         self._approved |= case.status in ("approved", "edited")
@@ -63,10 +63,10 @@ class Actions:
         }
         if case.moves and it.objective == "profit" and it.take and it.keep:
             row = {**row, "revenue_gain": it.take.revenue.mean - it.keep.revenue.mean}
-        self._rows.add(row, weight=0.0 if gain is None else gain.mean, group=order_of(case, self._desk))
+        self._rows.add(row, weight=0.0 if gain is None else gain.mean, group=order_of(case, self._composer))
 
     def section(self, scope: Scope) -> Section:
-        desk, words, period = self._desk, self._desk.statements.words, scope.period_word
+        composer, words, period = self._composer, self._composer.statements.words, scope.period_word
         sheet = scope.sheet("report.actions")
         counted(sheet, {key: self._statuses[key] for key in ("open", "approved", "edited", "rejected")})
         counted(sheet, {"moves": self._moves, "sure": self._sure, "unchanged": self._unchanged})
@@ -79,42 +79,42 @@ class Actions:
             said.append(words(f"actions.{key}", **values))
         said.append(words("actions.decided" if decided else "actions.open", **values))
         said += [words("actions.unchanged", **values)] if self._unchanged else []
-        money = [desk.column("profit_gain", "total", signed=True, interval=True, period=period)]
+        money = [composer.column("profit_gain", "total", signed=True, interval=True, period=period)]
         columns = [
-            *product_columns(desk, scope),
-            *([desk.column("category")] if scope.categories else []),
-            desk.column("action"),
-            desk.column("current_price", "price"),
-            desk.column("price", "price"),
-            desk.column("change", "change"),
+            *product_columns(composer, scope),
+            *([composer.column("category")] if scope.categories else []),
+            composer.column("action"),
+            composer.column("current_price", "price"),
+            composer.column("price", "price"),
+            composer.column("change", "change"),
             *(money if self._costs else []),
-            desk.column("revenue_gain", "total", signed=True, interval=True, period=period),
-            desk.column("units_keep", "units", period=period),
-            desk.column("units", "units", interval=True, period=period),
-            desk.column("revenue", "total", interval=True, label="revenue_then", period=period),
-            *([desk.column("profit", "total", interval=True, period=period)] if self._costs else []),
-            desk.column("confidence"),
-            desk.column("rule"),
-            desk.column("reason"),
-            desk.column("risk"),
-            desk.column("status"),
-            *([desk.column("approved_price", "price")] if self._approved else []),
-            desk.column("date", "date"),
-            desk.column("decision", "code"),
+            composer.column("revenue_gain", "total", signed=True, interval=True, period=period),
+            composer.column("units_keep", "units", period=period),
+            composer.column("units", "units", interval=True, period=period),
+            composer.column("revenue", "total", interval=True, label="revenue_then", period=period),
+            *([composer.column("profit", "total", interval=True, period=period)] if self._costs else []),
+            composer.column("confidence"),
+            composer.column("rule"),
+            composer.column("reason"),
+            composer.column("risk"),
+            composer.column("status"),
+            *([composer.column("approved_price", "price")] if self._approved else []),
+            composer.column("date", "date"),
+            composer.column("decision", "code"),
         ]
         return Section(
             id="actions",
             title=words("actions.title"),
-            sentences=desk.statements.checked("actions", said, sheet.facts),
+            sentences=composer.statements.checked("actions", said, sheet.facts),
             facts=tuple(sheet.facts),
-            tables=(desk.table("actions", columns, self._rows, note={"interval": values["interval"]}),),
+            tables=(composer.table("actions", columns, self._rows, note={"interval": values["interval"]}),),
         )
 
 
-def order_of(case: Case, desk: Desk) -> int:
+def order_of(case: Case, composer: Composer) -> int:
     """Where a product stands: changes before keeps, and only amounts that can be compared side by side."""
     aims = 0 if case.it.objective == "profit" else 1
-    return (RANKS[case.move] * 1000 + min(desk.group(case.it.currency), 499)) * 2 + aims
+    return (RANKS[case.move] * 1000 + min(composer.group(case.it.currency), 499)) * 2 + aims
 
 
 def _interval(key: str, value: Interval | None) -> dict[str, float | None]:

@@ -8,13 +8,13 @@ from typing import Any
 
 from assistant.facts import INTERVAL_LEVEL
 from assistant.report.document import Row, Section, Table
-from assistant.report.scope import Desk, Scope
+from assistant.report.scope import Composer, Scope
 from assistant.report.statements import counted, values_of
 from assistant.report.totals import GainTotal
 
 
 def appendix(
-    desk: Desk,
+    composer: Composer,
     scope: Scope,
     manifest: Mapping[str, Any],
     gains: Mapping[tuple[str | None, str], GainTotal],
@@ -26,20 +26,20 @@ def appendix(
     gains
         Of the suggested changes, by currency and objective.
     """
-    statements, words = desk.statements, desk.statements.words
+    statements, words = composer.statements, composer.statements.words
     sheet = scope.sheet("report.appendix")
     sheet.percent("interval", INTERVAL_LEVEL)
     counted(sheet, {"dropped": statements.dropped_count})
     values = values_of(sheet) | {"period": scope.period_word}
     said = [words(f"appendix.{key}", **values) for key in ("method", "interval", "total", "nature", "alone")]
     said += [words("appendix.dropped" if statements.dropped_count else "appendix.none_dropped", **values)]
-    tables = [_totals(desk, scope, gains)] if gains else []
-    columns = [desk.column("key", "code"), desk.column("value", "code")]
-    tables.append(desk.table("manifest", columns, list(_flat(manifest))))
+    tables = [_totals(composer, scope, gains)] if gains else []
+    columns = [composer.column("key", "code"), composer.column("value", "code")]
+    tables.append(composer.table("manifest", columns, list(_flat(manifest))))
     if statements.dropped:
-        columns = [desk.column("where", "code"), desk.column("text"), desk.column("figures")]
+        columns = [composer.column("where", "code"), composer.column("text"), composer.column("figures")]
         rows: list[Row] = [vars(it) for it in statements.dropped]
-        tables.append(desk.table("dropped", columns, rows))
+        tables.append(composer.table("dropped", columns, rows))
     return Section(
         id="appendix",
         title=words("appendix.title"),
@@ -49,8 +49,8 @@ def appendix(
     )
 
 
-def _totals(desk: Desk, scope: Scope, gains: Mapping[tuple[str | None, str], GainTotal]) -> Table:
-    words, period = desk.statements.words, scope.period_word
+def _totals(composer: Composer, scope: Scope, gains: Mapping[tuple[str | None, str], GainTotal]) -> Table:
+    words, period = composer.statements.words, scope.period_word
     rows: list[Row] = []
     for (currency, objective), total in gains.items():
         row: dict[str, str | float | int | None] = {
@@ -62,12 +62,12 @@ def _totals(desk: Desk, scope: Scope, gains: Mapping[tuple[str | None, str], Gai
             row |= {key: found.mean, f"{key}_low": found.low, f"{key}_high": found.high}
         rows.append(row)
     columns = [
-        desk.column("aim"),
-        desk.column("products", "count"),
-        desk.column("independent", "total", signed=True, interval=True, period=period),
-        desk.column("together", "total", signed=True, interval=True, period=period),
+        composer.column("aim"),
+        composer.column("products", "count"),
+        composer.column("independent", "total", signed=True, interval=True, period=period),
+        composer.column("together", "total", signed=True, interval=True, period=period),
     ]
-    return desk.table("totals", columns, rows, note={})
+    return composer.table("totals", columns, rows, note={})
 
 
 def _flat(value: Any, key: str = "") -> Iterator[Row]:

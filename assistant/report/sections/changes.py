@@ -7,7 +7,7 @@ from collections import Counter
 from assistant.facts import direction, labels
 from assistant.report.case import Case
 from assistant.report.document import Section
-from assistant.report.scope import Desk, Scope, product_cells, product_columns
+from assistant.report.scope import Composer, Scope, product_cells, product_columns
 from assistant.report.statements import capitalised, counted, values_of
 from policy.decision.recommendation import Recommendation
 
@@ -18,11 +18,11 @@ CAUSES = ("cost", "competitor", "rules", "model", "sales", "period")
 class Changes:
     """Section `changes`."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, composer: Composer) -> None:
+        self._composer = composer
         self._counts: Counter[str] = Counter()
         self._causes: Counter[str] = Counter()
-        self._rows = desk.rows()
+        self._rows = composer.rows()
 
     def add(self, case: Case) -> None:
         it, earlier = case.it, case.entry.earlier
@@ -39,23 +39,26 @@ class Changes:
         self._counts["changed"] += 1
         causes = causes_of(it, earlier)
         self._causes.update(causes)
-        words, period = self._desk.statements.words, str(labels(self._desk.language)["period"][it.period])
+        words, period = (
+            self._composer.statements.words,
+            str(labels(self._composer.language)["period"][it.period]),
+        )
         row = product_cells(case) | {
             "earlier_price": None if earlier.abstained else earlier.price,
             "price_before": earlier.current_price,
             "current_price": it.current_price,
             "price": None if it.abstained else it.price,
             "why": capitalised(
-                self._desk.statements.join(
+                self._composer.statements.join(
                     [words(f"changes.cause_{cause}", period=period) for cause in causes]
                 )
             ),
         }
         gain = 0.0 if it.gain is None else it.gain.mean
-        self._rows.add(row, weight=gain, group=self._desk.group(it.currency))
+        self._rows.add(row, weight=gain, group=self._composer.group(it.currency))
 
     def section(self, scope: Scope) -> Section:
-        desk, words, counts = self._desk, self._desk.statements.words, self._counts
+        composer, words, counts = self._composer, self._composer.statements.words, self._counts
         title = words("changes.title")
         if scope.last_report is None:
             return Section(id="changes", title=title, sentences=(words("changes.first"),))
@@ -70,22 +73,22 @@ class Changes:
         said += [words("changes.followed", **values)] if counts["suggested"] else []
         if counts["changed"]:
             named = [words(f"changes.count_{key}", **values) for key in CAUSES if self._causes[key]]
-            said.append(words("changes.causes", causes=desk.statements.listed(named)))
+            said.append(words("changes.causes", causes=composer.statements.listed(named)))
         said += [words("changes.new", **values)] if counts["new"] else []
         columns = [
-            *product_columns(desk, scope),
-            desk.column("price_before", "price"),
-            desk.column("earlier_price", "price"),
-            desk.column("current_price", "price"),
-            desk.column("price", "price"),
-            desk.column("why", label="why_changed"),
+            *product_columns(composer, scope),
+            composer.column("price_before", "price"),
+            composer.column("earlier_price", "price"),
+            composer.column("current_price", "price"),
+            composer.column("price", "price"),
+            composer.column("why", label="why_changed"),
         ]
         return Section(
             id="changes",
             title=title,
-            sentences=desk.statements.checked("changes", said, sheet.facts),
+            sentences=composer.statements.checked("changes", said, sheet.facts),
             facts=tuple(sheet.facts),
-            tables=(desk.table("changes", columns, self._rows, note={}),) if counts["changed"] else (),
+            tables=(composer.table("changes", columns, self._rows, note={}),) if counts["changed"] else (),
         )
 
 

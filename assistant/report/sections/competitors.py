@@ -7,17 +7,17 @@ from collections import Counter
 
 from assistant.report.case import Case
 from assistant.report.document import Section
-from assistant.report.scope import Desk, Scope, product_cells, product_columns
+from assistant.report.scope import Composer, Scope, product_cells, product_columns
 from assistant.report.statements import counted, values_of
 
 
 class Competitors:
     """Section `competitors`."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, composer: Composer) -> None:
+        self._composer = composer
         self._counts: Counter[str] = Counter()
-        self._rows = desk.rows()
+        self._rows = composer.rows()
 
     def add(self, case: Case) -> None:
         it, standing = case.it, case.standing
@@ -27,7 +27,7 @@ class Competitors:
         self._counts["known"] += 1
         self._counts[standing.position] += 1
         self._counts["stale"] += standing.competitor_stale
-        words, then = self._desk.statements.words, it.price if case.moves else it.current_price
+        words, then = self._composer.statements.words, it.price if case.moves else it.current_price
         seen = standing.competitor_date
         gap = it.current_price / standing.competitor_price - 1
         row = product_cells(case) | {
@@ -44,7 +44,7 @@ class Competitors:
         self._rows.add(row, weight=gap)
 
     def section(self, scope: Scope) -> Section:
-        desk, words, counts = self._desk, self._desk.statements.words, self._counts
+        composer, words, counts = self._composer, self._composer.statements.words, self._counts
         if not counts["known"]:
             said = (words("competitors.absent"),)
             return Section(id="competitors", title=words("competitors.title"), sentences=said)
@@ -57,23 +57,23 @@ class Competitors:
         said_all += [words("competitors.stale" if counts["stale"] else "competitors.fresh", **values)]
         said_all += [words("competitors.unknown", **values)] if counts["unknown"] else []
         columns = [
-            *product_columns(desk, scope),
-            desk.column("position"),
-            desk.column("current_price", "price"),
-            desk.column("price", "price"),
-            desk.column("competitor_price", "price"),
-            desk.column("gap", "change"),
-            desk.column("gap_then", "change"),
-            desk.column("competitor_date", "date"),
-            desk.column("age", "count"),
-            desk.column("stale"),
+            *product_columns(composer, scope),
+            composer.column("position"),
+            composer.column("current_price", "price"),
+            composer.column("price", "price"),
+            composer.column("competitor_price", "price"),
+            composer.column("gap", "change"),
+            composer.column("gap_then", "change"),
+            composer.column("competitor_date", "date"),
+            composer.column("age", "count"),
+            composer.column("stale"),
         ]
         return Section(
             id="competitors",
             title=words("competitors.title"),
-            sentences=desk.statements.checked("competitors", said_all, sheet.facts),
+            sentences=composer.statements.checked("competitors", said_all, sheet.facts),
             facts=tuple(sheet.facts),
-            tables=(desk.table("competitors", columns, self._rows, note={}),),
+            tables=(composer.table("competitors", columns, self._rows, note={}),),
         )
 
 

@@ -9,7 +9,7 @@ from assistant.facts import labels
 from assistant.report.case import LARGE, Case
 from assistant.report.document import Row, Section, Table
 from assistant.report.entry import Unpriced
-from assistant.report.scope import Desk, Scope, product_cells, product_columns
+from assistant.report.scope import Composer, Scope, product_cells, product_columns
 from assistant.report.spool import Ordered
 from assistant.report.statements import capitalised, counted, values_of
 
@@ -20,11 +20,11 @@ FLOORS = frozenset(["lowest_price", "min_margin", "below_cost", "below_cost_floo
 class Coverage:
     """Section `coverage`."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, composer: Composer) -> None:
+        self._composer = composer
         self._counts: Counter[str] = Counter()
         self._reasons: Counter[str] = Counter()
-        self._rows = desk.rows()
+        self._rows = composer.rows()
         self._unread: Iterable[Unpriced] = ()
         self._unread_count = 0
 
@@ -36,17 +36,19 @@ class Coverage:
         self._counts["below_cost"] += bool(case.standing.below_cost)
         self._counts["no_cost"] += it.unit_cost is None
         if it.abstained is not None:
-            words = labels(self._desk.language)
+            words = labels(self._composer.language)
             self._reasons[it.abstained] += 1
             revenue = 0.0 if it.keep is None else it.keep.revenue.mean
             row = product_cells(case) | {
                 "current_price": it.current_price,
                 "revenue": None if it.keep is None else revenue,
                 "why": capitalised(str(words["abstained"][it.abstained])),
-                "remedy": self._desk.statements.join([str(words["remedies"][code]) for code in it.remedies]),
+                "remedy": self._composer.statements.join(
+                    [str(words["remedies"][code]) for code in it.remedies]
+                ),
                 "test_price": it.test_price,
             }
-            self._rows.add(row, weight=revenue, group=self._desk.group(it.currency))
+            self._rows.add(row, weight=revenue, group=self._composer.group(it.currency))
 
     def unread(self, products: Iterable[Unpriced]) -> int:
         """Products that could not be looked at; returns how many."""
@@ -54,7 +56,7 @@ class Coverage:
         return self._unread_count
 
     def section(self, scope: Scope) -> Section:
-        desk, words, counts = self._desk, self._desk.statements.words, self._counts
+        composer, words, counts = self._composer, self._composer.statements.words, self._counts
         priced = counts["raise"] + counts["cut"] + counts["keep"]
         numbers = {"products": scope.products, "priced": priced, "not_priced": scope.products - priced}
         kinds = ("raise", "cut", "keep", "large", "at_floor", "below_cost", "no_cost")
@@ -76,29 +78,29 @@ class Coverage:
             {"what": words("coverage.row_reason", reason=str(reasons[code])), "count": number}
             for code, number in self._reasons.most_common()
         ]
-        columns = [desk.column("what"), desk.column("count", "count")]
-        tables = [desk.table("coverage", columns, rows)]
+        columns = [composer.column("what"), composer.column("count", "count")]
+        tables = [composer.table("coverage", columns, rows)]
         if scope.products > priced:
             tables.append(self._not_priced(scope))
         return Section(
             id="coverage",
             title=words("coverage.title"),
-            sentences=desk.statements.checked("coverage", said, sheet.facts),
+            sentences=composer.statements.checked("coverage", said, sheet.facts),
             facts=tuple(sheet.facts),
             tables=tuple(tables),
         )
 
     def _not_priced(self, scope: Scope) -> Table:
-        desk = self._desk
+        composer = self._composer
         columns = [
-            *product_columns(desk, scope),
-            desk.column("current_price", "price"),
-            desk.column("revenue", "total", period=scope.period_word),
-            desk.column("why"),
-            desk.column("remedy"),
-            desk.column("test_price", "price"),
+            *product_columns(composer, scope),
+            composer.column("current_price", "price"),
+            composer.column("revenue", "total", period=scope.period_word),
+            composer.column("why"),
+            composer.column("remedy"),
+            composer.column("test_price", "price"),
         ]
-        return desk.table("not_priced", columns, _Both(self._rows, self._unread), note={})
+        return composer.table("not_priced", columns, _Both(self._rows, self._unread), note={})
 
 
 class _Both:

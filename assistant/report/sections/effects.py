@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from assistant.facts import money, signed
 from assistant.report.case import Case
 from assistant.report.document import Row, Section
-from assistant.report.scope import Desk, Scope
+from assistant.report.scope import Composer, Scope
 from assistant.report.statements import values_of
 from assistant.report.totals import Effect, adding_decimals, effect_of
 
@@ -20,8 +20,8 @@ MOST_CATEGORIES = 50
 class Effects:
     """Section `effects`."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, composer: Composer) -> None:
+        self._composer = composer
         self._groups: defaultdict[Group, Effect] = defaultdict(Effect)
 
     def add(self, case: Case) -> None:
@@ -35,7 +35,7 @@ class Effects:
             self._groups[it.currency, "category", case.entry.category].add(effect)
 
     def section(self, scope: Scope) -> Section:
-        desk, words, period = self._desk, self._desk.statements.words, scope.period_word
+        composer, words, period = self._composer, self._composer.statements.words, scope.period_word
         if not self._groups:
             said = (words("effects.none"),)
             return Section(id="effects", title=words("effects.title"), sentences=said)
@@ -60,28 +60,28 @@ class Effects:
         values = values_of(sheet) | {"period": period}
         said_all = [words(f"effects.{key}", **values) for key in said_keys] + [words("effects.how")]
         costed = any(effect.costed for effect in self._groups.values())
-        columns = [desk.column("group"), desk.column("products", "count")]
+        columns = [composer.column("group"), composer.column("products", "count")]
         for kind in ("revenue", "profit") if costed else ("revenue",):
             columns += [
-                desk.column(
+                composer.column(
                     f"{kind}_price", "total", signed=True, label="price_effect_" + kind, period=period
                 ),
-                desk.column(
+                composer.column(
                     f"{kind}_volume", "total", signed=True, label="volume_effect_" + kind, period=period
                 ),
-                desk.column(f"{kind}_change", "total", signed=True, period=period),
+                composer.column(f"{kind}_change", "total", signed=True, period=period),
             ]
         return Section(
             id="effects",
             title=words("effects.title"),
-            sentences=desk.statements.checked("effects", said_all, sheet.facts),
+            sentences=composer.statements.checked("effects", said_all, sheet.facts),
             facts=tuple(sheet.facts),
-            tables=(desk.table("effects", columns, list(self._rows()), note={} if costed else None),),
+            tables=(composer.table("effects", columns, list(self._rows()), note={} if costed else None),),
         )
 
     def _rows(self) -> Iterator[Row]:
-        words = self._desk.statements.words
-        for currency in self._desk.currencies:
+        words = self._composer.statements.words
+        for currency in self._composer.currencies:
             for kind in ("all", "raise", "cut"):
                 if (currency, kind, "") in self._groups:
                     yield _row(words(f"effects.group_{kind}"), self._groups[currency, kind, ""], currency)

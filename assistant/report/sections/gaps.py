@@ -9,7 +9,7 @@ from assistant.data_gaps import GAPS, Gap, gaps_of
 from assistant.facts import labels, money
 from assistant.report.case import Case
 from assistant.report.document import Row, Section
-from assistant.report.scope import Desk, Scope, product_cells, product_columns
+from assistant.report.scope import Composer, Scope, product_cells, product_columns
 from assistant.report.statements import capitalised, counted, values_of
 
 DISPENSABLE: tuple[Gap, ...] = ("competitor_stale", "competitor_unknown", "stock_unknown")
@@ -19,12 +19,12 @@ DISPENSABLE: tuple[Gap, ...] = ("competitor_stale", "competitor_unknown", "stock
 class Gaps:
     """Section `gaps`."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, composer: Composer) -> None:
+        self._composer = composer
         self._products: Counter[tuple[Gap, str | None]] = Counter()
         self._revenue: defaultdict[tuple[Gap, str | None], float] = defaultdict(float)
         self._stocked = self._watched = False
-        self._rows = desk.rows()
+        self._rows = composer.rows()
 
     def add(self, case: Case) -> None:
         it, standing = case.it, case.standing
@@ -40,10 +40,10 @@ class Gaps:
         if found:
             # Raw codes: which of them count is known only at the end.
             row = product_cells(case) | {"missing": " ".join(found), "revenue": revenue}
-            self._rows.add(row, weight=revenue or 0.0, group=self._desk.group(it.currency))
+            self._rows.add(row, weight=revenue or 0.0, group=self._composer.group(it.currency))
 
     def section(self, scope: Scope) -> Section:
-        desk, words, period = self._desk, self._desk.statements.words, scope.period_word
+        composer, words, period = self._composer, self._composer.statements.words, scope.period_word
         ignored = {"stock_unknown": not self._stocked, "competitor_unknown": not self._watched}
         counts = {key: number for key, number in self._products.items() if not ignored.get(key[0])}
         absent = [words(f"gaps.no_{key}") for key, true in ignored.items() if true]
@@ -77,23 +77,23 @@ class Gaps:
         lead = "lead" if revenue is not None else "lead_plain"
         said = [words(f"gaps.{lead}", **values), words("gaps.worth"), *absent]
         columns = [
-            desk.column("issue"),
-            desk.column("products", "count"),
-            desk.column("revenue", "total", period=period),
-            desk.column("blocks"),
-            desk.column("fix"),
+            composer.column("issue"),
+            composer.column("products", "count"),
+            composer.column("revenue", "total", period=period),
+            composer.column("blocks"),
+            composer.column("fix"),
         ]
-        by_product = [*product_columns(desk, scope), desk.column("missing")]
-        by_product.append(desk.column("revenue", "total", period=period))
+        by_product = [*product_columns(composer, scope), composer.column("missing")]
+        by_product.append(composer.column("revenue", "total", period=period))
         shown = {str(code): str(issues[code]["label"]) for code in GAPS if not ignored.get(code)}
         return Section(
             id="gaps",
             title=title,
-            sentences=desk.statements.checked("gaps", said, sheet.facts),
+            sentences=composer.statements.checked("gaps", said, sheet.facts),
             facts=tuple(sheet.facts),
             tables=(
-                desk.table("gaps", columns, rows, note={}),
-                desk.table("gaps_by_product", by_product, _Named(self._rows, shown, desk)),
+                composer.table("gaps", columns, rows, note={}),
+                composer.table("gaps_by_product", by_product, _Named(self._rows, shown, composer)),
             ),
         )
 
@@ -101,11 +101,11 @@ class Gaps:
 class _Named:
     """Rows with their codes as words; those with none left are left out."""
 
-    def __init__(self, rows: Iterable[Row], names: Mapping[str, str], desk: Desk) -> None:
-        self._rows, self._names, self._desk = rows, names, desk
+    def __init__(self, rows: Iterable[Row], names: Mapping[str, str], composer: Composer) -> None:
+        self._rows, self._names, self._composer = rows, names, composer
 
     def __iter__(self) -> Iterator[Row]:
         for row in self._rows:
             said = [self._names[code] for code in str(row["missing"]).split() if code in self._names]
             if said:
-                yield {**row, "missing": capitalised(self._desk.statements.join(said))}
+                yield {**row, "missing": capitalised(self._composer.statements.join(said))}

@@ -7,7 +7,7 @@ from collections import Counter
 from assistant.facts import INTERVAL_LEVEL, Fact, Sheet, count, total_decimals
 from assistant.report.case import Case
 from assistant.report.document import Indicator, Section
-from assistant.report.scope import Desk, Scope
+from assistant.report.scope import Composer, Scope
 from assistant.report.statements import counted, values_of
 from assistant.report.totals import GainTotal
 from policy.decision.recommendation import Interval
@@ -22,8 +22,8 @@ SPOKEN = ("price", "current_price", "change", "gain", "gain_range", "interval")
 class Headline:
     """The first section."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, composer: Composer) -> None:
+        self._composer = composer
         self._moves: Counter[str] = Counter()
         self._gains: dict[tuple[str | None, str], GainTotal] = {}
         self._best: Case | None = None
@@ -46,7 +46,7 @@ class Headline:
             self._worst = case
 
     def section(self, scope: Scope) -> Section:
-        desk, words = self._desk, self._desk.statements.words
+        composer, words = self._composer, self._composer.statements.words
         sheet = scope.sheet()
         moves = self._moves
         counted(sheet, {"products": scope.products, "moves": moves["raise"] + moves["cut"]})
@@ -74,7 +74,7 @@ class Headline:
         return Section(
             id="headline",
             title=words("headline.title"),
-            sentences=desk.statements.checked("headline", said, facts, products=products, names=names),
+            sentences=composer.statements.checked("headline", said, facts, products=products, names=names),
             indicators=tuple(self._indicators(values, totals, scope)),
             facts=tuple(facts),
         )
@@ -96,16 +96,16 @@ class Headline:
     def _said_of_total(self, objective: str, own: Sheet, values: dict[str, str]) -> str:
         total = next(it for (_, key), it in self._gains.items() if key == objective).independent
         sure = "sure" if total.low > 0 else "loss" if total.high < 0 else "unclear"
-        return self._desk.statements.words(f"headline.{objective}_{sure}", **values | values_of(own))
+        return self._composer.statements.words(f"headline.{objective}_{sure}", **values | values_of(own))
 
     def _products(self, best: Case, worst: Case, values: dict[str, str]) -> tuple[list[str], list[Case]]:
         """The largest gain and the largest risk, in one sentence where they are the same product's."""
-        words = self._desk.statements.words
+        words = self._composer.statements.words
         blind = self._gains.get((worst.it.currency, "revenue"))
         moves = self._moves["raise"] + self._moves["cut"]
         if blind is not None and 2 * blind.count > moves:
             # Most changes could lose money and nobody would know: that outweighs any one product's range.
-            known = values | {"gain_products": count(blind.count, self._desk.language)}
+            known = values | {"gain_products": count(blind.count, self._composer.language)}
             return [words("headline.best", **values | _told(best)), words("headline.no_costs", **known)], [
                 best
             ]
@@ -119,7 +119,7 @@ class Headline:
     def _indicators(
         self, values: dict[str, str], totals: list[tuple[str, Sheet]], scope: Scope
     ) -> list[Indicator]:
-        words = self._desk.statements.words
+        words = self._composer.statements.words
         found = []
         for objective, own in totals:
             told = values | values_of(own)

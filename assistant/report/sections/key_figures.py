@@ -9,7 +9,7 @@ from statistics import fmean, median
 from assistant.facts import Sheet, count, labels, money, quantity
 from assistant.report.case import Case
 from assistant.report.document import Indicator, Section
-from assistant.report.scope import Desk, Scope
+from assistant.report.scope import Composer, Scope
 from assistant.report.statements import counted, values_of
 
 
@@ -30,8 +30,8 @@ class _Sums:
 class KeyFigures:
     """Section `key_figures`."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, composer: Composer) -> None:
+        self._composer = composer
         self._revenue, self._profit, self._costed = _Sums(), _Sums(), _Sums()
         self._own, self._rival = _Sums(), 0.0
         self._promo, self._cover = array("d"), array("d")
@@ -56,7 +56,7 @@ class KeyFigures:
             self._rival += standing.competitor_price * keep.units.mean
 
     def section(self, scope: Scope) -> Section:
-        words, sheet = self._desk.statements.words, scope.sheet("report.figures")
+        words, sheet = self._composer.statements.words, scope.sheet("report.figures")
         counted(sheet, {"products": scope.products})
         said, shown = [], []
         if scope.one_currency and self._revenue.products:
@@ -104,7 +104,7 @@ class KeyFigures:
         return Section(
             id="key_figures",
             title=words("key_figures.title"),
-            sentences=self._desk.statements.checked("key_figures", sentences, sheet.facts),
+            sentences=self._composer.statements.checked("key_figures", sentences, sheet.facts),
             facts=tuple(sheet.facts),
             indicators=tuple(self._indicator(key, values) for key in shown),
         )
@@ -117,10 +117,10 @@ class KeyFigures:
         sheet.add(f"{key}_products", count(sums.products, sheet.language), sums.products, "count")
 
     def _currency(self) -> str | None:
-        return self._desk.currencies[0]
+        return self._composer.currencies[0]
 
     def _indicator(self, key: str, values: dict[str, str]) -> Indicator:
-        words = self._desk.statements.words
+        words = self._composer.statements.words
         shown = key if key in values else f"{key}_now"
         return Indicator(
             label=words(f"indicators.{key}", **values),

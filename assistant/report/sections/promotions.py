@@ -8,17 +8,17 @@ from collections import Counter
 from assistant.facts import labels
 from assistant.report.case import Case
 from assistant.report.document import Section
-from assistant.report.scope import Desk, Scope, product_cells, product_columns
+from assistant.report.scope import Composer, Scope, product_cells, product_columns
 from assistant.report.statements import capitalised, counted, values_of
 
 
 class Promotions:
     """Section `promotions`."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, composer: Composer) -> None:
+        self._composer = composer
         self._counts: Counter[str] = Counter()
-        self._rows = desk.rows()
+        self._rows = composer.rows()
 
     def add(self, case: Case) -> None:
         self._counts["cuts"] += case.move == "cut"
@@ -27,7 +27,7 @@ class Promotions:
             return
         self._counts["checked"] += 1
         self._counts["allowed" if reference.blocked is None else "blocked"] += 1
-        names = labels(self._desk.language)["reference"]
+        names = labels(self._composer.language)["reference"]
         profile, blocked = str(names[f"profile.{reference.profile}"]), reference.blocked
         row = product_cells(case) | {
             "current_price": case.it.current_price,
@@ -35,14 +35,16 @@ class Promotions:
             "reference_price": reference.price,
             "announced": whole(reference.discount),
             "verdict": capitalised(
-                str(names[f"blocked.{blocked}"]) if blocked else self._desk.statements.words("promotions.may")
+                str(names[f"blocked.{blocked}"])
+                if blocked
+                else self._composer.statements.words("promotions.may")
             ),
             "profile": profile,
         }
         self._rows.add(row, weight=reference.discount or -1.0)
 
     def section(self, scope: Scope) -> Section:
-        desk, words, counts = self._desk, self._desk.statements.words, self._counts
+        composer, words, counts = self._composer, self._composer.statements.words, self._counts
         sheet = scope.sheet("report.promotions")
         counted(sheet, {f"cuts_{key}": counts[key] for key in ("checked", "allowed", "blocked")})
         counted(sheet, {"cut": counts["cuts"]})
@@ -54,19 +56,19 @@ class Promotions:
         else:
             said = [words("promotions.lead", **values), words("promotions.law")]
         columns = [
-            *product_columns(desk, scope),
-            desk.column("current_price", "price"),
-            desk.column("price", "price"),
-            desk.column("reference_price", "price"),
-            desk.column("announced", "share"),
-            desk.column("verdict"),
-            desk.column("profile"),
+            *product_columns(composer, scope),
+            composer.column("current_price", "price"),
+            composer.column("price", "price"),
+            composer.column("reference_price", "price"),
+            composer.column("announced", "share"),
+            composer.column("verdict"),
+            composer.column("profile"),
         ]
-        table = desk.table("promotions", columns, self._rows, note={})
+        table = composer.table("promotions", columns, self._rows, note={})
         return Section(
             id="promotions",
             title=words("promotions.title"),
-            sentences=desk.statements.checked("promotions", said, sheet.facts),
+            sentences=composer.statements.checked("promotions", said, sheet.facts),
             facts=tuple(sheet.facts),
             tables=(table,) if counts["checked"] else (),
         )

@@ -7,7 +7,7 @@ from collections import Counter
 from assistant.facts import count, labels, money
 from assistant.report.case import Case
 from assistant.report.document import Section
-from assistant.report.scope import Desk, Scope, product_cells, product_columns
+from assistant.report.scope import Composer, Scope, product_cells, product_columns
 from assistant.report.statements import counted, values_of
 from policy.decision.standing import RECENT, SLOW_COVER
 
@@ -18,12 +18,12 @@ STATES = ("dead", "slow", "sold_out", "limits", "fine")
 class Stock:
     """Section `stock`."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, composer: Composer) -> None:
+        self._composer = composer
         self._states: Counter[str] = Counter()
         self._unknown = 0
         self._idle_value, self._valued = 0.0, 0
-        self._rows = desk.rows()
+        self._rows = composer.rows()
 
     def add(self, case: Case) -> None:
         it, standing = case.it, case.standing
@@ -37,7 +37,7 @@ class Stock:
         if state in ("dead", "slow") and value is not None:
             self._idle_value += value
             self._valued += 1
-        words = self._desk.statements.words
+        words = self._composer.statements.words
         row = product_cells(case) | {
             "stock": standing.stock,
             "pace": standing.pace,
@@ -51,7 +51,7 @@ class Stock:
         self._rows.add(row, weight=standing.cover or 0.0, group=STATES.index(state))
 
     def section(self, scope: Scope) -> Section:
-        desk, words, period = self._desk, self._desk.statements.words, scope.period_word
+        composer, words, period = self._composer, self._composer.statements.words, scope.period_word
         if not self._states:
             return Section(id="stock", title=words("stock.title"), sentences=(words("stock.absent"),))
         sheet = scope.sheet("report.stock")
@@ -69,22 +69,22 @@ class Stock:
         said += [words("stock.clear")] if self._states["dead"] + self._states["slow"] else []
         said += [words("stock.unknown", **values)] if self._unknown else []
         columns = [
-            *product_columns(desk, scope),
-            desk.column("state"),
-            desk.column("stock", "units"),
-            desk.column("pace", "units", period=period),
-            desk.column("cover", "number", period=period),
-            desk.column("idle", "count", period=period),
-            desk.column("stock_value", "total"),
-            desk.column("action"),
-            desk.column("price", "price"),
+            *product_columns(composer, scope),
+            composer.column("state"),
+            composer.column("stock", "units"),
+            composer.column("pace", "units", period=period),
+            composer.column("cover", "number", period=period),
+            composer.column("idle", "count", period=period),
+            composer.column("stock_value", "total"),
+            composer.column("action"),
+            composer.column("price", "price"),
         ]
         return Section(
             id="stock",
             title=words("stock.title"),
-            sentences=desk.statements.checked("stock", said, sheet.facts),
+            sentences=composer.statements.checked("stock", said, sheet.facts),
             facts=tuple(sheet.facts),
-            tables=(desk.table("stock", columns, self._rows, note=_bounds(scope)),),
+            tables=(composer.table("stock", columns, self._rows, note=_bounds(scope)),),
         )
 
 

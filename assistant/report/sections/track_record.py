@@ -5,21 +5,21 @@ from __future__ import annotations
 from assistant.facts import INTERVAL_LEVEL, quantity
 from assistant.report.case import Case
 from assistant.report.document import Section
-from assistant.report.scope import Desk, Scope, product_cells, product_columns
+from assistant.report.scope import Composer, Scope, product_cells, product_columns
 from assistant.report.statements import counted, values_of
 
 
 class TrackRecord:
     """Section `track_record`."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, composer: Composer) -> None:
+        self._composer = composer
         self._given = self._inside = 0
         self._expected = self._sold = self._missed = 0.0
-        self._rows = desk.rows()
+        self._rows = composer.rows()
 
     def add(self, case: Case) -> None:
-        words = self._desk.statements.words
+        words = self._composer.statements.words
         for it in case.entry.foretold:
             self._given += 1
             self._inside += it.inside
@@ -40,10 +40,10 @@ class TrackRecord:
             }
             # The largest in money first, whichever way.
             worth = abs(it.sold - it.expected.mean) * it.price
-            self._rows.add(row, weight=worth, group=self._desk.group(case.it.currency))
+            self._rows.add(row, weight=worth, group=self._composer.group(case.it.currency))
 
     def section(self, scope: Scope) -> Section:
-        desk, words = self._desk, self._desk.statements.words
+        composer, words = self._composer, self._composer.statements.words
         if not self._given:
             key = "none" if scope.last_report else "first"
             said = (words(f"track_record.{key}", period=scope.period_word), words("track_record.cannot"))
@@ -63,20 +63,20 @@ class TrackRecord:
         said_all += [words("track_record.missed" if missed else "track_record.no_miss", **values)]
         said_all += [words("track_record.cannot")]
         columns = [
-            *product_columns(desk, scope),
-            desk.column("date", "date"),
-            desk.column("charged", "price"),
-            desk.column("expected", "units", interval=True),
-            desk.column("sold", "units"),
-            desk.column("miss"),
-            desk.column("miss_value", "total", signed=True),
+            *product_columns(composer, scope),
+            composer.column("date", "date"),
+            composer.column("charged", "price"),
+            composer.column("expected", "units", interval=True),
+            composer.column("sold", "units"),
+            composer.column("miss"),
+            composer.column("miss_value", "total", signed=True),
         ]
         return Section(
             id="track_record",
             title=words("track_record.title"),
-            sentences=desk.statements.checked("track_record", said_all, sheet.facts),
+            sentences=composer.statements.checked("track_record", said_all, sheet.facts),
             facts=tuple(sheet.facts),
-            tables=(desk.table("misses", columns, self._rows, note={"interval": values["interval"]}),)
+            tables=(composer.table("misses", columns, self._rows, note={"interval": values["interval"]}),)
             if missed
             else (),
         )
