@@ -321,8 +321,8 @@ def agreeing(visit: Visit, language: Language, open_only: bool) -> Changes:
         return _cannot(visit, str(error), language)
     except Exception as error:
         return _cannot(visit, explained(error, language)[1], language)
-    done = panels.notice(words("review.done"), said, kind="done")
-    return _nothing_waits(visit) | {"decided": shown(done)} | listed(visit, language, open_only)
+    done = {"value": f"**{words('review.done')}**\n\n{said}", "visible": True}
+    return _nothing_waits(visit) | {"proposal": done} | listed(visit, language, open_only)
 
 
 def leaving(visit: Visit, language: Language) -> Changes:

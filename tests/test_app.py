@@ -416,7 +416,7 @@ def test_a_report_is_made_decided_on_and_exported(page: Page) -> None:
     expect(page.locator("#proposal")).to_contain_text("Nothing is done yet")
     expect(page.locator("#proposal")).to_contain_text("$16.69")
     page.locator("#agree").click()
-    expect(page.locator("#decided")).to_contain_text("Approved: Lavender Candle 200 g at $16.69")
+    expect(page.locator("#proposal")).to_contain_text("Approved: Lavender Candle 200 g at $16.69")
     expect(candle).to_have_count(0)
     page.get_by_role("button", name="Write the file").click()
     expect(page.locator("#exported")).to_contain_text("Nothing is live until you import it there")

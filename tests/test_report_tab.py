@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from openpyxl import load_workbook
 from small_shop import ThumbPolicy, open_shop
@@ -55,8 +56,8 @@ def desk(store: Store) -> Desk:
 def document(desk: Desk, store: Store) -> Document:
     """A report of the small shop, its suggestions kept as a report keeps them."""
     recommendations = [it.recommendation for it in desk.overview()]
-    with store.reports.recording({"made_at": "2026-10-24T08:00:00+00:00"}) as recording:
-        ids = recording.ids([it.to_dict() for it in recommendations])
+    with store.reports.recording() as recording:
+        ids = recording.ids(recommendations)
     rows = [
         {
             "product": it.name, "sku": it.sku, "page": it.sku, "currency": it.currency, "decision": id,
@@ -79,8 +80,8 @@ def document(desk: Desk, store: Store) -> Document:
     )
     return Document(
         title="Price report", subtitle="", language="en", currency="USD", period="week",
-        made_at="2026-10-24T08:00:00+00:00", sections=(first, Section(id="actions", title="x", tables=(actions,))),
-        pages=(), page_count=0, manifest={},
+        made_at="2026-10-24T08:00:00+00:00", pages=(), page_count=0, manifest={},
+        sections=(first, Section(id="actions", title="What to do", tables=(actions,))),
     )  # fmt: skip
 
 
@@ -99,6 +100,7 @@ def _fake_process(printed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fake = Path(__file__).with_name("fake_report.py")
     monkeypatch.setattr("assistant.reporting.COMMAND", (sys.executable, str(fake)))
     monkeypatch.setenv("FAKE_REPORT", str(printed))
+    monkeypatch.setenv("FAKE_STEP", "0.003")
 
 
 class Guest:
@@ -162,7 +164,8 @@ def test_before_the_first_report_there_is_only_making_one(language: Language, vi
     assert not changes["report_tick"]["active"]
 
 
-def test_a_report_is_followed_to_its_files(visit: Visit) -> None:
+def test_a_report_is_followed_to_its_files(visit: Visit, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FAKE_STEP", "0.03")
     changes = report_page.make(visit, "en")
     assert {"halt", "making"} <= visible(changes) and "make" not in visible(changes)
     middle = wait(visit, lambda run: run.stage == "price" and run.seconds_left is not None)
@@ -243,12 +246,13 @@ def test_nothing_is_approved_before_a_yes_to_what_was_shown(visit: Visit, store:
     verdict = store.verdict(id)
     assert verdict is not None and (verdict.verdict, verdict.price) == ("approved", 16.2)
     assert (verdict.reason, verdict.actor) == ("it is slow", "merchant")
-    assert "Approved" in done["decided"]["value"]
+    assert "Approved" in done["proposal"]["value"] and "agree" not in visible(done)
     assert id not in [it for _, it in done["rows"]["choices"]]
     every = report_page.listed(visit, "en", False)["rows"]["choices"]
     assert any(it == id and "approved at $16.20" in line for line, it in every)
     again = report_page.agreeing(visit, "en", True)  # pressed twice
-    assert "decided" not in visible(again) and len(store.audit(limit=500)) > 0
+    assert not {"proposal", "decided"} & visible(again)
+    assert [it.action for it in store.audit(limit=500)].count("decision_approved") == 1
 
 
 def test_several_are_rejected_together(visit: Visit, store: Store) -> None:
@@ -271,7 +275,7 @@ def test_an_own_price_below_cost_needs_a_reason(visit: Visit, store: Store) -> N
     id = record(made(visit), "Lavender")
     assert report_page.choosing(visit, "en", "own")["own_price"]["visible"]
     refused = report_page.asking(visit, "en", [id], "own", 4.0, " ")
-    assert "agree" not in visible(refused) and "reason" in refused["decided"]["value"]
+    assert "agree" not in visible(refused) and "below its cost" in refused["decided"]["value"]
     report_page.asking(visit, "en", [id], "own", 4.0, "clearance")
     report_page.agreeing(visit, "en", True)
     verdict = store.verdict(id)
@@ -291,10 +295,8 @@ def test_a_suggestion_that_no_longer_holds_is_not_approved(visit: Visit, store: 
     id = record(made(visit), "Lavender")
     report_page.asking(visit, "en", [id], "approve", None, "")
     newer = store.history(["CAN-LAV-200"]).tail(1)
-    newer = newer.assign(
-        date=newer["date"] + (newer["date"].iloc[0] - newer["date"].iloc[0]).__class__(weeks=1)
-    )
-    store.import_history(newer.assign(price=15.0), source="newer", content_hash="newer")
+    newer = newer.assign(date=newer["date"] + pd.Timedelta(weeks=1), price=15.0)
+    store.import_history(newer, source="newer", content_hash="newer")
     changes = report_page.agreeing(visit, "en", True)
     assert "That cannot be done" in changes["decided"]["value"]
     assert store.verdict(id) is None
@@ -312,7 +314,7 @@ def test_a_filled_workbook_is_shown_then_recorded(visit: Visit, store: Store, tm
     shown = report_page.reading(visit, "en", str(path))
     assert "Lavender" in shown["proposal"]["value"] and store.verdict(id) is None
     assert not path.exists()  # the server's copy of an upload
-    assert "Recorded: 1 approved" in report_page.agreeing(visit, "en", True)["decided"]["value"]
+    assert "Recorded: 1 approved" in report_page.agreeing(visit, "en", True)["proposal"]["value"]
     assert store.verdict(id) is not None
 
 

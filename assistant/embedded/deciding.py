@@ -12,7 +12,7 @@ from typing import Any
 
 from assistant.embedded.conversation import Call, Payload, items_of
 from assistant.embedded.products import Ask, Resolved, State, resolve
-from assistant.embedded.replies import MOST_PRODUCTS, Kind, Reply, other_currency
+from assistant.embedded.replies import MOST_PRODUCTS, Reply, asks_back
 from assistant.embedded.ruling import change_rules, correction, list_rules
 from assistant.embedded.understanding import Request
 from assistant.report.progress import FORMATS
@@ -55,16 +55,11 @@ def _verdict(request: Request, state: State, ask: Ask) -> Reply | None:
         return None if request.topic == "reject" or request.has_number else _everything(request, ask)
     # The product at hand is meant where its name alone would be ambiguous.
     found = resolve(replace(request, intent="what_if"), state, ask)
-    reply = Reply(kind="which", request=request, resolved=found)
-    if found.failed is not None:
-        return replace(reply, kind="error", payloads=(found.failed,))
-    if not found.products and state.focus and _leftover(request, found):
+    if not found.products and found.failed is None and state.focus and _leftover(request, found):
         found = Resolved(state.focus)
-    if not found.products:
-        kind: Kind = "clarify" if found.candidates else "not_found" if found.missing else "which"
-        return replace(reply, kind=kind)
-    if request.has_number and other_currency(request.amounts.currency, found.products):
-        return replace(reply, kind="currency")
+    if (question := asks_back(request, found)) is not None:
+        return question
+    reply = Reply(kind="which", request=request, resolved=found)
     if not request.amounts.signed:
         return replace(reply, kind="which_direction")
     skus = [product.sku for product in found.products]

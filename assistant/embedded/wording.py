@@ -139,6 +139,18 @@ def _rules(item: Payload, words: Sentences, *, whole: bool = False) -> str:
     return words.say("rule.many", trail=words.join([words.say("rule.step", step) for step in steps]))
 
 
+def _allowed(item: Payload, words: Sentences) -> str:
+    """The prices that each rule allows, and why one does not apply."""
+    rows = [
+        words.known(
+            "rule.allowed",
+            {**rule, "status": words.join([str(rule[key]) for key in ("status_label", "note") if rule[key]])},
+        )
+        for rule in item.get("rules", [])
+    ]
+    return paragraphs(words.say("rule.allowed_title"), bullets(*rows)) if rows else ""
+
+
 def _pair(clamp: Payload) -> dict[str, str]:
     return {"before": str(clamp["before"]), "after": str(clamp["after"])}
 
@@ -191,6 +203,7 @@ def explanation(item: Payload, words: Sentences) -> str:
         _aim(item, words, "profit"),
         _drivers(item, words, most=len(item.get("drivers", []))) or words.say("why.none"),
         words.sentences(_rules(item, words, whole=True), model if _moves(item) or item.get("clamps") else ""),
+        _allowed(item, words),
         words.known("why.keeping", values),
         bullets(_elasticity(item, values, words), _confidence(item, values, words)),
         words.known("why.evidence", values),
@@ -343,7 +356,6 @@ def _fixed(key: str) -> Callable[[Reply, Sentences], str]:
 
 
 _RENDERERS: Mapping[str, Callable[[Reply, Sentences], str]] = {
-    **PLANNING,
     "price": _price,
     "table": _table,
     "explain": _explain,

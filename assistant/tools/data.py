@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 from langchain_core.tools import tool
@@ -45,8 +44,11 @@ def data_quality(
         decisions = desk.recommend(skus) if skus else desk.overview()
         standings = desk.records.standings()
         words = labels(language)["issues"]
+        stocked = any(it.stock is not None for it in standings.values())
+        watched = any(it.competitor_price is not None for it in standings.values())
         lacking = {
-            decision.id: _issues(decision, standings[_key(decision)], standings) for decision in decisions
+            decision.id: _issues(decision, standings[_key(decision)], stocked=stocked, watched=watched)
+            for decision in decisions
         }
         shown = [standings[_key(decision)] for decision in decisions]
         facts = [
@@ -93,14 +95,7 @@ def _key(decision: Decision) -> tuple[str, str | None]:
     return decision.recommendation.sku, decision.recommendation.store
 
 
-def _issues(
-    decision: Decision, standing: Standing, standings: Mapping[tuple[str, str | None], Standing]
-) -> list[Gap]:
-    """What one product's records lack."""
-    every = standings.values()
-    return gaps_of(
-        decision.recommendation,
-        standing,
-        stocked=any(other.stock is not None for other in every),
-        watched=any(other.competitor_price is not None for other in every),
-    )
+def _issues(decision: Decision, standing: Standing, *, stocked: bool, watched: bool) -> list[Gap]:
+    """What one product's records lack. A column that no product has is not counted product by product:
+    `stocked` and `watched` are whether any has stock, and a competitor's price."""
+    return gaps_of(decision.recommendation, standing, stocked=stocked, watched=watched)

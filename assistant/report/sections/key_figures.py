@@ -6,7 +6,7 @@ from array import array
 from dataclasses import dataclass
 from statistics import fmean, median
 
-from assistant.facts import Sheet, count, labels, money, quantity
+from assistant.facts import Sheet, count, money, span
 from assistant.report.case import Case
 from assistant.report.document import Indicator, Section
 from assistant.report.scope import Composer, Scope
@@ -91,9 +91,7 @@ class KeyFigures:
         if self._cover:
             assert scope.period is not None  # there are products
             cover = median(self._cover)
-            singular, plural = labels(scope.language)["periods"][scope.period]
-            text = (singular if cover == 1 else plural).format(count=quantity(cover, scope.language))
-            sheet.add("cover", text, cover, scope.period)
+            sheet.add("cover", span(cover, scope.period, scope.language), cover, scope.period)
             counted(sheet, {"cover_products": len(self._cover)})
             said.append("cover")
             shown.append("cover")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from assistant.facts import count, labels, money
+from assistant.facts import money, span
 from assistant.report.case import Case
 from assistant.report.document import Section
 from assistant.report.scope import Composer, Scope, product_cells, product_columns
@@ -91,8 +91,7 @@ class Stock:
 def _bounds(scope: Scope) -> dict[str, str]:
     """From when on stock counts as dead or slow."""
     assert scope.period is not None  # there are products
-    plural = str(labels(scope.language)["periods"][scope.period][1])
     return {
-        "dead": plural.format(count=count(RECENT[scope.period], scope.language)),
-        "slow": plural.format(count=count(SLOW_COVER[scope.period], scope.language)),
+        "dead": span(RECENT[scope.period], scope.period, scope.language),
+        "slow": span(SLOW_COVER[scope.period], scope.period, scope.language),
     }
