@@ -6,12 +6,15 @@ import os
 import signal
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from assistant.report.batches import Batch
 from assistant.report.pricing import Plan, Pricer
+from assistant.report.progress import ReportError
+from assistant.store.database import FILE_NAME
 
 if TYPE_CHECKING:
     from assistant.report.run import Engine
@@ -41,7 +44,8 @@ class Worker:
 def home_of(store: Store) -> str | None:
     """Where another process opens the same shop: its folder, or None where PRICING_ASSISTANT_DATABASE_URL,
     which it has too, says so."""
-    return str(store.lock.parent) if Path(store.place).is_file() else None
+    folder = store.lock.parent
+    return str(folder) if Path(store.place) == folder / FILE_NAME else None
 
 
 def local_engine(store: Store, pipeline: PricingPipeline, *, adapter: Path | None = None) -> Engine:
@@ -68,6 +72,11 @@ def local_engine(store: Store, pipeline: PricingPipeline, *, adapter: Path | Non
             try:
                 for done in as_completed(waiting):
                     yield done.result()
+            except BrokenProcessPool as error:
+                raise ReportError(
+                    "A process that priced products was ended, perhaps for want of memory. Run the same "
+                    "command again: it goes on with what is priced."
+                ) from error
             finally:
                 pool.shutdown(cancel_futures=True)
 

@@ -84,3 +84,31 @@ def test_without_ray_one_line_says_what_to_install(
     monkeypatch.setattr("assistant.report.ray_engine.find_spec", lambda _: None)
     with pytest.raises(ReportError, match=r"pricing-assistant\[distributed\]"):
         ray_engine(shop, adapter=None)
+
+
+def test_another_process_finds_the_same_shop(
+    shop: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert Store.open(home=workers.home_of(shop)).identity == shop.identity
+    monkeypatch.setenv("PRICING_ASSISTANT_DATABASE_URL", f"sqlite:///{tmp_path / 'elsewhere.db'}")
+    other = Store.open()
+    assert workers.home_of(other) is None
+    assert Store.open(home=workers.home_of(other)).identity == other.identity
+
+
+@pytest.mark.slow
+def test_a_process_that_is_ended_is_one_clear_line(
+    shop: Store, pipeline: PricingPipeline, work: Work, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    psutil = pytest.importorskip("psutil")
+    monkeypatch.setattr(workers, "ENOUGH", 2)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})
+
+    def end_one_after_the_first() -> None:
+        for _ in local_engine(shop, pipeline)(*work):
+            for child in psutil.Process().children():
+                if "spawn_main" in " ".join(child.cmdline()):
+                    child.kill()
+
+    with pytest.raises(ReportError, match="same command again"):
+        end_one_after_the_first()
