@@ -75,7 +75,8 @@ def summary(made: Made, language: Language, *, seconds: float) -> str:
         name: count(value, language)
         for name, value in {
             "products": made.products,
-            "unpriced": made.unpriced,
+            "priced": made.products - made.abstained - made.unpriced,
+            "without": made.abstained + made.unpriced,
             "unchanged": made.unchanged,
             "changed": made.products - made.unchanged,
         }.items()

@@ -73,7 +73,7 @@ def number_pattern(column: Column, value: float, currency: str | None, language:
             pattern = "0.0%"
         case "units":
             size = abs(value)
-            pattern = "0.00" if size < 1 else "0.0" if size < 10 else "#,##0"
+            pattern = "0.00" if 0 < size < 1 else "0.0" if size < 10 else "#,##0"
         case "count":
             pattern = "#,##0"
         case "elasticity":

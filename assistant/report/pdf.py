@@ -18,6 +18,7 @@ from reportlab.platypus import (
     Flowable,
     Frame,
     HRFlowable,
+    KeepInFrame,
     KeepTogether,
     NextPageTemplate,
     PageBreak,
@@ -47,6 +48,8 @@ CARDS = 4
 """Indicators in a row."""
 FIGURE_HEIGHT = 190.0
 """Of a product's figures, in points."""
+SMALLEST = 0.85
+"""How far a product's facts shrink, so that they end on its page."""
 SHORT = 15
 """Rows of a table that stays on one page."""
 ROOM_BELOW = 90.0
@@ -345,4 +348,8 @@ def _facts(page: Page) -> Iterator[Flowable]:
         ("LINEBELOW", (0, 0), (1, -1), 0.4, HexColor("#DDE2E7")),
         ("LINEBELOW", (3, 0), (4, -1), 0.4, HexColor("#DDE2E7")),
     ]
-    yield Grid(rows, colWidths=[label, value, gap, label, value], style=style, hAlign="LEFT")
+    grid = Grid(rows, colWidths=[label, value, gap, label, value], style=style, hAlign="LEFT")
+    # A little smaller rather than its last row on a page of its own.
+    _, height = grid.wrap(UPRIGHT, 0)
+    yield CondPageBreak(SMALLEST * height)
+    yield KeepInFrame(UPRIGHT, 0, [grid], mode="shrink")

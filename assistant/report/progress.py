@@ -52,6 +52,8 @@ class Made:
     files: tuple[str, ...]
     """Names in the folder."""
     products: int
+    abstained: int
+    """Those that were looked at, and no price can be suggested for; the report says why."""
     unpriced: int
     """Those that could not even be looked at."""
     unchanged: int

@@ -125,6 +125,7 @@ def make_report(
             folder=None,
             files=(),
             products=len(products),
+            abstained=counts["abstained"],
             unpriced=counts["unpriced"],
             unchanged=counts["unchanged"],
             made_at=plan.made_at,
@@ -217,7 +218,7 @@ def _record(
 ) -> dict[str, Any]:
     """Keep the recommendations in the shop, give each its id, and lay the entries down in order. The report
     is noted with them, unless only news was wanted and there is none."""
-    counts: dict[str, Any] = {"unpriced": 0, "unchanged": 0, "date": ""}
+    counts: dict[str, Any] = {"abstained": 0, "unpriced": 0, "unchanged": 0, "date": ""}
     done = 0
     with (
         clock.stage("record", total) as reached,
@@ -235,6 +236,7 @@ def _record(
             for entry, id in zip(priced, ids, strict=True):
                 kept = replace(entry, decision_id=id)
                 entries.write(json.dumps(kept.to_dict(), ensure_ascii=False) + "\n")
+                counts["abstained"] += kept.recommendation.abstained is not None
                 counts["unchanged"] += kept.unchanged
                 counts["date"] = max(counts["date"], kept.recommendation.date[:10])
             done += len(some)

@@ -44,7 +44,7 @@ class Figures:
             self._top = sorted(self._top, key=lambda it: -it[0])[:TOP]
         change = _value(row, self._change.key) if self._change else None
         if change is not None:
-            self._moves[sum(change >= edge for edge in EDGES)] += 1
+            self._moves[_band(change)] += 1
 
     @property
     def found(self) -> bool:
@@ -156,6 +156,12 @@ class Figures:
         ]
         below, above = words("workbook.below", end=ends[0]), words("workbook.above", end=ends[-1])
         return [below, *between, above]
+
+
+def _band(change: float) -> int:
+    """Which bar a change belongs to; one of exactly an edge, the largest step allowed, to the inner one."""
+    exact = round(change, 3)  # as it is printed: 15.20 / 19.00 - 1 is a little below -20 %
+    return sum(exact >= edge if edge < 0 else exact > edge for edge in EDGES)
 
 
 def _height(bars: int) -> int:

@@ -209,6 +209,17 @@ def test_odd_products_have_their_page(tmp_path: Path) -> None:
         assert len(printed(told(usual, **changes), tmp_path)) >= 3
 
 
+def test_the_facts_of_a_product_stand_on_one_page(tmp_path: Path) -> None:
+    usual = page(dict(ROWS[0]))
+    for many in range(40, 100, 6):
+        facts = tuple(
+            Fact(f"x.f{n}", f"f{n}", f"Fact number {n}", str(n), float(n), "count") for n in range(many)
+        )
+        report = replace(document(), pages=(replace(usual, facts=facts),), page_count=1)
+        sheets = [sheet.get_textpage().get_text_range() for sheet in printed(report, tmp_path)]
+        assert sum("Fact number" in words for words in sheets) == 1, many
+
+
 def test_a_cell_longer_than_a_page_goes_on_on_the_next(tmp_path: Path) -> None:
     rows = (dict(ROWS[0]) | {"product": "long " * 6000 + "END"}, ROWS[1])
     table = Table(id="actions", title="What to do", columns=COLUMNS, rows=rows)

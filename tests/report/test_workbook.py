@@ -198,6 +198,14 @@ def test_figures_show_the_largest_gains_and_all_changes(tmp_path: Path) -> None:
     assert len(sheet._charts) == 2
 
 
+def test_a_change_of_exactly_the_largest_step_is_not_beyond_it(tmp_path: Path) -> None:
+    # The report counts the same changes as no larger than 20 %.
+    rows = [ROWS[0] | {"change": change} for change in (15.2 / 19.0 - 1, 12.0 / 10.0 - 1, -0.3, 0.3)]
+    write_workbook(with_rows(rows), tmp_path / "report.xlsx")
+    sheet = opened(tmp_path / "report.xlsx")["Figures"]
+    assert [sheet.cell(line, 7).value for line in range(2, 11)] == [1, 1, 0, 0, 0, 0, 0, 1, 1]
+
+
 def test_what_is_not_a_number_is_left_empty(tmp_path: Path) -> None:
     report = with_rows([ROWS[0] | {"price": float("nan"), "profit_gain": float("inf")}])
     write_workbook(report, tmp_path / "report.xlsx")

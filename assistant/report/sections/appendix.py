@@ -79,4 +79,4 @@ def _flat(value: Any, key: str = "") -> Iterator[Row]:
         for i, inner in enumerate(value, start=1):
             yield from _flat(inner, f"{key}.{i}")
     else:
-        yield {"key": key, "value": value if isinstance(value, str) else json.dumps(value)}
+        yield {"key": key, "value": value if value is None or isinstance(value, str) else json.dumps(value)}

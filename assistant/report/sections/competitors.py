@@ -33,7 +33,7 @@ class Competitors:
         row = product_cells(case) | {
             "position": words(f"competitors.{standing.position}"),
             "current_price": it.current_price,
-            "price": it.price if case.moves else None,
+            "price": None if it.abstained else it.price,
             "competitor_price": standing.competitor_price,
             "gap": gap,
             "gap_then": then / standing.competitor_price - 1,

@@ -46,7 +46,7 @@ class Stock:
             "state": words(f"stock.state_{state}"),
             "stock_value": value,
             "action": words(f"moves.{case.move}"),
-            "price": it.price if case.moves else None,
+            "price": None if it.abstained else it.price,
         }
         self._rows.add(row, weight=standing.cover or 0.0, group=STATES.index(state))
 
@@ -73,7 +73,7 @@ class Stock:
             composer.column("state"),
             composer.column("stock", "units"),
             composer.column("pace", "units", period=period),
-            composer.column("cover", "number", period=period),
+            composer.column("cover", "units", period=period),
             composer.column("idle", "count", period=period),
             composer.column("stock_value", "total"),
             composer.column("action"),
