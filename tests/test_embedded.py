@@ -327,35 +327,6 @@ def test_each_product_has_its_own_change(ask: Ask, text: str, changes: dict[str,
     assert found == changes
 
 
-@pytest.mark.parametrize(
-    ("text", "wanted"),
-    [
-        ("weekly report please", {}),
-        ("make me a report", {}),
-        ("生成价格报告", {}),
-        ("Can I get a pdf with all price suggestions?", {"format": "pdf"}),
-        ("export the recommendations as a spreadsheet", {"format": "xlsx"}),
-        ("weekly report, in chinese please", {"language": "zh"}),
-        ("所有调价建议导成pdf给我", {"format": "pdf"}),
-        ("来一份英文版周报", {"language": "en"}),
-        ("建议价导出成excel表", {"format": "xlsx"}),
-    ],
-)
-def test_a_report_is_made_when_it_is_asked_for(ask: Ask, text: str, wanted: dict[str, str]) -> None:
-    ((name, arguments),) = used(ask(text))
-    assert name == "start_report"
-    assert {key: value for key, value in arguments.items() if value is not None} == wanted
-
-
-@pytest.mark.parametrize(
-    "text", ["email the report to anna@shop.example", "报告发到我邮箱 anna@shop.example"]
-)
-def test_a_report_is_not_sent_anywhere_and_that_is_said(ask: Ask, text: str) -> None:
-    answer = ask(text)
-    assert "start_report" not in [name for name, _ in used(answer)]
-    assert "e-mail" in answer.text or "邮件" in answer.text
-
-
 def test_two_requests_in_one_message_are_both_answered(ask: Ask) -> None:
     answer = ask("What should I charge for the lavender candle? And what if I sell the charger at 29.90?")
     assert {name for name, _ in used(answer)} == {"find_products", "recommend", "what_if"}
