@@ -76,7 +76,11 @@ class Pricer:
         What breaks the policy is found by halves and is left out with its reason. Raises `StoreError`,
         `AdapterError`, `OSError`.
         """
-        found = sorted(self._isolating(batch, self._history(batch)))
+        from policy.model.threads import one_thread
+
+        # A run that goes on elsewhere, or on other cores, must give the same bytes.
+        with one_thread():
+            found = sorted(self._isolating(batch, self._history(batch)))
         return "".join(f"{json.dumps(key, ensure_ascii=False)}\t{text}\n" for key, text in found)
 
     def _isolating(self, batch: Batch, history: pd.DataFrame) -> Iterator[tuple[tuple[str, str], str]]:
