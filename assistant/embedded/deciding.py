@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from assistant.embedded.conversation import Call, Payload, items_of
+from assistant.embedded.conversation import Call, Payload, Product, items_of, product_of
 from assistant.embedded.products import Ask, Resolved, State, resolve
 from assistant.embedded.replies import MOST_PRODUCTS, Kind, Reply, other_currency
 from assistant.embedded.ruling import change_rules, correction, list_rules
@@ -52,8 +52,9 @@ def _verdict(request: Request, state: State, ask: Ask) -> Reply | None:
     if not found.products:
         kind: Kind = "clarify" if found.candidates else "not_found" if found.missing else "which"
         return replace(reply, kind=kind)
-    if request.has_number and other_currency(request.amounts.currency, found.products):
-        return replace(reply, kind="currency")
+    rate = request.given.exchange_rate
+    if rate is None and _foreign(request, found.products):
+        return replace(reply, kind="rate")
     if not request.amounts.signed:
         return replace(reply, kind="which_direction")
     skus = [product.sku for product in found.products]
@@ -67,6 +68,12 @@ def _verdict(request: Request, state: State, ask: Ask) -> Reply | None:
     own = _own_price(request, state, found)
     if own is None:
         return _outcome(request, ask([Call.of("approve", decision_ids=ids, reason=reason)]), found)
+    # A product that is named as it is called was not looked up before: its currency is known from here on.
+    priced = tuple(map(product_of, items_of(payload)))
+    if _foreign(request, priced):
+        if rate is None:
+            return replace(reply, kind="rate", resolved=Resolved(priced))
+        own |= {"currency": request.amounts.currency, "rate": rate}
     each = [Call.of("approve", decision_ids=[id], reason=reason, **own) for id in ids[:MOST_PRODUCTS]]
     return _outcome(request, ask(each), found)
 
@@ -85,6 +92,11 @@ def _own_price(request: Request, state: State, found: Resolved) -> dict[str, Any
         if [product.sku for product in found.products] == [tried["sku"]]:
             return {key: tried[key] for key in ("price", "percent", "amount") if key in tried}
     return None
+
+
+def _foreign(request: Request, products: Sequence[Product]) -> bool:
+    """Whether money is named in a currency that is not the shop's."""
+    return request.has_number and other_currency(request.amounts.currency, products)
 
 
 def _everything(request: Request, ask: Ask) -> Reply:

@@ -26,6 +26,8 @@ COST_TOPICS = frozenset({"fees", "shipping"})
 """Topics of one question: what is paid on a sale."""
 WITH_REASON = ("approve", "action", "reject")
 """Topics whose message may say why."""
+DECIDED = (*WITH_REASON, "rules")
+"""Those, and rules, which may tell it too."""
 OF_WHOLE = ("jailbreak", "echo", "deceive", "collusion", "personal", "predatory")
 """Topics that a message is about as a whole, whatever its sentences say by themselves."""
 _MASK = 0xA000
@@ -194,8 +196,9 @@ def _read(part: str, words: Lexicon, aside: Mapping[str, Mention], today: date |
         flags=frozenset(name for name, patterns in words.flags.items() if matches(patterns, part)),
         selection=_selection(rest, words),
     )
+    told = _without_reason(part, words)
     for topic in words.topics:
-        if matches(topic.patterns, part) and (request.has_number or not topic.needs_number):
+        if matches(topic.patterns, told) and (request.has_number or not topic.needs_number):
             request = _decision(replace(request, topic=topic.name), part, words, aside, today)
             break
     for intent, patterns in words.intents:
@@ -204,6 +207,14 @@ def _read(part: str, words: Lexicon, aside: Mapping[str, Mention], today: date |
         ):
             return replace(request, intent=intent)
     return request
+
+
+def _without_reason(part: str, words: Lexicon) -> str:
+    """A decision without its reason, whose words ("because we are overstocked") are no request; else all."""
+    match = words.reason.search(part)
+    said = part[: match.start()] if match else ""
+    first = next((topic.name for topic in words.topics if matches(topic.patterns, said)), None)
+    return said if first in DECIDED else part
 
 
 def _decision(
@@ -223,7 +234,10 @@ def _decision(
         match = words.reason.search(part)
         why = _restore(match["reason"], aside).strip(" .。!！") if match else ""
         said = part[: match.start()] if match else part
-        clauses, unread = clauses_in(said, words, times=request.given.times, today=today, reason=why)
+        once = "once" in request.flags
+        clauses, unread = clauses_in(
+            said, words, times=request.given.times, today=today, reason=why, once=once
+        )
         if not clauses and said != part:  # "a rule: never below ..." tells the rule, not its reason
             said = part
             clauses, unread = clauses_in(part, words, times=request.given.times, today=today)

@@ -8,7 +8,7 @@ from typing import Any
 import prompts
 from assistant.embedded import record_wording, shop_answers
 from assistant.embedded.conversation import Payload, items_of
-from assistant.embedded.decision_wording import decided, lacking, once, rules
+from assistant.embedded.decision_wording import before_write, decided, lacking, once, rate, rules
 from assistant.embedded.dialogue import INSTEAD
 from assistant.embedded.planning import PLANS
 from assistant.embedded.planning_wording import PLANNING
@@ -46,11 +46,12 @@ def _render(reply: Reply) -> str:
     if reply.kind in PLANNING:
         return PLANNING[reply.kind](reply, words)
     note = words.say(f"topics.{topic}") if topic and reply.kind not in SAY_IT_ALL else ""
-    asks_back = reply.kind in ("topic", "which", "clarify", "not_found", "currency", "error")
+    asks_back = reply.kind in ("topic", "which", "clarify", "not_found", "currency", "rate", "error")
     if asks_back and topic in (*DECISIONS, *PLANS) and reply.kind != "topic":
         note = ""  # the question back says it all
     lead = words.known(f"instead.{topic}", {}) if topic in INSTEAD and not asks_back else ""
-    return paragraphs(words.sentences(note, lead), _RENDERERS[reply.kind](reply, words))
+    said = _RENDERERS[reply.kind](reply, words)
+    return paragraphs(words.sentences(note, lead), said, before_write(reply, words))
 
 
 def _price(reply: Reply, words: Sentences) -> str:
@@ -299,6 +300,7 @@ def _table(reply: Reply, words: Sentences) -> str:
     compare = reply.request.intent in ("compare", "elasticity", "facts")
     table = (compare_table if compare else price_table)(items_of(payload), words)
     return paragraphs(
+        words.say("ask.neither") if "neither" in reply.request.flags else "",
         words.say("table.lead_compare" if compare else "table.lead"),
         table,
         words.say("table.skipped", names=words.join(skipped)) if skipped else "",
@@ -373,6 +375,7 @@ _RENDERERS: Mapping[str, Callable[[Reply, Sentences], str]] = {
     "at_which_price": _about_first("ask.at_which_price"),
     "which_direction": _about_first("ask.which_direction"),
     "currency": _currency,
+    "rate": rate,
     "not_found": _missing,
     "error": _error,
     "decided": decided,
