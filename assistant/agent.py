@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from langchain.agents import create_agent
@@ -108,6 +109,7 @@ class Assistant:
         pipeline: PricingPipeline | Future[PricingPipeline] | None = None,
         user: str = "merchant",
         tuning: Learner | None = None,
+        folders: Iterable[Path] = (),
     ) -> None:
         """Starts to load the policy in the background.
 
@@ -123,10 +125,12 @@ class Assistant:
             Who speaks: conversations are theirs alone, and what they confirm is recorded as theirs.
         tuning
             The shop's fine-tuning, where it can be started from here.
+        folders
+            Files in them may be imported by naming their path. Only for whoever sits at this computer.
         """
         self.desk = Desk(store, pipeline=pipeline)
         self.desk.warm()
-        self._user, self._tuning = user, tuning
+        self._user, self._tuning, self._folders = user, tuning, tuple(folders)
         self._memory = Memory(store, user)
         model = model or chosen_model()
         self._where = whereabouts(model, name_of(model))
@@ -259,6 +263,7 @@ class Assistant:
             user=self._user,
             where=self._where,
             tuning=self._tuning,
+            folders=self._folders,
             confirmed=confirmed or {},
         )
 

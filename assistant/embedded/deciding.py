@@ -21,6 +21,12 @@ VERDICTS = ("approve", "action", "reject")
 
 def decide(request: Request, state: State, ask: Ask) -> Reply | None:
     """The reply to a decision; None where the message decides nothing that can be kept."""
+    if (file := _file(request, state)) is not None:
+        skip = True if "skip_bad_rows" in request.flags else None
+        imported = replace(request, topic="import", file=file)
+        return _outcome(imported, ask([Call.of("import_sales", path=file, skip_bad_rows=skip)]))
+    if request.topic == "import":
+        return Reply(kind="topic", request=request)
     if request.topic == "undo":
         return _outcome(request, ask([Call.of("undo")]))
     if request.topic == "rules_list":
@@ -34,6 +40,15 @@ def decide(request: Request, state: State, ask: Ask) -> Reply | None:
     if request.topic in VERDICTS:
         return _verdict(request, state, ask)
     return None
+
+
+def _file(request: Request, state: State) -> str | None:
+    """The file to import: the one named, or the last one again "without the bad rows"."""
+    before = state.request
+    if request.topic == "import" and request.file:
+        return request.file
+    again = before is not None and before.topic == "import" and "skip_bad_rows" in request.flags
+    return before.file if again and before is not None else None
 
 
 def _verdict(request: Request, state: State, ask: Ask) -> Reply | None:

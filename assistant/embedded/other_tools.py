@@ -13,7 +13,7 @@ OWN = frozenset(
         "price_test",
         "compare", "elasticity", "competitors", "data_quality", "track_record", "audit",
         "fine_tuning_readiness", "about_assistant",
-        "show_rules", "approve", "reject", "set_rules", "undo", "start_fine_tuning",
+        "show_rules", "approve", "reject", "set_rules", "undo", "import_sales", "start_fine_tuning",
     }
 )  # fmt: skip
 """The tools this model knows how to use."""

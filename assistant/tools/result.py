@@ -6,6 +6,7 @@ import json
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Protocol, runtime_checkable
 
 from langchain.tools import ToolRuntime
@@ -52,6 +53,8 @@ class Turn:
     where: Whereabouts | None = None
     """Which chat model answers; None where nobody said."""
     tuning: Learner | None = None
+    folders: tuple[Path, ...] = ()
+    """Whose files the merchant may have read; none where whoever writes may sit at another computer."""
     confirmed: Mapping[str, str] = field(default_factory=dict)
     """What the merchant agreed to: digests of staged writes by the ids of their tool calls."""
     staged: dict[str, Staged] = field(default_factory=dict)
@@ -83,6 +86,7 @@ class Report:
 
 def run(runtime: Runtime, report: Callable[[Desk, Language], Report]) -> Result:
     """The report as JSON and artifact; what goes wrong becomes a message that a merchant can act on."""
+    from assistant.store.importing import error_text
     from policy.decision.given import QuestionError
     from policy.history import HistoryError
     from policy.model.adapter_files import AdapterError
@@ -98,7 +102,7 @@ def run(runtime: Runtime, report: Callable[[Desk, Language], Report]) -> Result:
     except QuestionError as error:
         result = Report({"status": "error", "code": error.code, "message": _question_text(error, language)})
     except HistoryError as error:
-        result = Report({"status": "error", "code": "history", "message": str(error)})
+        result = Report({"status": "error", "code": "history", "message": error_text(error, language)})
     except StoreError as error:
         result = Report({"status": "error", "code": "store", "message": str(error)})
     except AdapterError as error:

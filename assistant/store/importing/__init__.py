@@ -15,12 +15,12 @@ import pandas as pd
 
 from assistant.store.importing.columns import ColumnMatch, dates_orders, match_columns, plain, platform_of
 from assistant.store.importing.reading import read_cells
-from assistant.store.importing.report import ImportReport, error_text, problem
+from assistant.store.importing.report import SOME_BAD, ImportReport, error_text, problem
 from assistant.store.importing.sales import Sheet, as_text, read_sales
 from policy.history import Gaps, Period, canonical_history
 from policy.history.jumps import refuse_jumps
 
-__all__ = ["ImportReport", "Imported", "error_text", "read_history"]
+__all__ = ["SOME_BAD", "ImportReport", "Imported", "error_text", "read_history"]
 
 _ISO_OF_SIGN = {"$": "USD", "¥": "CNY"}
 """What a sign that several countries share is taken for; the report says so."""
