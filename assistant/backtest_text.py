@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from assistant.cli_report import UNLIMITED
 from assistant.facts import count, labels, money, percent, signed, total_decimals
 from assistant.wording import Language
 from prompts import load, substitute
@@ -22,9 +23,6 @@ if TYPE_CHECKING:
     from policy.evaluation.backtest.replay import Difference, ReplayOutcome
     from policy.evaluation.backtest.report import Backtest
     from policy.forecast.score import ForecastScore
-
-UNLIMITED = 1_000
-"""Columns where the reader is a file or another program, for whom nothing may be cut."""
 
 
 def backtest_words(language: Language) -> dict[str, dict[str, str]]:

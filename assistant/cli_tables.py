@@ -14,6 +14,7 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
+from assistant.cli_report import UNLIMITED
 from assistant.facts import count, direction, facts_for, gain_total_facts, labels
 from assistant.wording import Language
 from policy.decision.recommendation import Recommendation
@@ -22,8 +23,6 @@ from prompts import load
 if TYPE_CHECKING:
     from assistant.store import ImportResult
 
-UNLIMITED = 1_000
-"""Columns where the reader is a file or another program, for whom nothing may be cut."""
 WIDEST_TEXT = 32
 """Columns that a name or a reason may take on a screen before it continues on the next line."""
 NOTHING = "–"

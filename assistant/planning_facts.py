@@ -323,14 +323,10 @@ def circumstances_facts(it: WhatIf, language: Language) -> list[Fact]:
         sheet.price("shipping", it.shipping)
     if it.stock is not None:
         sheet.add("stock", quantity(it.stock, language), it.stock, "units")
-    if it.chance is not None:
-        sheet.percent("chance", _chance(it.chance))
-    if it.end is not None and it.dates:
-        _span(sheet, it.dates, it.end, it.period)
+    sheet.percent("chance", _chance(it.chance))
+    _span(sheet, it.dates, it.end, it.period)
     if len(it.dates) > 1:
         for side, totals in (("at", it.total_at), ("keep", it.total_keep)):
-            if totals is not None:
-                _totals(sheet, totals, it.currency, suffix=f"_total_{side}")
-        if it.total_gain is not None:
-            _signed_total(sheet, "gain_total", it.total_gain, it.currency)
+            _totals(sheet, totals, it.currency, suffix=f"_total_{side}")
+        _signed_total(sheet, "gain_total", it.total_gain, it.currency)
     return sheet.facts

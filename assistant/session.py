@@ -145,10 +145,11 @@ class Visit:
     @property
     def follow_ups(self) -> list[str]:
         """Questions that the last answer invites."""
-        if self.answer is None:
-            return []
-        names = {it.sku: it.name or it.sku for it in self._assistant.desk.store.products()}
-        return follow_ups(self.answer, self.evidence, names)
+        with self._busy:  # a new conversation begun on another thread forgets the answer in between
+            if self.answer is None:
+                return []
+            names = {it.sku: it.name or it.sku for it in self._assistant.desk.store.products()}
+            return follow_ups(self.answer, self.evidence, names)
 
     def figure(self, evidence: Evidence, view: View) -> Figure | None:
         """One of the figures of a part of the evidence; None where there is nothing to draw."""

@@ -6,18 +6,18 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
+from policy.decision.bounds import Circumstances
 from policy.decision.curves import demand_curves
 from policy.decision.foresee import Forecast, Given, foresee
 from policy.decision.outcomes import LEVELS, DemandCurve, WhatIf
 from policy.decision.product import Product, product_of
-from policy.decision.recommend import Label, labels_of, recommend
+from policy.decision.recommend import Label, circumstances_by_product, labels_of, recommend
 from policy.decision.recommendation import Objective, Recommendation
 from policy.decision.rules import Rules
-from policy.decision.settle import what_if_verdicts
 from policy.decision.standing import Standing, standings
+from policy.decision.ties import Key
 from policy.decision.what_if import under_rules, what_if
 from policy.history import HistoryError, canonical_history
 from policy.learning.store.progress import Progress
@@ -310,8 +310,8 @@ class PricingPipeline:
         Parameters are those of `policy.decision.what_if.what_if`, for one product of the history, and
 
         rules
-            Limits for all products, or by sku, that the price is held against; none by default. Products
-            that it is priced together with are taken at their present prices.
+            Limits for all products, or by sku, that the price is held against, on the first day asked about;
+            none by default. Products that it is priced together with are taken at their present prices.
 
         Raises
         ------
@@ -334,14 +334,14 @@ class PricingPipeline:
             start=start,
             until=until,
         )
-        situation = product.situation(1).with_future(
-            cost=None if unit_cost is None else np.array([unit_cost]),
-            competitor_price=None if competitor_price is None else np.array([competitor_price]),
-        )
-        row, currency = panel.row_of(product.sku, product.store), product.label.currency
-        return under_rules(
-            found, what_if_verdicts(panel, situation, row, price, rules=rules, currency=currency)
-        )
+        return found if rules is None else under_rules(found, product, panel, rules=rules)
+
+    def circumstances(
+        self, history: pd.DataFrame, *, rules: Rules | Mapping[str, Rules]
+    ) -> dict[Key, Circumstances]:
+        """What rules ask about every product, by (store, sku); see `circumstances_by_product`."""
+        panel, labels = self._panel(history)
+        return circumstances_by_product(panel, labels, rules=rules)
 
     def product(self, history: pd.DataFrame, *, sku: str, store: str | None = None) -> Product:
         """One product, to be asked about by the functions of `policy.decision`: `break_even`, `clearance`,

@@ -9,10 +9,14 @@ import numpy as np
 import pandas as pd
 
 from assistant.store import Store
-from policy.decision.outcomes import DemandCurve, WhatIf
-from policy.decision.recommend import labels_of
+from policy.decision.bounds import Circumstances
+from policy.decision.limits import check
+from policy.decision.outcomes import DemandCurve, Totals, WhatIf, chance_positive
+from policy.decision.recommend import circumstances_by_product, labels_of
 from policy.decision.recommendation import Clamp, Driver, Interval, Outcome, Recommendation
+from policy.decision.rules import Rules
 from policy.decision.standing import Standing, standings
+from policy.decision.ties import Key
 from policy.history import canonical_history
 from policy.learning.store.readiness import Readiness, readiness
 from policy.model.panel import make_panel
@@ -83,6 +87,10 @@ def outcome(price: float, units: float, cost: float | None) -> Outcome:
     )
 
 
+def total(of: Outcome) -> Totals:
+    return Totals(units=of.units, revenue=of.revenue, profit=of.profit)
+
+
 class ThumbPolicy:
     """Elasticity -1.5 everywhere; cuts everything by a tenth. Counts its calls."""
 
@@ -107,15 +115,27 @@ class ThumbPolicy:
             outcome(last["price"], 20.0, cost),
         )
         gain = (at.profit or at.revenue).mean - (keep.profit or keep.revenue).mean
+        limits, first = given.get("rules", {}).get(sku, Rules()), last["date"] + pd.Timedelta(weeks=1)
+        verdicts = check(price, limits, self.circumstances(history, rules=limits)[None, sku])
         return WhatIf(
             sku=sku, store=None, name=last["name"], currency=last["currency"], period="week",
             objective="profit" if cost else "revenue", unit_cost=cost, competitor_price=None,
             at=at, keep=keep, gain=around(gain, 30.0), elasticity=around(-1.5, 0.4),
             known_low=last["price"] * 0.8, known_high=last["price"],
-            cautions=() if price >= last["price"] * 0.8 else ("outside_known_range",),
+            cautions=() if price >= last["price"] * 0.8 else ("outside_known_range",), verdicts=verdicts,
+            chance=chance_positive(around(gain, 30.0)), stock=given.get("stock"), fee=given.get("fee", 0.0),
+            shipping=given.get("shipping", 0.0), dates=(str(first.date()),),
+            end=str((first + pd.Timedelta(days=6)).date()), total_at=total(at),
+            total_keep=total(keep), total_gain=around(gain, 30.0),
         )  # fmt: skip
 
     model_hash = "thumb"
+
+    def circumstances(
+        self, history: pd.DataFrame, *, rules: Rules | dict[str, Rules]
+    ) -> dict[Key, Circumstances]:
+        frame, report = canonical_history(history)
+        return circumstances_by_product(make_panel(frame, report.period), labels_of(frame), rules=rules)
 
     def standings(self, history: pd.DataFrame) -> list[Standing]:
         frame, report = canonical_history(history)

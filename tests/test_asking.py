@@ -45,8 +45,9 @@ def test_a_handful_is_answered_right(shop: DemoShop) -> None:
 def test_the_shop_is_judged_by_its_own_rules_and_costs(shop: DemoShop) -> None:
     assert len(shop.limits) == 21
     assert shop.limits["KET-17"].rules.minimum_advertised_price == 37.99
-    assert (shop.limits["KET-17"].current_price, shop.limits["KET-17"].unit_cost) == (39.99, 22.5)
-    assert shop.limits["PAN-28"].unit_cost is None
+    now = shop.limits["KET-17"].now
+    assert (now.current_price, now.unit_cost, now.currency) == (39.99, 22.5, "USD")
+    assert shop.limits["PAN-28"].now.unit_cost is None
     assert {"KET-17", "Electric Kettle 1.7 L", "电水壶1.7L"} <= set(shop.names)
 
 

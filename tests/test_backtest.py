@@ -39,7 +39,7 @@ def test_each_period_is_priced_as_recommend_does_with_the_past_alone(
     model: LoadedModel,
 ) -> None:
     table = shop()
-    asked = ask(model.network, panel_of(table), maximise_profit=True, rules=Rules())
+    asked = ask(model.network, panel_of(table), maximise_profit=True, rules=Rules(), currency=None)
     dates = np.sort(table["date"].unique())
     for week in (WEEKS - 1, WEEKS - 4, WEEKS - 9):
         records = PricingPipeline(model).recommend(table[table["date"] < dates[week]])
@@ -58,14 +58,15 @@ def test_what_happens_in_a_period_cannot_change_its_price(model: LoadedModel) ->
     changed.loc[last, "units"] *= 5
     changed.loc[last, "price"] *= 1.5
     one, other = (
-        ask(model.network, panel_of(t), maximise_profit=True, rules=Rules()) for t in (table, changed)
+        ask(model.network, panel_of(t), maximise_profit=True, rules=Rules(), currency=None)
+        for t in (table, changed)
     )
     assert other.policy_price == pytest.approx(one.policy_price)
 
 
 def test_the_last_quarter_of_each_product_is_asked_about(model: LoadedModel) -> None:
     panel = panel_of(shop())
-    asked = ask(model.network, panel, maximise_profit=True, rules=Rules())
+    asked = ask(model.network, panel, maximise_profit=True, rules=Rules(), currency=None)
     assert np.bincount(asked.row).tolist() == [6 if n == WEEKS // 2 else 11 for n in panel.lengths]
     assert asked.earned == pytest.approx((asked.price - 5.0) * asked.units)
     assert (np.abs(asked.policy_price / asked.before - 1) <= 0.2 + 1e-6).all()
@@ -74,7 +75,7 @@ def test_the_last_quarter_of_each_product_is_asked_about(model: LoadedModel) -> 
 def test_the_density_of_prices_drawn_anew_each_week_is_theirs(model: LoadedModel) -> None:
     # Uniform over 0.4 in logs, never kept: a density of 2.5 in the middle, where the mean of prices is known.
     panel = panel_of(shop(products=30, weeks=80))
-    asked = ask(model.network, panel, maximise_profit=True, rules=Rules())
+    asked = ask(model.network, panel, maximise_profit=True, rules=Rules(), currency=None)
     log = log_of(panel, asked)
     middle = np.abs(np.log(asked.price / 10)) < 0.08
     assert log.density[middle].mean() == pytest.approx(2.5, rel=0.12)
@@ -88,7 +89,7 @@ def test_a_price_that_is_kept_as_a_rule_has_that_chance(model: LoadedModel) -> N
         lambda p: p.iloc[(np.arange(len(p)) // 2) * 2].to_numpy()
     )
     panel = panel_of(table)
-    asked = ask(model.network, panel, maximise_profit=True, rules=Rules())
+    asked = ask(model.network, panel, maximise_profit=True, rules=Rules(), currency=None)
     log = log_of(panel, asked)
     kept = asked.price == asked.before
     # One half stands on the price before, the other is spread over 0.4 in logs.
@@ -101,7 +102,14 @@ def test_a_price_that_is_kept_as_a_rule_has_that_chance(model: LoadedModel) -> N
 
 def test_the_oracle_earns_most_and_every_policy_something(model: LoadedModel) -> None:
     panel = panel_of(shop())
-    played = replay(model.network, panel, np.random.default_rng(0), maximise_profit=True, rules=Rules())
+    played = replay(
+        model.network,
+        panel,
+        np.random.default_rng(0),
+        maximise_profit=True,
+        rules=Rules(),
+        currency=None,
+    )
     assert played is not None
     assert set(played.paths) == set(POLICIES)
     assert all(path.shape == (8, PERIODS) for path in played.paths.values())
@@ -112,7 +120,14 @@ def test_the_oracle_earns_most_and_every_policy_something(model: LoadedModel) ->
 def test_the_replay_is_of_its_seed_alone(model: LoadedModel) -> None:
     panel = panel_of(shop(products=5))
     first, again, other = (
-        replay(model.network, panel, np.random.default_rng(s), maximise_profit=True, rules=Rules())
+        replay(
+            model.network,
+            panel,
+            np.random.default_rng(s),
+            maximise_profit=True,
+            rules=Rules(),
+            currency=None,
+        )
         for s in (1, 1, 2)
     )
     assert first and again and other

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 
 import numpy as np
 import pandas as pd
@@ -83,7 +84,7 @@ def test_answers_for_a_product(pipe: PricingPipeline, frame: pd.DataFrame) -> No
     matching = pipe.what_if(frame, sku="A", price=18.0, fee=0.1, shipping=1.0)
     assert answer.volume.gain.mean == pytest.approx(matching.gain.mean)
     assert answer.volume.chance == pytest.approx(matching.chance)
-    json.dumps(answer.to_dict(), allow_nan=False)
+    json.dumps(asdict(answer), allow_nan=False)
     alone = break_even(pipe.product(frame, sku="A"))
     assert alone.at is None and alone.volume is None and alone.lowest_price == COST
 

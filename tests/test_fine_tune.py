@@ -11,17 +11,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from fake_fine_tune import a_report
 from safetensors.torch import load_file
 from short_runs import SHORT
 from stores import sales
 
-from policy.history import HistoryError
+from policy.history import HistoryError, canonical_history
 from policy.learning.store.fine_tune import FineTuneSettings, fine_tune
 from policy.learning.store.fit import Candidate, FitSettings
 from policy.learning.store.progress import FineTuningStopped, Progress
 from policy.learning.store.reinforce import ReinforceSettings
+from policy.learning.store.split import Split, split
 from policy.model.adapter_files import AdapterError
 from policy.model.adapter_folders import adapter_folder
 from policy.model.adapters import adapted_base, save_adapter
@@ -30,12 +32,17 @@ from policy.model.shelf import Shelf, Version
 from policy.pipeline import PricingPipeline
 
 
+def parts_of(table: pd.DataFrame) -> Split:
+    frame, report = canonical_history(table)
+    return split(frame, report.period, seed=1)
+
+
 def tuned(
     output: Path, *, stop: Callable[[], bool] | None = None, told: list[Progress] | None = None
 ) -> Version:
-    frame = sales(products=6, weeks=44)
+    parts = parts_of(sales(products=6, weeks=44))
     progress = None if told is None else told.append
-    return fine_tune(load_model(), frame, output, settings=SHORT, progress=progress, stop=stop)
+    return fine_tune(load_model(), parts, output, settings=SHORT, progress=progress, stop=stop)
 
 
 @pytest.fixture(scope="module")
@@ -144,7 +151,7 @@ def test_another_stores_checkpoint_is_not_gone_on_from(tmp_path: Path) -> None:
         tuned(tmp_path, stop=stop)
     other = sales(products=7, weeks=44, seed=9)
     told: list[Progress] = []
-    fine_tune(load_model(), other, tmp_path, settings=SHORT, progress=told.append)
+    fine_tune(load_model(), parts_of(other), tmp_path, settings=SHORT, progress=told.append)
     assert told[0].done == 0.0 and not told[0].resumed
     assert Shelf(tmp_path).versions()[0].report["products"] == 7
 
@@ -232,7 +239,7 @@ def test_a_store_unlike_the_prior_is_learned(tmp_path: Path) -> None:
         fit=FitSettings(steps=45, batch_size=16),
         reinforce=ReinforceSettings(iterations=2, trials=16, horizons=(6, 8)),
     )
-    version = fine_tune(load_model(), frame, tmp_path, settings=settings)
+    version = fine_tune(load_model(), parts_of(frame), tmp_path, settings=settings)
     moves = next(it for it in version.report["measures"] if it["measure"] == "wql_moves")
     assert moves["verdict"] == "better"
     assert version.promoted, version.report["reasons"]

@@ -184,7 +184,7 @@ def test_in_a_simulated_store_that_tests_prices_at_random_the_truth_is_found() -
     habits = tuple(float(kind == "random_test") for kind in LOGGING_POLICIES)
     history, _ = simulate_log(Simulator(markets, rng), LoggingPolicies(markets, rng, chances=habits), weeks)
     panel = Panel([(None, str(i)) for i in range(n)], history, np.full(n, weeks), "week")
-    asked = ask(load_model().network, panel, maximise_profit=True, rules=Rules())
+    asked = ask(load_model().network, panel, maximise_profit=True, rules=Rules(), currency=None)
     asked = asked.take(np.flatnonzero(asked.priced))
     log = log_of(panel, asked)
     found = off_policy(log, objective="profit", rng=rng)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 
 import numpy as np
 import pandas as pd
@@ -65,7 +66,7 @@ def test_lift_is_split_into_price_and_promotion(pipe: PricingPipeline) -> None:
         before = answer.none.units.mean
         shares[lift] = found.of_flag.mean / (before + found.of_price.mean)
         assert 0.3 < found.of_price.mean / before < 1.1
-        json.dumps(answer.to_dict(), allow_nan=False)
+        json.dumps(asdict(answer), allow_nan=False)
     assert 0.0 < shares[0.0] < 0.6 * shares[0.4] and shares[0.4] < 0.6
 
 
@@ -77,7 +78,6 @@ def test_an_effect_that_was_never_seen_is_not_counted(pipe: PricingPipeline) -> 
     assert answer.lift.total == answer.lift.of_price
     assert answer.after.change is None and answer.asked.gain == answer.asked.net_gain
     cut = pipe.what_if(frame, sku="A", price=answer.asked.price, periods=2)
-    assert cut.total_at is not None
     assert answer.asked.totals.units.mean == pytest.approx(cut.total_at.units.mean, rel=0.02)
 
 

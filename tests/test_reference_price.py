@@ -77,7 +77,6 @@ def test_one_unknown_day_blocks_the_claim() -> None:
     found = reference_price(known, start=START, profile="eu", planned_price=79.0)
     assert (found.blocked, found.gaps) == ("unknown_history", ((before(11), before(11)),))
     assert found.reference_price is None and found.discount is None and found.whole_percent is None
-    assert found.largest_discount(79.0) is None
     new = reference_price(spans((29, 99.0)), start=START, profile="eu", planned_price=79.0)
     assert new.gaps == ((before(30), before(30)),)
     assert reference_price([], start=START, profile="eu").gaps == ((before(30), before(1)),)
@@ -174,12 +173,6 @@ def test_a_price_that_is_only_assumed_is_said_to_be() -> None:
     assert (found.blocked, found.notes) == (None, ("assumed_unchanged",))
     past = reference_price([known, ahead], start=before(5), profile="eu", planned_price=79.0)
     assert past.notes == ()
-
-
-def test_the_largest_honest_discount() -> None:
-    found = reference_price(spans((40, 80.0)), start=START, profile="eu")
-    assert found.largest_discount(60.0) == pytest.approx(0.25)
-    assert found.largest_discount(90.0) == 0.0
 
 
 @given(

@@ -193,11 +193,16 @@ SHORT: dict[str, Any] = {"horizons": (6, 8), "longest_log": 2, "learning_rate": 
 LEARNERS = {
     "ppo": (ppo.train, ppo.PPOSettings(iterations=120, trials=48, entropy=0.01, **SHORT)),
     # Slower than PPO, and A3C with more trials an update: at PPO's rate it depends on the order of its
-    # workers, or on the rounding of the processor, whether they settle.
+    # workers, or on the rounding of the processor, whether they settle. Its trials are as long as those it is
+    # judged by, since what it charges in periods never played depends on that order too.
     "a3c": (
         a3c.train,
         a3c.A3CSettings(
-            updates=400, workers=2, trials=48, entropy=0.003, **(SHORT | {"learning_rate": 1e-3})
+            updates=400,
+            workers=2,
+            trials=48,
+            entropy=0.003,
+            **(SHORT | {"learning_rate": 1e-3, "horizons": (8, 12)}),
         ),
     ),
     "dqn": (

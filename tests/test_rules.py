@@ -9,8 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from policy.decision.bounds import Circumstances
+from policy.decision.limits import apply
 from policy.decision.recommendation import Clamp
 from policy.decision.rules import Rules, RulesInfeasible
+
+
+def within(
+    rules: Rules, price: float, *, current: float, cost: float | None
+) -> tuple[float, tuple[Clamp, ...]]:
+    return apply(price, rules, Circumstances(current_price=current, unit_cost=cost))
+
 
 FREE = Rules(max_change=None, min_margin=None, allow_below_cost=True)
 
@@ -53,7 +62,7 @@ def test_any_model_price_ends_inside_every_rule_or_names_the_conflict(
     rules: Rules, price: float, current: float, cost: float | None
 ) -> None:
     try:
-        result, clamps = rules.apply(price, current_price=current, unit_cost=cost)
+        result, clamps = within(rules, price, current=current, cost=cost)
     except RulesInfeasible as conflict:
         assert conflict.rules and set(conflict.rules) <= active(rules, cost)
         assert all(rule in str(conflict) for rule in conflict.rules)
@@ -94,7 +103,7 @@ def assert_conflict_is_real(
 @given(price=prices(1, 1000), ending=st.sampled_from([0.0, 0.9, 0.99, 9]))
 def test_an_ending_is_the_nearest_one(price: float, ending: float) -> None:
     rules = Rules(max_change=None, min_margin=None, price_ending=ending)
-    result, _ = rules.apply(price, current_price=price, unit_cost=None)
+    result, _ = within(rules, price, current=price, cost=None)
     step = 10 if ending >= 1 else 1
     ended = [ending + k * step for k in range(1002)]
     nearest = min((p for p in ended if p > 0), key=lambda p: abs(p - price))
@@ -106,16 +115,16 @@ def test_applying_rules_twice_changes_nothing(
     rules: Rules, price: float, current: float, cost: float | None
 ) -> None:
     try:
-        once, _ = rules.apply(price, current_price=current, unit_cost=cost)
+        once, _ = within(rules, price, current=current, cost=cost)
     except RulesInfeasible:
         return
-    assert rules.apply(once, current_price=current, unit_cost=cost) == (once, ())
+    assert within(rules, once, current=current, cost=cost) == (once, ())
 
 
 def test_the_trail_says_what_each_rule_did() -> None:
     # 8.00 is within 30 % of 11.00; a 20 % margin on a cost of 10.00 asks 12.50; the next .99 above is 12.99.
     rules = Rules(max_change=0.30, min_margin=0.20, price_ending=0.99)
-    price, clamps = rules.apply(8.0, current_price=11.0, unit_cost=10.0)
+    price, clamps = within(rules, 8.0, current=11.0, cost=10.0)
     assert price == 12.99
     assert clamps == (
         Clamp(rule="min_margin", before=8.0, after=12.5),
@@ -125,14 +134,14 @@ def test_the_trail_says_what_each_rule_did() -> None:
 
 def test_floors_and_largest_change_that_exclude_each_other_are_named() -> None:
     with pytest.raises(RulesInfeasible) as conflict:
-        Rules(max_change=0.05, min_margin=0.5).apply(10.0, current_price=10.0, unit_cost=8.0)
+        within(Rules(max_change=0.05, min_margin=0.5), 10.0, current=10.0, cost=8.0)
     assert conflict.value.rules == ("max_change", "min_margin")
     with pytest.raises(RulesInfeasible) as conflict:
-        Rules(max_change=0.02, price_ending=0.99).apply(10.4, current_price=10.4, unit_cost=None)
+        within(Rules(max_change=0.02, price_ending=0.99), 10.4, current=10.4, cost=None)
     assert conflict.value.rules == ("max_change", "price_ending")
     with pytest.raises(RulesInfeasible) as conflict:  # 9.99 is under the floor, 10.99 out of reach
         rules = Rules(max_change=0.05, price_ending=0.99, minimum_advertised_price=10.0)
-        rules.apply(10.4, current_price=10.4, unit_cost=1.0)
+        within(rules, 10.4, current=10.4, cost=1.0)
     assert conflict.value.rules == ("max_change", "map", "price_ending")
 
 
@@ -153,36 +162,36 @@ def test_floors_and_largest_change_that_exclude_each_other_are_named() -> None:
 )
 def test_endings(ending: float, price: float, expected: float) -> None:
     rules = Rules(max_change=None, min_margin=None, price_ending=ending)
-    assert rules.apply(price, current_price=120.0, unit_cost=None)[0] == expected
+    assert within(rules, price, current=120.0, cost=None)[0] == expected
 
 
 def test_an_ending_never_breaks_a_floor_it_is_next_to() -> None:
     # 4.99 is nearest to 5.00 but under the supplier's floor; 5.99 is within 20 % of 5.00.
     rules = Rules(price_ending=0.99, minimum_advertised_price=5.0)
-    assert rules.apply(5.0, current_price=5.0, unit_cost=1.0)[0] == 5.99
+    assert within(rules, 5.0, current=5.0, cost=1.0)[0] == 5.99
 
 
 def test_exactly_the_largest_change_is_allowed_in_floating_point() -> None:
-    assert Rules().apply(21.60, current_price=18.00, unit_cost=None) == (21.6, ())
-    assert Rules().apply(99.0, current_price=18.00, unit_cost=None)[0] == 21.6
+    assert within(Rules(), 21.60, current=18.00, cost=None) == (21.6, ())
+    assert within(Rules(), 99.0, current=18.00, cost=None)[0] == 21.6
 
 
 def test_prices_are_in_whole_cents_below_one_too() -> None:
-    assert FREE.apply(0.914, current_price=0.9138, unit_cost=None) == (0.91, ())
-    assert Rules(max_change=0.10).apply(0.5, current_price=0.35, unit_cost=None)[0] == 0.38
+    assert within(FREE, 0.914, current=0.9138, cost=None) == (0.91, ())
+    assert within(Rules(max_change=0.10), 0.5, current=0.35, cost=None)[0] == 0.38
 
 
 def test_unknown_cost_asks_nothing_and_a_known_one_bans_losses() -> None:
     rules = Rules(max_change=None, min_margin=None)
-    assert rules.apply(3.0, current_price=3.0, unit_cost=None)[0] == 3.0
-    price, clamps = rules.apply(3.0, current_price=3.0, unit_cost=4.0)
+    assert within(rules, 3.0, current=3.0, cost=None)[0] == 3.0
+    price, clamps = within(rules, 3.0, current=3.0, cost=4.0)
     assert price == 4.0 and [c.rule for c in clamps] == ["below_cost"]
-    assert FREE.apply(3.0, current_price=3.0, unit_cost=4.0)[0] == 3.0
+    assert within(FREE, 3.0, current=3.0, cost=4.0)[0] == 3.0
 
 
 def test_a_price_that_may_not_move_and_is_no_whole_cent_is_infeasible() -> None:
     with pytest.raises(RulesInfeasible) as conflict:
-        Rules(max_change=0.0).apply(3.0, current_price=3.0527, unit_cost=None)
+        within(Rules(max_change=0.0), 3.0, current=3.0527, cost=None)
     assert conflict.value.rules == ("max_change",)
 
 
@@ -206,7 +215,7 @@ def test_rules_cannot_be_invalid(name: str, value: float) -> None:
 @pytest.mark.parametrize("bad", [0.0, -1.0, math.nan, math.inf])
 def test_a_price_that_is_no_price_is_refused(bad: float) -> None:
     with pytest.raises(ValueError, match="price"):
-        Rules().apply(bad, current_price=1.0, unit_cost=None)
+        within(Rules(), bad, current=1.0, cost=None)
 
 
 @given(rules=rule_sets)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from datetime import date
 
 import numpy as np
@@ -112,7 +113,7 @@ def test_fees_and_shipping_come_out_of_profit_alone(pipe: PricingPipeline, frame
     per_unit = 18.0 * 0.85 - COST - 1.2
     assert costly.at.profit.mean == pytest.approx(plain.at.units.mean * per_unit)
     assert (costly.fee, costly.shipping) == (0.15, 1.2)
-    assert costly.total_at is not None and costly.total_at.profit is not None
+    assert costly.total_at.profit is not None
     assert costly.total_at.profit.mean == pytest.approx(plain.at.units.mean * per_unit)
     # (8 + 1.2) / 0.85 = 10.82: a price of 10.50 is above cost and still loses.
     assert "price_below_cost" in pipe.what_if(frame, sku="A", price=10.5, fee=0.15, shipping=1.2).cautions
@@ -124,7 +125,7 @@ def test_more_stock_never_sells_less_and_a_little_limits(pipe: PricingPipeline, 
         pipe.what_if(frame, sku="A", price=18.0, stock=stock, periods=4).total_at
         for stock in (0.0, 20.0, 100.0, 5000.0)
     ]
-    units = [t.units.mean for t in found if t is not None]
+    units = [t.units.mean for t in found]
     assert units[0] == 0.0 and units[1] == pytest.approx(20.0, abs=0.01)
     assert units == sorted(units)
 
@@ -133,14 +134,13 @@ def test_several_periods_add_up(pipe: PricingPipeline, frame: pd.DataFrame) -> N
     answer = pipe.what_if(frame, sku="A", price=18.0, periods=4)
     assert answer.dates == ("2026-03-02", "2026-03-09", "2026-03-16", "2026-03-23")
     assert answer.end == "2026-03-29"
-    assert answer.total_at is not None and answer.total_gain is not None
     assert answer.total_at.units.mean == pytest.approx(4 * answer.at.units.mean)
     assert answer.total_gain.mean == pytest.approx(4 * answer.gain.mean, rel=0.02)
     single = answer.at.units.high - answer.at.units.low
     whole = answer.total_at.units.high - answer.total_at.units.low
     assert 2 * single * 0.8 < whole < 4 * single  # between independent periods and one and the same
-    assert answer.chance is not None and (answer.chance > 0.5) == (answer.gain.mean > 0)
-    json.dumps(answer.to_dict(), allow_nan=False)
+    assert (answer.chance > 0.5) == (answer.gain.mean > 0)
+    json.dumps(asdict(answer), allow_nan=False)
 
 
 def test_dates_name_the_periods_they_lie_in(pipe: PricingPipeline, frame: pd.DataFrame) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 
 import numpy as np
 import pandas as pd
@@ -95,7 +96,7 @@ def test_a_change_that_would_not_pay_keeps_the_price(pipe: PricingPipeline, fram
 def test_inputs_that_are_not_known_are_not_asked(pipe: PricingPipeline, frame: pd.DataFrame) -> None:
     bare = ask(pipe, frame.drop(columns=["cost", "competitor_price"]), 24.0)
     assert [change.name for change in bare.changes] == ["stock"]
-    json.dumps(bare.to_dict(), allow_nan=False)
+    json.dumps(asdict(bare), allow_nan=False)
 
 
 def test_where_the_policy_abstains_nothing_makes_it_recommend(

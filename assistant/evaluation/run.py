@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import sys
 import tempfile
 from collections.abc import Mapping
@@ -17,6 +16,7 @@ from langchain_core.messages import AIMessage, AnyMessage, ToolMessage
 
 from assistant.agent import Assistant
 from assistant.confirmation import Proposal
+from assistant.desk import Desk
 from assistant.evaluation.questions import Question
 from assistant.evaluation.score import Limit, Played, ToolUse
 from assistant.facts import Fact
@@ -75,7 +75,7 @@ class DemoShop:
         products = self._store.products()
         named = [(it.sku, it.name, *it.aliases) for it in products]
         self.names = tuple(name for names in named for name in names if name)
-        self.limits = _limits(self._store)
+        self.limits = _limits(self._assistant.desk)
         self._changes = self._audited()
 
     def close(self) -> None:
@@ -153,15 +153,8 @@ def _new_sales(store: Store) -> pd.DataFrame:
     return pd.concat([last, following, new], ignore_index=True)
 
 
-def _limits(store: Store) -> dict[str, Limit]:
-    """Rules, newest price and newest known cost of each product."""
-    newest = store.history().sort_values("date").groupby("sku").last()  # of each column, gaps aside
-    rules = store.rules_for([str(sku) for sku in newest.index])
-    return {
-        str(sku): Limit(
-            rules=rules[str(sku)],
-            current_price=float(price),
-            unit_cost=float(cost) if math.isfinite(cost) else None,
-        )
-        for sku, price, cost in zip(newest.index, newest["price"], newest["cost"], strict=True)
-    }
+def _limits(desk: Desk) -> dict[str, Limit]:
+    """What holds for each product as the shop stands."""
+    rules = desk.store.rules_for()
+    now = desk.pipeline.circumstances(desk.history(), rules=rules)
+    return {sku: Limit(rules=rules[sku], now=of) for (_, sku), of in now.items()}

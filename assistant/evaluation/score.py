@@ -33,7 +33,9 @@ from assistant.facts import Fact
 from assistant.grounding import MERCHANT, Verdict, check
 from assistant.numerals import numbers_in
 from assistant.wording import Language
-from policy.decision.rules import Rules, RulesInfeasible
+from policy.decision.bounds import Circumstances
+from policy.decision.limits import permitted
+from policy.decision.rules import Rules
 
 LOOKUP = "find_products"
 """The tool whose facts are current prices, no result."""
@@ -53,8 +55,7 @@ class Limit:
     """What the shop knows of a product, to judge a price by."""
 
     rules: Rules
-    current_price: float
-    unit_cost: float | None
+    now: Circumstances
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -331,13 +332,10 @@ def broken_rules(played: Played, limits: Mapping[str, Limit]) -> list[str]:
 
 
 def _allowed(price: float, limit: Limit) -> bool:
-    if abs(price - limit.current_price) < _CENT:
+    if abs(price - limit.now.current_price) < _CENT:
         return True
-    try:
-        nearest, _ = limit.rules.apply(price, current_price=limit.current_price, unit_cost=limit.unit_cost)
-    except RulesInfeasible:
-        return False
-    return abs(nearest - price) < _CENT
+    nearest = permitted(price, limit.rules, limit.now)
+    return nearest is not None and abs(nearest - price) < _CENT
 
 
 def _listed(things: Iterable[str]) -> str:

@@ -139,12 +139,14 @@ def _own_price(
         told = converted(turn, named, said=currency, rate=rate, own=str(it.currency))
         price, amount = (told.value, None) if price is not None else (None, told.value)
     what_if = turn.desk.what_if(it.sku, store=it.store, price=price, percent=percent, amount=amount)
-    price = round(what_if.at.price, 2)
+    if (price := round(what_if.at.price, 2)) != what_if.at.price:  # judged is what will be written down
+        what_if = turn.desk.what_if(it.sku, store=it.store, price=price)
     if what_if.unit_cost is not None and price < what_if.unit_cost and not reason:
         raise DeskError("reason_below_cost", name=_name(it))
     facts = what_if_facts(what_if, turn.language)
     suggested = [] if it.abstained else [_named(facts_for(it, turn.language), "price")]
-    notes = [*_broken_rules(turn, it, price), *_cautions(turn, what_if.cautions)]
+    cautions = tuple(code for code in what_if.cautions if not code.startswith("breaks_"))
+    notes = [*_broken_rules(turn, what_if), *_cautions(turn, cautions)]
     if told is not None:
         facts, notes = [*facts, *told.facts], [told.note, *notes]
     return _staged(
@@ -279,23 +281,14 @@ def _rows(turn: Turn, it: Recommendation | WhatIf, facts: list[Fact]) -> list[Ro
     return [row for row in rows if row.after is not None]
 
 
-def _broken_rules(turn: Turn, it: Recommendation, price: float) -> list[str]:
-    """Which of the shop's rules a price of the merchant's own breaks, and the price that would keep them."""
-    from policy.decision.rules import Rules, RulesInfeasible
+def _broken_rules(turn: Turn, what_if: WhatIf) -> list[str]:
+    """Which of the shop's rules a price of the merchant's own breaks."""
+    from policy.decision.limits import violated
 
     words, names = words_of(turn), labels(turn.language)["rules"]
-    rules = turn.desk.store.rules_for([it.sku]).get(it.sku, Rules())
-    try:
-        kept, clamps = rules.apply(price, current_price=it.current_price, unit_cost=it.unit_cost)
-    except RulesInfeasible as error:
-        broken = [names.get(rule, rule) for rule in error.rules]
-        return [words("notes.rules_exclude", rules=labels(turn.language)["answer"]["and"].join(broken))]
-    broken = [names.get(clamp.rule, clamp.rule) for clamp in clamps]
-    return (
-        [words("notes.breaks_rules", rules=labels(turn.language)["answer"]["and"].join(broken))]
-        if broken and kept != price
-        else []
-    )
+    broken = [names.get(rule, rule) for rule in violated(what_if.verdicts)]
+    listed = labels(turn.language)["answer"]["and"].join(broken)
+    return [words("notes.breaks_rules", rules=listed)] if broken else []
 
 
 def _cautions(turn: Turn, codes: tuple[str, ...]) -> list[str]:

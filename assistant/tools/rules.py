@@ -18,6 +18,7 @@ from assistant.tools.rule_fields import RuleChanges
 from assistant.tools.rule_values import PART, add_rule, rule_label
 from assistant.tools.writing import WORDS, Row, Staged, Undo, Write, carry_out, words_of
 from assistant.wording import Language, safe, wording
+from policy.decision.limits import apply
 from policy.decision.rules import Rules, RulesInfeasible
 
 MOST_NAMES = 6
@@ -176,15 +177,14 @@ def _notes(turn: Turn, proposal: RulesProposal) -> tuple[list[Fact], list[str]]:
     """Products that no price would suit, the rules in conflict there, and products left as they are."""
     desk, words = turn.desk, words_of(turn)
     then = desk.store.rules_for(None, proposal=proposal)
+    now = desk.pipeline.circumstances(desk.history(), rules=then)
     stuck, conflicts = [], dict[str, None]()
     for decision in desk.overview():
         it = decision.recommendation
         if it.sku not in proposal.skus:
             continue
         try:
-            then[it.sku].apply(
-                it.model_price or it.current_price, current_price=it.current_price, unit_cost=it.unit_cost
-            )
+            apply(it.model_price or it.current_price, then[it.sku], now[it.store, it.sku])
         except RulesInfeasible as error:
             stuck.append(it.name or it.sku)
             conflicts |= dict.fromkeys(error.rules)

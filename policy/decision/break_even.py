@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -69,10 +68,6 @@ class BreakEven:
     volume: Volume | None
     cautions: tuple[str, ...]
     """As of a what-if; `price_below_cost` where the price asked about is below `lowest_price`."""
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain JSON types."""
-        return asdict(self)
 
 
 def break_even(

@@ -50,6 +50,12 @@ def component_objective(posterior: Posterior, prices: NDArray, unit_cost: NDArra
     return (prices - unit_cost[:, None])[:, None, :] * units
 
 
+def mean_objective(posterior: Posterior, prices: NDArray, unit_cost: NDArray, stock: NDArray) -> NDArray:
+    """Posterior mean of `component_objective`, currency per period, shape (N, P)."""
+    value = component_objective(posterior, prices, unit_cost, stock)
+    return np.asarray(np.einsum("nk,nkp->np", posterior.weights, value))
+
+
 def best_price(
     posterior: Posterior, *, unit_cost: NDArray, stock: NDArray, low: NDArray, high: NDArray
 ) -> NDArray:
@@ -63,11 +69,7 @@ def best_price(
     log_low = np.maximum(np.log(low), centre - REACH)[:, None]
     log_high = np.minimum(np.log(high), centre + REACH)[:, None]
     log_prices = log_low + fraction * (log_high - log_low)
-    value = np.einsum(
-        "nk,nkp->np",
-        posterior.weights,
-        component_objective(posterior, np.exp(log_prices), unit_cost, stock),
-    )
+    value = mean_objective(posterior, np.exp(log_prices), unit_cost, stock)
     best = value.argmax(axis=1)
     inner = np.clip(best, 1, CANDIDATES - 2)
     row = np.arange(len(best))

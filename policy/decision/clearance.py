@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import date as Date
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from policy.decision.choice import REACH
 from policy.decision.evidence import STEP_BEYOND
-from policy.decision.given import QuestionError, require_fraction, require_not_negative, require_positive
+from policy.decision.given import QuestionError, require_not_negative, require_positive
 from policy.decision.joint import Luck, demand_paths, interval_of, sold_of
-from policy.decision.margin import UnitEconomics
+from policy.decision.limits import permitted
 from policy.decision.markdowns import Found, Ladder, ladder, search
 from policy.decision.product import Product, Window
 from policy.decision.recommend import what_if_cautions
 from policy.decision.recommendation import Interval
-from policy.decision.rules import Rules, RulesInfeasible
+from policy.decision.rules import Rules
 from policy.decision.situation import Situation, posterior_by_period
 from policy.decision.totals import DRAWS, SEED, PricePath, gain_over
 from policy.model.posterior import Posterior
+
+WANTED_CHANCE = 0.8
+"""The chance of selling through that a plan must have where it can."""
 
 SEARCH_DRAWS = 500
 """Draws by which paths are compared; what is reported of the chosen ones comes from fresh ones, since the
@@ -29,7 +32,8 @@ best of many looks better on its own draws than it is."""
 
 Limit = Literal["rules", "known_range", "given", "none"]
 """What keeps the price from going lower: rules, the range of prices that the history can speak for, or the
-lowest price given. `none` where even the lowest in reach earns less than a higher one."""
+lowest price given. `none` where the surest path ends above the lowest price in reach: going lower would not
+sell through more surely."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +61,7 @@ class ClearancePath:
     left: Interval
     revenue: Interval
     profit: Interval | None
-    """Revenue less fees and shipping, plus salvage of what is left, minus the cost of the whole stock: the
+    """Revenue plus salvage of what is left, minus the cost of the whole stock: the
     cost of unsold units is lost. None where the unit cost is unknown."""
 
 
@@ -78,6 +82,7 @@ class Clearance:
     unit_cost: float | None
     salvage: float
     wanted_chance: float
+    """`WANTED_CHANCE`."""
     reached: bool
     """Whether any path within the limits sells through with the chance wanted. Where none does, `plan` is the
     one that comes closest, `surest`."""
@@ -97,10 +102,6 @@ class Clearance:
     limited_by: Limit
     cautions: tuple[str, ...]
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain JSON types."""
-        return asdict(self)
-
 
 def clearance(
     product: Product,
@@ -111,10 +112,7 @@ def clearance(
     rules: Rules | None = None,
     low: float | None = None,
     unit_cost: float | None = None,
-    fee: float = 0.0,
-    shipping: float = 0.0,
     salvage: float = 0.0,
-    wanted_chance: float = 0.8,
 ) -> Clearance:
     """A path of prices, one a period and never rising, that sells a stock by a date.
 
@@ -133,12 +131,8 @@ def clearance(
         for (a tenth below the lowest that was charged).
     unit_cost
         In place of the known one.
-    fee, shipping
-        As in `UnitEconomics`.
     salvage
         What a unit left at the end is worth, store currency.
-    wanted_chance
-        The chance of selling through that the plan must have where it can, in [0, 1).
 
     Raises
     ------
@@ -147,7 +141,6 @@ def clearance(
     """
     require_positive(stock=stock, low=low, unit_cost=unit_cost)
     require_not_negative(salvage=salvage)
-    require_fraction(wanted_chance=wanted_chance)
     if until is None and periods is None:
         raise QuestionError("no_date", "Say by when the stock is to be sold: `until`, or `periods`.")
     window = product.window(periods=periods, until=until, whole=True)
@@ -158,20 +151,18 @@ def clearance(
             "No stock of '{sku}' is known to be on hand. Give `stock`, or a `stock` column in the history.",
             sku=product.sku,
         )
-    economics = UnitEconomics(
-        unit_cost=product.unit_cost if unit_cost is None else unit_cost, fee=fee, shipping=shipping
-    )
-    rungs, limit = _ladder(product, rules or Rules(), low, economics.unit_cost)
+    cost = product.unit_cost if unit_cost is None else unit_cost
+    rungs, limit = _ladder(product, window, rules or Rules(), low, cost)
     situation = product.situation(window.reach).with_future(
-        cost=None if economics.unit_cost is None else np.array([economics.unit_cost]),
+        cost=None if cost is None else np.array([cost]),
         stock=np.array([on_hand / window.periods]),
     )
-    found, readings = _search(product, situation, rungs, window, economics, salvage, on_hand, wanted_chance)
+    found, readings = _search(product, situation, rungs, window, salvage, on_hand)
     luck = Luck.drawn(np.random.default_rng(SEED), DRAWS, window.periods)
-    outcomes = [_outcome(path, window, economics, salvage, on_hand, luck) for path in readings]
+    outcomes = [_outcome(path, window, cost, salvage, on_hand, luck) for path in readings]
     keep, plan, best, surest = outcomes
     lowest = min(step.price for step in plan.steps)
-    cautions = set(what_if_cautions(product.evidence, 0, lowest, economics.break_even or np.nan))
+    cautions = set(what_if_cautions(product.evidence, 0, lowest, np.nan if cost is None else cost))
     return Clearance(
         sku=product.sku,
         store=product.store,
@@ -181,34 +172,35 @@ def clearance(
         stock=float(on_hand),
         dates=window.dates,
         end=window.end,
-        unit_cost=economics.unit_cost,
+        unit_cost=cost,
         salvage=salvage,
-        wanted_chance=wanted_chance,
-        reached=max(plan.chance, surest.chance) >= wanted_chance,
+        wanted_chance=WANTED_CHANCE,
+        reached=max(plan.chance, surest.chance) >= WANTED_CHANCE,
         plan=plan,
         keep=keep,
         best=best,
         surest=surest,
         gain=gain_over((readings[1], readings[0]), stock=float(on_hand), luck=luck),
-        lowest_price=float(rungs.prices[-1]),
-        limited_by=limit if np.isclose(found.surest[-1], rungs.prices[-1]) else "none",
+        lowest_price=rungs.lowest,
+        limited_by=limit if np.isclose(found.surest[-1], rungs.lowest) else "none",
         cautions=tuple(sorted(cautions - {"out_of_stock"})),
     )
 
 
-def _ladder(product: Product, rules: Rules, low: float | None, cost: float | None) -> tuple[Ladder, Limit]:
+def _ladder(
+    product: Product, window: Window, rules: Rules, low: float | None, cost: float | None
+) -> tuple[Ladder, Limit]:
     current = product.current_price
     known = float(product.evidence.known_low[0]) * (1 - STEP_BEYOND)
     lowest = np.ceil(100 * max(known if low is None else low, current * np.exp(-REACH)) - 1e-6) / 100
 
-    def allowed(price: float, after: float) -> float | None:
-        try:
-            return rules.apply(price, current_price=after, unit_cost=cost)[0]
-        except RulesInfeasible:
-            return None
+    days = [product.circumstances(rules, day=day, unit_cost=cost) for day in window.dates]
 
-    rungs = ladder(current, min(lowest, current), allowed=allowed)
-    if rungs.prices[-1] > lowest * 1.01:
+    def allowed(price: float, after: float, period: int) -> float | None:
+        return permitted(price, rules, replace(days[period], current_price=after))
+
+    rungs = ladder(current, min(lowest, current), periods=window.periods, allowed=allowed)
+    if rungs.lowest > lowest * 1.01:
         return rungs, "rules"
     return rungs, "given" if low is not None and low >= lowest else "known_range"
 
@@ -218,10 +210,8 @@ def _search(
     situation: Situation,
     rungs: Ladder,
     window: Window,
-    economics: UnitEconomics,
     salvage: float,
     stock: float,
-    wanted_chance: float,
 ) -> tuple[Found, list[PricePath]]:
     """The paths found, and keep, plan, best and surest each with what is believed along it. Buyers remember
     prices, so demand in a period depends a little on the prices before it: the search is made along the
@@ -241,8 +231,8 @@ def _search(
             read([along])[0],
             rungs,
             stock=stock,
-            worth=economics.takings(rungs.prices) - salvage,
-            wanted_chance=wanted_chance,
+            worth=rungs.prices - salvage,
+            wanted_chance=WANTED_CHANCE,
             luck=luck,
         )
         along = found.plan
@@ -250,16 +240,16 @@ def _search(
     # Equal paths are read once: twice they would differ in the last digit, and a draw by a unit.
     distinct = {tuple(path): path for path in paths}
     beliefs = dict(zip(distinct, read(list(distinct.values())), strict=True))
-    return found, [PricePath(path, beliefs[tuple(path)], economics.takings(path) - salvage) for path in paths]
+    return found, [PricePath(path, beliefs[tuple(path)], path - salvage) for path in paths]
 
 
 def _outcome(
-    path: PricePath, window: Window, economics: UnitEconomics, salvage: float, stock: float, luck: Luck
+    path: PricePath, window: Window, cost: float | None, salvage: float, stock: float, luck: Luck
 ) -> ClearancePath:
     sold = sold_of(demand_paths(path.posterior, path.prices[:, None], luck)[..., 0], stock)  # (D, H)
     left = stock - np.cumsum(sold, axis=1)
     # The stock is bought: its cost is the same on every path, and worth knowing all the same.
-    earned = salvage * stock + sold @ path.value - (economics.unit_cost or 0.0) * stock
+    earned = salvage * stock + sold @ path.value - (cost or 0.0) * stock
     return ClearancePath(
         steps=tuple(
             ClearanceStep(
@@ -274,5 +264,5 @@ def _outcome(
         units=interval_of(sold.sum(axis=1)),
         left=interval_of(left[:, -1]),
         revenue=interval_of(sold @ path.prices),
-        profit=None if economics.unit_cost is None else interval_of(earned),
+        profit=None if cost is None else interval_of(earned),
     )

@@ -6,12 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from policy.decision.choice import component_objective
+from policy.decision.choice import mean_objective
 from policy.decision.evidence import weigh
 from policy.decision.outcomes import LEVELS, DemandCurve, interval_at
-from policy.decision.product import known
 from policy.decision.recommend import Label, search_range
-from policy.decision.situation import posterior_of, situation_of
+from policy.decision.situation import known, posterior_of, situation_of
 from policy.model.panel import Panel
 from policy.model.pool import FittedRows
 from policy.model.transformer import PolicyModel
@@ -40,8 +39,7 @@ def demand_curves(
         grid = np.broadcast_to(np.sort(np.asarray(prices, dtype=float)), (len(panel), len(prices)))
     quantiles = posterior.quantiles(grid, LEVELS)
     mean = posterior.mean_units(grid)
-    value = component_objective(posterior, grid, situation.objective_cost, situation.stock)
-    expected = np.einsum("nk,nkp->np", posterior.weights, value)
+    expected = mean_objective(posterior, grid, situation.objective_cost, situation.stock)
     limit = np.where(np.isfinite(situation.stock), situation.stock, np.inf)[:, None]
     margin = grid - situation.objective_cost[:, None]
     ends = [margin * np.minimum(units, limit) for units in posterior.mean_units_band(grid)]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import date as Date
-from typing import Any, Literal
+from typing import Literal
 from zlib import crc32
 
 import numpy as np
@@ -15,10 +15,11 @@ from policy.decision.evidence import Evidence, weigh
 from policy.decision.given import QuestionError
 from policy.decision.joint import drawn_units, interval_of
 from policy.decision.outcomes import Totals
-from policy.decision.product import known, window_of
+from policy.decision.product import window_of
 from policy.decision.recommend import Label, search_range
 from policy.decision.recommendation import Interval
-from policy.decision.situation import Situation, posterior_by_period, situation_of
+from policy.decision.situation import Situation, known, posterior_by_period, situation_of
+from policy.history import Period
 from policy.model.future import MOST_AHEAD
 from policy.model.panel import Panel
 from policy.model.pool import FittedRows
@@ -68,7 +69,11 @@ class ProductForecast:
 
 @dataclass(frozen=True, kw_only=True)
 class ForecastSum:
-    """Sum over the products of one currency."""
+    """Sum over the products of one currency.
+
+    Its intervals take products as independent of each other. What moves all of a shop's sales at once
+    (weather, a rival's opening, a lost advertisement) is not in them: they are too narrow by as much.
+    """
 
     currency: str | None
     products: int
@@ -93,7 +98,7 @@ class LeftOut:
 class Forecast:
     """Units, revenue and profit ahead."""
 
-    period: Literal["day", "week", "month"]
+    period: Period
     dates: tuple[str, ...]
     """First day of each period, ISO 8601."""
     end: str
@@ -102,13 +107,6 @@ class Forecast:
     sums: tuple[ForecastSum, ...]
     """One a currency."""
     left_out: tuple[LeftOut, ...]
-    products_independent: bool = True
-    """The intervals of sums take products as independent of each other. What moves all of a shop's sales at
-    once (weather, a rival's opening, a lost advertisement) is not in them: they are too narrow by as much."""
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain JSON types."""
-        return asdict(self)
 
 
 def foresee(

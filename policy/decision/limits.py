@@ -127,6 +127,14 @@ def apply(price: float, rules: Rules, now: Circumstances) -> tuple[float, tuple[
     return ended / unit, tuple(clamps)
 
 
+def permitted(price: float, rules: Rules, now: Circumstances) -> float | None:
+    """The price that `apply` makes of one; None where no price satisfies all rules."""
+    try:
+        return apply(price, rules, now)[0]
+    except RulesInfeasible:
+        return None
+
+
 @dataclass(frozen=True, kw_only=True)
 class Allowed:
     """The prices that all rules together permit, in whole minor units."""

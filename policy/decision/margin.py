@@ -36,14 +36,10 @@ class UnitEconomics:
         cost."""
         return None if self.unit_cost is None else (self.unit_cost + self.shipping) / (1 - self.fee)
 
-    def takings(self, price: NDArray) -> NDArray:
-        """What a unit sold brings in at prices of any shape, its own cost apart, currency."""
-        return np.asarray(price * (1 - self.fee) - self.shipping)
-
     def profit(self, price: NDArray) -> NDArray:
         """Profit per unit sold at prices of any shape, currency; NaN without a cost."""
         cost = np.nan if self.unit_cost is None else self.unit_cost
-        return self.takings(price) - cost
+        return np.asarray(price * (1 - self.fee) - self.shipping - cost)
 
     def value(self, price: NDArray) -> NDArray:
         """What counts in the objective per unit sold: profit, or the price where the cost is unknown."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, pairwise, product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,16 +31,26 @@ CUT_TIMES = 13
 
 @dataclass(frozen=True)
 class Ladder:
-    """Prices that a path may use, and the steps between them that rules permit in one period."""
+    """Prices that a path may use, and what rules permit of them in each of H periods."""
 
     prices: NDArray[np.float64]
     """Falling, the first is the present price, currency, shape (P,)."""
     steps: NDArray[np.bool_]
-    """Whether one price may follow another, shape (P, P), rows the earlier; staying is always permitted."""
+    """Whether one price may follow another in a period, shape (H, P, P), rows the earlier price; on the
+    diagonal, whether a price may be kept. The present one always may."""
+
+    @property
+    def lowest(self) -> float:
+        """The lowest price that may stand in the last period."""
+        return float(self.prices[self.steps[-1].diagonal()][-1])
 
 
 def ladder(
-    current: float, lowest: float, *, allowed: Callable[[float, float], float | None], rungs: int = RUNGS
+    current: float,
+    lowest: float,
+    *,
+    periods: int,
+    allowed: Callable[[float, float, int], float | None],
 ) -> Ladder:
     """A ladder from the present price to the lowest that can be reached.
 
@@ -48,28 +58,35 @@ def ladder(
     ----------
     lowest
         No price is below it, currency.
+    periods
+        How many, H.
     allowed
-        The price nearest to a wanted one (first argument) that rules permit after another (second), or None
-        where there is none.
+        The price nearest to a wanted one (first argument) that rules permit after another (second) in a
+        period (third, from 0 on), or None where there is none.
     """
-    reached = [current]
-    while len(reached) <= MOST_PRICES:
-        step = allowed(lowest, reached[-1])
-        if step is None or step >= reached[-1] - 0.005:
-            break
-        reached.append(step)
+    reached, cuts = [current], []
+    for h in range(periods):
+        step = allowed(lowest, current, h)
+        if step is None or step >= current - 0.005:
+            continue  # frozen
+        cuts.append(h)
+        step = allowed(lowest, reached[-1], h)
+        if len(reached) <= MOST_PRICES and step is not None and step < reached[-1] - 0.005:
+            reached.append(step)
     bottom = min(reached)
-    wanted = [*np.geomspace(current, max(bottom, lowest), rungs)[1:], *reached[1:]]
+    wanted = [*np.geomspace(current, max(bottom, lowest), RUNGS)[1:], *reached[1:]]
     # What rules permit after itself obeys every rule but the one on change.
-    found = {allowed(float(p), float(p)) for p in wanted}
+    found = {allowed(float(p), float(p), h) for p in wanted for h in cuts}
     prices = sorted(
         {p for p in found if p is not None and lowest - 0.005 <= p < current - 0.005}, reverse=True
     )
     rung = np.array([current, *prices])
-    steps = np.eye(len(rung), dtype=bool)
-    for i, j in combinations(range(len(rung)), 2):
-        after = allowed(float(rung[j]), float(rung[i]))
-        steps[i, j] = after is not None and abs(after - rung[j]) < 0.005
+    steps = np.zeros((periods, len(rung), len(rung)), dtype=bool)
+    steps[:, 0, 0] = True
+    for h, i, j in product(range(periods), range(len(rung)), range(1, len(rung))):
+        if i <= j:
+            after = allowed(float(rung[j]), float(rung[i]), h)
+            steps[h, i, j] = after is not None and abs(after - rung[j]) < 0.005
     return Ladder(rung, steps)
 
 
@@ -107,13 +124,14 @@ def search(
     grid = np.broadcast_to(rungs.prices, (periods, len(rungs.prices)))
     demand = demand_paths(posterior, grid, luck)  # (D, H, P)
     until = np.concatenate([np.zeros_like(demand[:, :1]), np.cumsum(demand, axis=1)], axis=1)  # (D, H + 1, P)
-    times = np.unique(np.linspace(1, periods, min(periods, CUT_TIMES + 1)).round().astype(int))[:-1]
+    times = _cut_times(rungs)
     paths, means, chances, solds = [], [], [], []
     for levels in _falling(rungs):
-        cuts = list(combinations(times, len(levels) - 1))
-        if not cuts:  # fewer periods than prices
+        cuts = combinations(times, len(levels) - 1)
+        ends = np.array([(0, *cut, periods) for cut in cuts], dtype=int).reshape(-1, len(levels) + 1)
+        ends = ends[_permitted(rungs, levels, ends)]
+        if not len(ends):  # fewer periods than prices, or rules forbid them
             continue
-        ends = np.array([(0, *cut, periods) for cut in cuts], dtype=int)
         asked = np.zeros((len(demand), len(ends)))
         gone, total = asked, 0.0
         for i, level in enumerate(levels):
@@ -139,16 +157,37 @@ def search(
     return Found(best=prices(mean.argmax()), surest=prices(surest), plan=prices(plan))
 
 
+def _cut_times(rungs: Ladder) -> NDArray[np.int64]:
+    """Periods after the first in which some price may be cut, `CUT_TIMES` at most."""
+    cuts: NDArray[np.bool_] = np.asarray(np.triu(rungs.steps, k=1).any(axis=(1, 2)))
+    times = np.flatnonzero(cuts[1:]) + 1
+    if len(times) <= CUT_TIMES:
+        return times
+    return times[np.linspace(0, len(times) - 1, CUT_TIMES).round().astype(int)]
+
+
 def _falling(rungs: Ladder) -> list[tuple[int, ...]]:
-    """Sequences of falling prices, by index, that are permitted one after the other from the present one."""
-    found: list[tuple[int, ...]] = [(int(i),) for i in np.flatnonzero(rungs.steps[0])]
+    """Sequences of falling prices, by index, that are permitted one after the other from the present one in
+    some period."""
+    steps: NDArray[np.bool_] = np.asarray(rungs.steps.any(axis=0))
+    found: list[tuple[int, ...]] = [(int(i),) for i in np.flatnonzero(rungs.steps[0, 0])]
     last = found
     for _ in range(MOST_PRICES - 1):
         last = [
-            (*levels, int(j))
-            for levels in last
-            for j in np.flatnonzero(rungs.steps[levels[-1]])
-            if j > levels[-1]
+            (*levels, int(j)) for levels in last for j in np.flatnonzero(steps[levels[-1]]) if j > levels[-1]
         ]
         found = found + last
     return found
+
+
+def _permitted(rungs: Ladder, levels: tuple[int, ...], ends: NDArray) -> NDArray[np.bool_]:
+    """Whether rules permit falling prices, by index, from period to period: each cut when it comes, and each
+    price for as long as it is kept. `ends` are the periods in which they end, after a 0, shape (N, prices +
+    1); the answer has shape (N,)."""
+    kept = np.diagonal(rungs.steps, axis1=1, axis2=2)  # (H, P)
+    broken = np.concatenate([np.zeros_like(kept[:1], dtype=int), np.cumsum(~kept, axis=0)])  # (H + 1, P)
+    good = np.ones(len(ends), dtype=bool)
+    for i, (before, level) in enumerate(pairwise((0, *levels))):
+        start, end = ends[:, i], ends[:, i + 1]
+        good &= rungs.steps[start, before, level] & (broken[end, level] == broken[start + 1, level])
+    return good

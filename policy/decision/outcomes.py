@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,27 +80,23 @@ class WhatIf:
     cautions: tuple[str, ...]
     """`outside_known_range`, `few_price_changes`, `price_below_cost`, `cost_missing`, ...; `breaks_` and a
     rule for every rule that the price would break."""
-    verdicts: tuple[Verdict, ...] = ()
+    verdicts: tuple[Verdict, ...]
     """What every rule that is set says of the price, in the order of application."""
-    chance: float | None = None
+    chance: float
     """Chance that the price earns more on average than the current one."""
-    stock: float | None = None
+    stock: float | None
     """Units on hand that the periods asked for share; None where they do not limit sales."""
-    fee: float = 0.0
-    shipping: float = 0.0
+    fee: float
+    shipping: float
     """As in `policy.decision.margin.UnitEconomics`."""
-    dates: tuple[str, ...] = ()
+    dates: tuple[str, ...]
     """First day of each period asked for, ISO 8601."""
-    end: str | None = None
+    end: str
     """Last day of the last of them."""
-    total_at: Totals | None = None
-    total_keep: Totals | None = None
-    total_gain: Interval | None = None
+    total_at: Totals
+    total_keep: Totals
+    total_gain: Interval
     """The same three over all periods asked for."""
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain JSON types."""
-        return asdict(self)
 
 
 def outcome_at(
@@ -120,14 +115,9 @@ def outcome_at(
     return Outcome(
         price=price,
         units=units,
-        revenue=_scaled(units, price),
-        profit=None if economics.unit_cost is None else _scaled(units, float(economics.profit(column)[0, 0])),
+        revenue=units.times(price),
+        profit=None if economics.unit_cost is None else units.times(float(economics.profit(column)[0, 0])),
     )
-
-
-def _scaled(units: Interval, factor: float) -> Interval:
-    ends = sorted((units.low * factor, units.high * factor))
-    return Interval(mean=units.mean * factor, low=ends[0], high=ends[1])
 
 
 def gain_between(values: NDArray, posterior: Posterior) -> Interval:

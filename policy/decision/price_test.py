@@ -3,27 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from dataclasses import dataclass, replace
+from datetime import date as Date
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import gammaln, logsumexp, ndtr, ndtri
 
-from policy.decision.given import QuestionError, require_fraction, require_positive
+from policy.decision.bounds import Circumstances
+from policy.decision.given import QuestionError, require_positive
+from policy.decision.limits import check, permitted
 from policy.decision.margin import UnitEconomics
 from policy.decision.outcomes import interval_at
 from policy.decision.product import Product
-from policy.decision.recommend import TEST_STEP, search_range, what_if_cautions
+from policy.decision.recommend import TEST_STEP, rule_cautions, search_range, what_if_cautions
 from policy.decision.recommendation import Interval, Objective
-from policy.decision.rules import Rules, RulesInfeasible
+from policy.decision.rules import Rules
 from policy.decision.settle import WORTHWHILE
 from policy.decision.situation import posterior_of
 from policy.model.future import MOST_AHEAD
 from policy.model.posterior import Posterior
 
 MOST_PERIODS = 52
-"""Periods per price beyond which no test is proposed."""
+"""Periods per price beyond which no test is foreseen to tell anything."""
+
+MOST_TESTED = 13
+"""Periods per price that a test is proposed for at most."""
+
+POWER = 0.8
+"""Chance of telling a difference that is there."""
+
+ERROR = 0.1
+"""Chance of declaring a difference where there is none, two-sided."""
 
 SIMULATED = 1000
 """Tests that are played through to find out what they are worth."""
@@ -69,8 +81,7 @@ class PriceTest:
     current_price: float
     arms: tuple[Arm, ...]
     power: float
-    error: float
-    """Chance of declaring a difference where there is none, two-sided."""
+    """`POWER`."""
     periods_per_price: int
     tells: Literal["profit", "elasticity", "neither"]
     """What a test of that length tells: the difference of profit (revenue without a cost) of every arm, with
@@ -95,19 +106,14 @@ class PriceTest:
     pays_back_after: float | None
     """Periods after the test until it has paid for itself; 0 where it costs nothing, None where never."""
     cautions: tuple[str, ...]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain JSON types."""
-        return asdict(self)
+    """As of a what-if; `breaks_` and a rule for every rule that a price of the schedule breaks, held against
+    the present one."""
 
 
 def price_test(
     product: Product,
     *,
     prices: Sequence[float] | None = None,
-    power: float = 0.8,
-    error: float = 0.1,
-    most_periods: int = 13,
     rules: Rules | None = None,
     unit_cost: float | None = None,
     fee: float = 0.0,
@@ -128,10 +134,6 @@ def price_test(
     ----------
     prices
         One or two prices to test, store currency; by default a tenth above and below, within rules.
-    power, error
-        Chance of telling a difference that is there, and of declaring one that is not, in (0, 1).
-    most_periods
-        Periods per price that the merchant would test for at most, 1 to `MOST_PERIODS`.
     unit_cost
         In place of the known one; without any, revenue is compared.
     fee, shipping
@@ -142,29 +144,21 @@ def price_test(
     QuestionError
         A number is out of its range, or rules permit no other price.
     """
-    require_fraction(power=power, error=error)
-    require_positive(power=power, error=error, unit_cost=unit_cost)
-    if not (isinstance(most_periods, int) and 1 <= most_periods <= MOST_PERIODS):
-        raise QuestionError(
-            "not_a_count",
-            "`most_periods` must be a whole number from 1 to {limit}, got {value!r}.",
-            limit=MOST_PERIODS,
-            value=most_periods,
-        )
-    economics = UnitEconomics(
-        unit_cost=product.unit_cost if unit_cost is None else unit_cost, fee=fee, shipping=shipping
-    )
+    require_positive(unit_cost=unit_cost)
+    economics = product.economics(unit_cost=unit_cost, fee=fee, shipping=shipping)
     current = product.current_price
-    tested = _prices(prices, current, rules or Rules(), economics.unit_cost)
+    limits = rules or Rules()
+    now = product.circumstances(limits, unit_cost=economics.unit_cost)
+    tested = _prices(prices, limits, now)
     situation = product.situation(1)
     if economics.unit_cost is not None:
         situation = situation.with_future(cost=np.array([economics.unit_cost]))
     posterior = posterior_of(product.network, situation)
-    arms = tuple(_arm(posterior, economics, current, price, power, error) for price in tested)
+    arms = tuple(_arm(posterior, economics, current, price) for price in tested)
     slope = interval_at(posterior.elasticity(situation.current_price))
     prices_charged = np.array([current, *tested])
     to_elasticity = periods_for_elasticity(posterior, prices_charged, reach=(slope.high - slope.low) / 4)
-    each, tells = _length([arm.periods for arm in arms], to_elasticity, most_periods)
+    each, tells = _length([arm.periods for arm in arms], to_elasticity)
     low, high = search_range(product.evidence)
     rng = np.random.default_rng(SEED)
     chance, value = worth_of_test(
@@ -178,6 +172,12 @@ def price_test(
     values = economics.value(prices_charged) * posterior.component_units(prices_charged[None, :])[0]
     given_up = each * (values[:, :1] - values[:, 1:]).sum(axis=1)  # (K,)
     cost = interval_at(posterior.gain_interval(given_up[None, :]))
+    schedule = _schedule(product, [current, *tested], each, rng)
+    cautions = [
+        caution
+        for price in tested
+        for caution in what_if_cautions(product.evidence, 0, price, economics.break_even or np.nan)
+    ]
     return PriceTest(
         sku=product.sku,
         store=product.store,
@@ -188,31 +188,35 @@ def price_test(
         unit_cost=economics.unit_cost,
         current_price=current,
         arms=arms,
-        power=power,
-        error=error,
+        power=POWER,
         periods_per_price=each,
         tells=tells,
         periods=each * (1 + len(tested)),
-        schedule=_schedule(product, [current, *tested], each, rng),
+        schedule=schedule,
         elasticity=slope,
         periods_for_elasticity=to_elasticity,
         cost=cost,
         chance_changed=chance,
         value_per_period=value,
         pays_back_after=0.0 if cost.mean <= 0 else cost.mean / value if value > 0 else None,
-        cautions=tuple(
-            dict.fromkeys(
-                caution
-                for price in tested
-                for caution in what_if_cautions(product.evidence, 0, price, economics.break_even or np.nan)
-            )
-        ),
+        cautions=tuple(dict.fromkeys([*cautions, *_broken(schedule, limits, now)])),
     )
 
 
-def _prices(
-    given: Sequence[float] | None, current: float, rules: Rules, cost: float | None
-) -> tuple[float, ...]:
+def _broken(schedule: tuple[ScheduledPrice, ...], rules: Rules, now: Circumstances) -> list[str]:
+    """What its reader should know of rules: freezes and exceptions may begin or end while it goes on."""
+    return [
+        caution
+        for step in schedule
+        if step.price != now.current_price
+        for caution in rule_cautions(
+            check(step.price, rules, replace(now, date=Date.fromisoformat(step.date)))
+        )
+    ]
+
+
+def _prices(given: Sequence[float] | None, rules: Rules, now: Circumstances) -> tuple[float, ...]:
+    current = now.current_price
     if given is not None:
         if not 1 <= len(given) <= 2:
             raise QuestionError("too_many_prices", "Test one or two prices, got {count}.", count=len(given))
@@ -229,12 +233,9 @@ def _prices(
         return tuple(float(price) for price in given)
     near = []
     for step in (1 - TEST_STEP, 1 + TEST_STEP):
-        try:
-            price, _ = rules.apply(current * step, current_price=current, unit_cost=cost)
-        except RulesInfeasible:
-            continue
-        if abs(price / current - 1) >= 0.01 and price not in near:
-            near.append(price)
+        found = permitted(current * step, rules, now)
+        if found is not None and abs(found / current - 1) >= 0.01 and found not in near:
+            near.append(found)
     if not near:
         raise QuestionError(
             "no_price_permitted",
@@ -245,20 +246,18 @@ def _prices(
 
 
 def _length(
-    of_arms: list[int | None], to_elasticity: int | None, most: int
+    of_arms: list[int | None], to_elasticity: int | None
 ) -> tuple[int, Literal["profit", "elasticity", "neither"]]:
     """Periods per price, and what they tell."""
-    known = [n for n in of_arms if n is not None and n <= most]
+    known = [n for n in of_arms if n is not None and n <= MOST_TESTED]
     if len(known) == len(of_arms):
         return max(known), "profit"
-    if to_elasticity is not None and to_elasticity <= most:
+    if to_elasticity is not None and to_elasticity <= MOST_TESTED:
         return to_elasticity, "elasticity"
-    return most, "neither"
+    return MOST_TESTED, "neither"
 
 
-def _arm(
-    posterior: Posterior, economics: UnitEconomics, current: float, price: float, power: float, error: float
-) -> Arm:
+def _arm(posterior: Posterior, economics: UnitEconomics, current: float, price: float) -> Arm:
     pair = np.array([price, current])
     units = posterior.component_units(pair[None, :])[0]  # (K, 2)
     values = economics.value(pair) * units
@@ -269,8 +268,8 @@ def _arm(
             posterior.weights[0],
             values,
             economics.value(pair) ** 2 * _variance(units, posterior.dispersion[0]),
-            power=power,
-            error=error,
+            power=POWER,
+            error=ERROR,
         ),
     )
 

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date as Date
 from datetime import datetime
-from typing import Literal
 
 import numpy as np
 
+from policy.decision.bounds import Circumstances
 from policy.decision.evidence import Evidence, weigh
 from policy.decision.given import QuestionError
+from policy.decision.margin import UnitEconomics
 from policy.decision.recommend import Label
-from policy.decision.situation import Situation, situation_of
+from policy.decision.rules import Rules
+from policy.decision.settle import circumstances_of
+from policy.decision.situation import Situation, iso_date, known, situation_of
+from policy.history import Period
 from policy.model.future import MOST_AHEAD
 from policy.model.panel import Panel
 from policy.model.pool import FittedRows
@@ -41,7 +45,7 @@ class Product:
         return self.panel.keys[0][0]
 
     @property
-    def period(self) -> Literal["day", "week", "month"]:
+    def period(self) -> Period:
         return self.panel.period
 
     @property
@@ -65,6 +69,44 @@ class Product:
     def situation(self, periods: int) -> Situation:
         """The next `periods` periods, with everything as it is now."""
         return situation_of(self.panel, maximise_profit=True, horizon=periods, adapters=self.adapters)
+
+    def economics(
+        self, *, unit_cost: float | None = None, fee: float = 0.0, shipping: float = 0.0
+    ) -> UnitEconomics:
+        """What selling one unit costs, at the known cost where none is given."""
+        return UnitEconomics(
+            unit_cost=self.unit_cost if unit_cost is None else unit_cost, fee=fee, shipping=shipping
+        )
+
+    def circumstances(
+        self,
+        rules: Rules,
+        *,
+        day: str | None = None,
+        current_price: float | None = None,
+        unit_cost: float | None = None,
+        competitor_price: float | None = None,
+    ) -> Circumstances:
+        """What rules ask about the product on a day. Prices of other products are not known here: rules that
+        tie it to them (`price_group`, `pack_of`) ask nothing.
+
+        Parameters
+        ----------
+        day
+            ISO 8601; by default the first of the next period.
+        current_price
+            What is charged before that day, store currency; by default the last price charged.
+        unit_cost, competitor_price
+            In place of the known ones, store currency.
+        """
+        situation = self.situation(1).with_future(
+            cost=None if unit_cost is None else np.array([unit_cost]),
+            competitor_price=None if competitor_price is None else np.array([competitor_price]),
+        )
+        now = circumstances_of(self.panel, situation, 0, rules=rules, currency=self.label.currency)
+        if day is not None:
+            now = replace(now, date=Date.fromisoformat(day))
+        return now if current_price is None else replace(now, current_price=current_price)
 
     def window(
         self,
@@ -141,7 +183,7 @@ def window_of(
             raise QuestionError(
                 "start_past",
                 "`start` lies before {date}, the next {period} to be priced.",
-                date=_iso(days[0]),
+                date=iso_date(days[0]),
                 period=panel.period,
             )
     if until is None:
@@ -156,9 +198,9 @@ def window_of(
                 "on {end}. Give a later date, or more recent sales.",
                 whole=" whole" if whole else "",
                 period=panel.period,
-                date=_iso(day),
-                first=_iso(days[first]),
-                end=_iso(days[min(first + 1, MOST_AHEAD)] - 1),
+                date=iso_date(day),
+                first=iso_date(days[first]),
+                end=iso_date(days[min(first + 1, MOST_AHEAD)] - 1),
             )
     if last >= MOST_AHEAD:
         raise QuestionError(
@@ -167,10 +209,10 @@ def window_of(
             "Ask for fewer, or add up the history to longer periods.",
             limit=MOST_AHEAD,
             period=panel.period,
-            date=_iso(days[MOST_AHEAD] - 1),
+            date=iso_date(days[MOST_AHEAD] - 1),
         )
-    dates = tuple(_iso(day) for day in days[first : last + 1])
-    return Window(first=first, periods=last - first + 1, dates=dates, end=_iso(days[last + 1] - 1))
+    dates = tuple(iso_date(day) for day in days[first : last + 1])
+    return Window(first=first, periods=last - first + 1, dates=dates, end=iso_date(days[last + 1] - 1))
 
 
 def product_of(
@@ -199,11 +241,6 @@ def product_of(
     )
 
 
-def known(value: float) -> float | None:
-    """A number, or None where it is NaN."""
-    return float(value) if np.isfinite(value) else None
-
-
 def _day(name: str, value: str | Date) -> int:
     try:
         day = Date.fromisoformat(value) if isinstance(value, str) else value
@@ -213,7 +250,3 @@ def _day(name: str, value: str | Date) -> int:
         raise QuestionError(
             "not_a_date", "`{name}` must be a date such as 2026-01-31, got {value!r}.", name=name, value=value
         ) from None
-
-
-def _iso(day: int | np.int64) -> str:
-    return str(np.datetime64(int(day), "D"))

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import date as Date
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from policy.decision.aftermath import LASTS, aftermath
 from policy.decision.given import QuestionError, require_fraction, require_positive
 from policy.decision.joint import Luck
+from policy.decision.limits import check, permitted, violated
 from policy.decision.margin import UnitEconomics
 from policy.decision.outcomes import Totals, chance_positive
 from policy.decision.product import Product, Window
 from policy.decision.recommend import what_if_cautions
 from policy.decision.recommendation import Interval, Objective
-from policy.decision.rules import Rules, RulesInfeasible
+from policy.decision.rules import Rules
 from policy.decision.situation import posterior_by_period
 from policy.decision.totals import DRAWS, SEED, PricePath, gain_over, totals
 
@@ -112,10 +111,6 @@ class Promotion:
     products' promotions do, and neither totals nor gains count it), `after_not_known` (too few to measure
     what they leave behind, so that gains may be too high), `stock_below_forecast`."""
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain JSON types."""
-        return asdict(self)
-
 
 def promotion(
     product: Product,
@@ -128,7 +123,6 @@ def promotion(
     unit_cost: float | None = None,
     fee: float = 0.0,
     shipping: float = 0.0,
-    depths: Sequence[float] = DEPTHS,
 ) -> Promotion:
     """A temporary price cut against none: units, profit, lift by cause, what it leaves, the best depth.
 
@@ -147,25 +141,20 @@ def promotion(
         In place of the known one.
     fee, shipping
         As in `UnitEconomics`.
-    depths
-        The grid for the best depth.
 
     Raises
     ------
     QuestionError
         A number is out of its range, or dates are not ahead.
     """
-    for value in (*depths, *(() if depth is None else (depth,))):
-        require_fraction(depth=value)
-        require_positive(depth=value)
-    require_positive(unit_cost=unit_cost)
+    require_fraction(depth=depth)
+    require_positive(depth=depth, unit_cost=unit_cost)
     window = product.window(periods=periods, start=start, until=until)
-    economics = UnitEconomics(
-        unit_cost=product.unit_cost if unit_cost is None else unit_cost, fee=fee, shipping=shipping
-    )
+    economics = product.economics(unit_cost=unit_cost, fee=fee, shipping=shipping)
     limits = rules or Rules()
     current = product.current_price
-    on_grid = {p for d in depths if (p := _permitted(limits, current, d, economics.unit_cost)) is not None}
+    cost = economics.unit_cost
+    on_grid = {p for d in DEPTHS if (p := _permitted(product, limits, window, d, cost)) is not None}
     asked_price = None if depth is None else round(current * (1 - depth), 2)
     if asked_price is not None and asked_price <= 0:
         raise QuestionError("not_positive", "A depth of {depth:g} leaves no price.", depth=depth)
@@ -221,28 +210,34 @@ def promotion(
         depths=found,
         best=best if best is not None and best.net_gain.mean > 0 else None,
         promoted_periods=promoted,
-        broken_rules=() if asked_price is None else _broken(limits, asked_price, current, economics),
+        broken_rules=() if asked_price is None else _broken(product, limits, window, asked_price, cost),
         cautions=tuple(cautions),
     )
 
 
-def _permitted(rules: Rules, current: float, depth: float, cost: float | None) -> float | None:
+def _permitted(
+    product: Product, rules: Rules, window: Window, depth: float, cost: float | None
+) -> float | None:
     """The promotional price of a depth where rules permit one near it, else None."""
-    wanted = current * (1 - depth)
-    try:
-        price, _ = rules.apply(wanted, current_price=current, unit_cost=cost)
-    except RulesInfeasible:
-        return None
+    wanted = product.current_price * (1 - depth)
+    price = permitted(wanted, rules, product.circumstances(rules, day=window.dates[0], unit_cost=cost))
     # An ending moves a price a little; a rule that moves it by more than a fortieth forbids the depth.
-    return price if price < current and abs(price / wanted - 1) <= 0.025 else None
+    if price is None or price >= product.current_price or abs(price / wanted - 1) > 0.025:
+        return None
+    return None if _broken(product, rules, window, price, cost) else price
 
 
-def _broken(rules: Rules, price: float, current: float, economics: UnitEconomics) -> tuple[str, ...]:
-    try:
-        _, clamps = rules.apply(price, current_price=current, unit_cost=economics.unit_cost)
-    except RulesInfeasible as conflict:
-        return conflict.rules
-    return tuple(dict.fromkeys(clamp.rule for clamp in clamps))
+def _broken(
+    product: Product, rules: Rules, window: Window, price: float, cost: float | None
+) -> tuple[str, ...]:
+    """Rules that a promotional price breaks: as a change on the first day, or as the price that is kept in a
+    later period, when an exception may have ended or an emergency begun."""
+    before = [product.current_price, *[price] * (window.periods - 1)]
+    days = [
+        product.circumstances(rules, day=day, current_price=current, unit_cost=cost)
+        for day, current in zip(window.dates, before, strict=True)
+    ]
+    return tuple(dict.fromkeys(rule for now in days for rule in violated(check(price, rules, now))))
 
 
 class _Reader:
@@ -314,14 +309,9 @@ def _after(product: Product, plain: PricePath, economics: UnitEconomics, luck: L
     return After(
         promotions=measured.promotions,
         change=change,
-        units=_times(change, usual),
-        value=_times(change, usual * float(plain.value[-1])),
+        units=change.times(usual),
+        value=change.times(usual * float(plain.value[-1])),
     )
-
-
-def _times(interval: Interval, factor: float) -> Interval:
-    ends: NDArray = np.sort(np.array([interval.low, interval.high]) * factor)
-    return Interval(mean=interval.mean * factor, low=float(ends[0]), high=float(ends[1]))
 
 
 def _depth_outcome(

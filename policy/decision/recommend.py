@@ -11,15 +11,23 @@ from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
 from policy.decision.bounds import Circumstances
-from policy.decision.choice import best_price, component_objective
+from policy.decision.choice import best_price, component_objective, mean_objective
 from policy.decision.drivers import drivers
 from policy.decision.evidence import FEW_MOVES, REMEDY, STEP_BEYOND, Evidence, weigh
 from policy.decision.limits import apply, violated
 from policy.decision.outcomes import gain_between, outcome_at
 from policy.decision.recommendation import Confidence, Interval, Objective, Recommendation, Verdict
 from policy.decision.rules import Rules, RulesInfeasible
-from policy.decision.settle import Candidate, Settled, circumstances_of, settle
-from policy.decision.situation import Situation, posterior_of, price_head_of, situation_of
+from policy.decision.settle import Candidate, Settled, circumstances_of, rules_by_product, settle
+from policy.decision.situation import (
+    Situation,
+    iso_date,
+    known,
+    posterior_of,
+    price_head_of,
+    situation_of,
+)
+from policy.decision.ties import Key
 from policy.model.loading import LoadedModel
 from policy.model.panel import Panel, product_keys
 from policy.model.pool import FittedRows
@@ -48,9 +56,9 @@ def labels_of(frame: pd.DataFrame) -> list[Label]:
     last: dict[str, list[str | None]] = {}
     for column in ("name", "currency"):
         if column in frame:
-            known = frame[column].dropna().groupby(keys.codes[frame[column].notna().to_numpy()]).last()
+            found = frame[column].dropna().groupby(keys.codes[frame[column].notna().to_numpy()]).last()
             last[column] = [
-                None if i not in known.index else str(known.loc[i]) for i in range(len(keys.names))
+                None if i not in found.index else str(found.loc[i]) for i in range(len(keys.names))
             ]
         else:
             last[column] = [None] * len(keys.names)
@@ -89,7 +97,6 @@ def recommend(
     wanted = best_price(
         posterior, unit_cost=situation.objective_cost, stock=situation.stock, low=low, high=high
     )
-    reasons = drivers(model.network, situation, wanted, low, high)
     tests = _test_prices(posterior, situation, low, high)
     if explore and adapters is not None:
         # A store's adapter has played whole trials in that store's markets: it knows what a test is worth.
@@ -101,12 +108,12 @@ def recommend(
         Case(posterior.take(np.array([row])), situation.take(np.array([row])), evidence, row)
         for row in range(len(panel))
     ]
-    limits = [rules if isinstance(rules, Rules) else rules.get(sku, Rules()) for _, sku in panel.keys]
+    limits = rules_by_product(panel, rules)
     settled = settle(
         {
             key: Candidate(
-                rules=limits[row],
-                now=circumstances_of(panel, situation, row, rules=limits[row], currency=labels[row].currency),
+                rules=limits[key],
+                now=circumstances_of(panel, situation, row, rules=limits[key], currency=labels[row].currency),
                 wanted=None if evidence.abstain[row] else float(wanted[row]),
                 off_sale=evidence.abstain[row] in ("stale_data", "out_of_stock"),
                 mean_objective=cases[row].mean_objective,
@@ -114,30 +121,46 @@ def recommend(
             for row, key in enumerate(panel.keys)
         }
     )
+    decided = [not evidence.abstain[row] and not settled[key].conflict for row, key in enumerate(panel.keys)]
+    rows = np.flatnonzero(decided)
+    found = drivers(model.network, situation.take(rows), wanted[rows], low[rows], high[rows])
+    reasons = dict(zip(rows.tolist(), found, strict=True))
     records = []
     for row, key in enumerate(panel.keys):
         record = _decide(
             cases[row],
             panel=panel,
             label=labels[row],
-            rules=limits[row],
+            rules=limits[key],
             settled=settled[key],
             wanted=float(wanted[row]),
             test_price=float(tests[row]),
             explore=explore,
         )
-        if record.abstained is None:
-            record = replace(record, drivers=reasons[row])
         records.append(
             replace(
                 record,
+                drivers=reasons.get(row, ()),
                 model_hash=model.digest[:16],
                 adapter_hash=of_all if adapters is None else adapters.hash_of(row),
-                rules_hash=limits[row].digest,
+                rules_hash=limits[key].digest,
                 history_hash=panel.digest(row),
             )
         )
     return records
+
+
+def circumstances_by_product(
+    panel: Panel, labels: list[Label], *, rules: Rules | Mapping[str, Rules]
+) -> dict[Key, Circumstances]:
+    """What rules, for all products or by sku, ask about every product of a panel in its next period; prices
+    of the products that it is priced together with are not among it."""
+    situation = situation_of(panel, maximise_profit=True)
+    limits = rules_by_product(panel, rules)
+    return {
+        key: circumstances_of(panel, situation, row, rules=limits[key], currency=labels[row].currency)
+        for row, key in enumerate(panel.keys)
+    }
 
 
 def search_range(evidence: Evidence) -> tuple[NDArray, NDArray]:
@@ -145,9 +168,7 @@ def search_range(evidence: Evidence) -> tuple[NDArray, NDArray]:
     return evidence.known_low * (1 - STEP_BEYOND), evidence.known_high * (1 + STEP_BEYOND)
 
 
-def what_if_cautions(
-    evidence: Evidence, row: int, price: float, cost: float, verdicts: tuple[Verdict, ...] = ()
-) -> tuple[str, ...]:
+def what_if_cautions(evidence: Evidence, row: int, price: float, cost: float) -> tuple[str, ...]:
     """What a reader should know of a price of the merchant's own choosing, as codes."""
     cautions: list[str] = [] if evidence.abstain[row] is None else [str(evidence.abstain[row])]
     low, high = search_range(evidence)
@@ -159,7 +180,7 @@ def what_if_cautions(
         cautions.append("cost_missing")
     elif price < cost:
         cautions.append("price_below_cost")
-    return tuple(dict.fromkeys([*cautions, *rule_cautions(verdicts)]))
+    return tuple(dict.fromkeys(cautions))
 
 
 def rule_cautions(verdicts: tuple[Verdict, ...]) -> list[str]:
@@ -188,7 +209,8 @@ class Case:
 
     def mean_objective(self, prices: list[float]) -> NDArray:
         """Expected objective at prices, currency per period, shape (P,)."""
-        return self.posterior.weights[0] @ self.objective_at(prices)
+        of = self.situation
+        return mean_objective(self.posterior, np.array([prices]), of.objective_cost, of.stock)[0]
 
 
 def _decide(
@@ -205,7 +227,7 @@ def _decide(
     row, evidence, situation = case.row, case.evidence, case.situation
     store, sku = panel.keys[row]
     current = float(situation.current_price[0])
-    cost = _known(situation.unit_cost[0])
+    cost = known(situation.unit_cost[0])
     abstained = evidence.abstain[row]
     profit = situation.maximise_profit and cost is not None
     cautions, remedies = _cautions(case, asked_profit=situation.maximise_profit, cost=cost)
@@ -230,21 +252,20 @@ def _decide(
     gain = gain_between(case.objective_at([price, current]), case.posterior) if take else None
     slope, slope_low, slope_high = case.posterior.elasticity(situation.current_price)
     elasticity = Interval(mean=float(slope[0]), low=float(slope_low[0]), high=float(slope_high[0]))
-    next_day = int(situation.future.day[0, 0])
     return Recommendation(
         sku=sku,
         store=store,
         name=label.name,
         currency=label.currency,
         period=panel.period,
-        date=str(np.datetime64(next_day, "D")),
+        date=iso_date(situation.future.day[0, 0]),
         periods_of_history=int(evidence.periods[row]),
         objective="profit" if profit else "revenue",
         current_price=current,
         price=price,
         model_price=wanted if abstained in (None, "rules_infeasible") else None,
         unit_cost=cost,
-        competitor_price=_known(situation.competitor_price[0]),
+        competitor_price=known(situation.competitor_price[0]),
         take=take,
         keep=keep,
         gain=gain,
@@ -259,10 +280,6 @@ def _decide(
         if explore or abstained == "price_never_varied"
         else None,
     )
-
-
-def _known(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None
 
 
 def _cautions(case: Case, *, asked_profit: bool, cost: float | None) -> tuple[list[str], list[str]]:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from policy.history import Period
 
 Objective = Literal["profit", "revenue"]
 Confidence = Literal["high", "medium", "low"]
@@ -47,6 +50,11 @@ class Interval:
     mean: float
     low: float
     high: float
+
+    def times(self, factor: float) -> Interval:
+        """Of the quantity times a number."""
+        low, high = sorted((self.low * factor, self.high * factor))
+        return Interval(mean=self.mean * factor, low=low, high=high)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,7 +121,7 @@ class Recommendation:
     name: str | None
     currency: str | None
     """ISO 4217 code where the history says so."""
-    period: Literal["day", "week", "month"]
+    period: Period
     date: str
     """First day of the period being priced, ISO 8601."""
     periods_of_history: int

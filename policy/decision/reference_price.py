@@ -73,13 +73,6 @@ class ReferenceCheck:
     notes: tuple[Note, ...]
     """What to mind: `assumed_unchanged` is that all holds provided that the price does until the start."""
 
-    def largest_discount(self, lowest_price: float) -> float | None:
-        """The deepest cut that may be announced with a price no lower than this, a fraction; None where the
-        reference price is unknown, 0 where there is none."""
-        if self.reference_price is None:
-            return None
-        return max(0.0, 1 - lowest_price / self.reference_price)
-
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types, dates in ISO 8601."""
         return {name: _plain(value) for name, value in asdict(self).items()}

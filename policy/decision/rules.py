@@ -10,10 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, dataclass, fields
 from typing import Any
 
-from policy.decision.bounds import Circumstances
 from policy.decision.clauses import BelowCostException, CompetitorIndex, Freeze, MarketMinimum, PackOf
-from policy.decision.limits import RulesInfeasible, apply
-from policy.decision.recommendation import Clamp
+from policy.decision.limits import RulesInfeasible
 
 __all__ = ["Rules", "RulesInfeasible"]
 
@@ -110,21 +108,6 @@ class Rules:
         markets = [minimum.market.casefold() for minimum in self.minimum_by_market]
         if len(set(markets)) < len(markets):
             raise ValueError(f"`minimum_by_market` names a market twice: {', '.join(sorted(markets))}.")
-
-    def apply(
-        self, price: float, *, current_price: float, unit_cost: float | None
-    ) -> tuple[float, tuple[Clamp, ...]]:
-        """The nearest price to `price` that every rule accepts, where only price and cost are known.
-
-        Rules that ask for more (a date, a market, a competitor's price, other products) ask nothing here;
-        `policy.decision.limits.apply` takes all that is known of a product.
-
-        Raises
-        ------
-        RulesInfeasible
-            Where no price satisfies all rules: it names the rules that exclude each other.
-        """
-        return apply(price, self, Circumstances(current_price=current_price, unit_cost=unit_cost))
 
     def minimum_in(self, market: str | None) -> float | None:
         """Lowest price the supplier permits in a market, store currency."""

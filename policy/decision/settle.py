@@ -14,7 +14,7 @@ from policy.decision.groups import Member, joint_prices
 from policy.decision.limits import apply, check, violated
 from policy.decision.recommendation import Clamp, Verdict
 from policy.decision.rules import Rules, RulesInfeasible
-from policy.decision.situation import Situation
+from policy.decision.situation import Situation, date_of, known
 from policy.decision.ties import Key, Ties
 from policy.model.panel import Panel
 
@@ -144,31 +144,9 @@ def price_within_rules(
     return price, clamps
 
 
-def what_if_verdicts(
-    panel: Panel,
-    situation: Situation,
-    row: int,
-    price: float,
-    *,
-    rules: Rules | Mapping[str, Rules] | None,
-    currency: str | None,
-) -> tuple[Verdict, ...]:
-    """What rules say of a price for one product of a panel, the others kept at their present prices.
-
-    Parameters
-    ----------
-    situation
-        Of this product alone.
-    rules
-        For all products, or by sku; None where there are none.
-    """
-    if rules is None:
-        return ()
-    limits = {key: rules if isinstance(rules, Rules) else rules.get(key[1], Rules()) for key in panel.keys}
-    key, own = panel.keys[row], panel.take(np.array([row]))
-    now = circumstances_of(own, situation, 0, rules=limits[key], currency=currency)
-    prices = dict(zip(panel.keys, panel.last_known("price").tolist(), strict=True)) | {key: price}
-    return check(price, limits[key], Ties(limits).given(key, now, prices))
+def rules_by_product(panel: Panel, rules: Rules | Mapping[str, Rules]) -> dict[Key, Rules]:
+    """The rules of every product of a panel, from those of all or by sku; those left out have the default."""
+    return {key: rules if isinstance(rules, Rules) else rules.get(key[1], Rules()) for key in panel.keys}
 
 
 def circumstances_of(
@@ -185,15 +163,15 @@ def circumstances_of(
     seen = np.flatnonzero(np.isfinite(panel.history.competitor_price[row]))
     rival = float(situation.competitor_price[row])
     # A price given for this question is no older than the question.
-    known = len(seen) > 0 and np.isclose(panel.history.competitor_price[row, seen[-1]], rival)
+    recorded = len(seen) > 0 and np.isclose(panel.history.competitor_price[row, seen[-1]], rival)
     return Circumstances(
         current_price=float(situation.current_price[row]),
-        unit_cost=_known(situation.unit_cost[row]),
-        date=_date(int(situation.future.day[row, 0])),
+        unit_cost=known(situation.unit_cost[row]),
+        date=date_of(situation.future.day[row, 0]),
         currency=currency,
         market=panel.keys[row][0],
-        competitor_price=_known(rival),
-        competitor_age_days=int(day[-1] - day[seen[-1]]) if known else 0,
+        competitor_price=known(rival),
+        competitor_age_days=int(day[-1] - day[seen[-1]]) if recorded else 0,
         price_before_emergency=_price_before(panel, row, rules.emergency_since),
     )
 
@@ -204,7 +182,7 @@ def _price_before(panel: Panel, row: int, since: dt.date | None) -> float | None
         return None
     price = panel.history.price[row]
     for t in np.flatnonzero(np.isfinite(price))[::-1]:
-        start = _date(int(panel.history.day[row, t]))
+        start = date_of(panel.history.day[row, t])
         if panel.period == "month":
             following = (start.replace(day=1) + dt.timedelta(days=32)).replace(day=1)
         else:
@@ -212,11 +190,3 @@ def _price_before(panel: Panel, row: int, since: dt.date | None) -> float | None
         if following <= since:
             return float(price[t])
     return None
-
-
-def _date(day: int) -> dt.date:
-    return dt.date(1970, 1, 1) + dt.timedelta(days=day)
-
-
-def _known(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None

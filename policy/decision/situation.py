@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -107,6 +108,21 @@ def situation_of(
         maximise_profit=maximise_profit,
         adapters=adapters,
     )
+
+
+def known(value: float) -> float | None:
+    """A number, or None where it is NaN."""
+    return float(value) if np.isfinite(value) else None
+
+
+def date_of(day: int | np.int64) -> dt.date:
+    """The date of a day as histories count them, since 1970-01-01."""
+    return dt.date(1970, 1, 1) + dt.timedelta(days=int(day))
+
+
+def iso_date(day: int | np.int64) -> str:
+    """The same in ISO 8601."""
+    return date_of(day).isoformat()
 
 
 def posterior_of(model: PolicyModel, situation: Situation) -> Posterior:

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from policy.decision.evidence import Evidence, weigh
-from policy.decision.product import known
 from policy.decision.recommend import Label
+from policy.decision.situation import iso_date, known
 from policy.history import Period
 from policy.model.panel import Panel
 
@@ -124,8 +124,8 @@ def standings(panel: Panel, labels: list[Label]) -> list[Standing]:
                 period=panel.period,
                 current_price=float(columns["price"][i]),
                 unit_cost=known(columns["cost"][i]),
-                first_date=_iso(history.day[i, first[i]]),
-                last_date=_iso(history.day[i, -1]),
+                first_date=iso_date(history.day[i, first[i]]),
+                last_date=iso_date(history.day[i, -1]),
                 periods=int(evidence.periods[i]),
                 price_changes=int(evidence.moves[i]),
                 lowest_price=float(evidence.known_low[i]),
@@ -133,9 +133,9 @@ def standings(panel: Panel, labels: list[Label]) -> list[Standing]:
                 pace=known(pace[i]),
                 idle_periods=int(idle[i]),
                 stock=known(columns["stock"][i]),
-                stock_date=None if stock_day[i] < 0 else _iso(stock_day[i]),
+                stock_date=None if stock_day[i] < 0 else iso_date(stock_day[i]),
                 competitor_price=known(columns["competitor_price"][i]),
-                competitor_date=None if rival_day[i] < 0 else _iso(rival_day[i]),
+                competitor_date=None if rival_day[i] < 0 else iso_date(rival_day[i]),
                 competitor_stale=bool(
                     rival_day[i] >= 0 and newest - rival_day[i] > COMPETITOR_STALE_DAYS[panel.period]
                 ),
@@ -163,7 +163,3 @@ def _last_day(panel: Panel, name: str) -> NDArray[np.int64]:
     finite = np.isfinite(getattr(panel.history, name))
     last = finite.shape[1] - 1 - finite[:, ::-1].argmax(axis=1)
     return np.where(finite.any(axis=1), panel.history.day[np.arange(len(finite)), last], -1)
-
-
-def _iso(day: int | np.int64) -> str:
-    return str(np.datetime64(int(day), "D"))

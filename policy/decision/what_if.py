@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date as Date
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from policy.decision.given import require_not_negative, require_positive
 from policy.decision.joint import Luck
+from policy.decision.limits import check
 from policy.decision.margin import UnitEconomics
 from policy.decision.outcomes import (
     WhatIf,
@@ -17,11 +19,14 @@ from policy.decision.outcomes import (
     interval_at,
     outcome_at,
 )
-from policy.decision.product import Product, known
+from policy.decision.product import Product
 from policy.decision.recommend import rule_cautions, what_if_cautions
-from policy.decision.recommendation import Verdict
-from policy.decision.situation import pooled, posterior_by_period
+from policy.decision.rules import Rules
+from policy.decision.settle import rules_by_product
+from policy.decision.situation import known, pooled, posterior_by_period
+from policy.decision.ties import Ties
 from policy.decision.totals import DRAWS, SEED, PricePath, gain_over, totals
+from policy.model.panel import Panel
 
 
 def what_if(
@@ -90,6 +95,7 @@ def what_if(
         known_low=float(product.evidence.known_low[0]),
         known_high=float(product.evidence.known_high[0]),
         cautions=what_if_cautions(product.evidence, 0, price, cost),
+        verdicts=(),
         chance=chance_positive(gain),
         stock=on_hand,
         fee=fee,
@@ -109,7 +115,28 @@ def what_if(
     )
 
 
-def under_rules(found: WhatIf, verdicts: tuple[Verdict, ...]) -> WhatIf:
-    """The same with what rules say of the price."""
+def under_rules(
+    found: WhatIf, product: Product, panel: Panel, *, rules: Rules | Mapping[str, Rules]
+) -> WhatIf:
+    """The same with what rules say of the price on the first day asked about.
+
+    Parameters
+    ----------
+    product, panel
+        The product that was asked about, and all of its table: those that it is priced together with are
+        taken at their present prices.
+    rules
+        Limits for all products, or by sku (products left out have the default `Rules()`).
+    """
+    limits = rules_by_product(panel, rules)
+    key, price = (product.store, product.sku), found.at.price
+    now = product.circumstances(
+        limits[key],
+        day=found.dates[0],
+        unit_cost=found.unit_cost,
+        competitor_price=found.competitor_price,
+    )
+    prices = dict(zip(panel.keys, panel.last_known("price").tolist(), strict=True)) | {key: price}
+    verdicts = check(price, limits[key], Ties(limits).given(key, now, prices))
     cautions = tuple(dict.fromkeys([*found.cautions, *rule_cautions(verdicts)]))
     return replace(found, verdicts=verdicts, cautions=cautions)

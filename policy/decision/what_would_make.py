@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from policy.decision.choice import best_price, component_objective
+from policy.decision.choice import best_price, mean_objective
 from policy.decision.given import require_positive
+from policy.decision.limits import apply
 from policy.decision.product import Product
 from policy.decision.recommend import search_range
 from policy.decision.recommendation import AbstentionCode
@@ -87,16 +88,13 @@ class WhatWouldMake:
     abstained: AbstentionCode | None
     """Where the policy recommends nothing, `changes` are empty."""
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain JSON types."""
-        return asdict(self)
-
 
 def what_would_make(product: Product, *, price: float, rules: Rules | None = None) -> WhatWouldMake:
     """Search the policy itself for the single change that makes it recommend a price in the next period.
 
-    Every value counts the whole policy: the network reads the history with it, the best price is sought and
-    the rules applied. The search is over a grid, narrowed `ROUNDS` times around the crossing nearest to the
+    Every value is put to the policy itself: the network reads the history with it, the best price is sought
+    and the product's own rules are applied; what ties its price to other products' (variants, packs) is not.
+    The search is over a grid, narrowed `ROUNDS` times around the crossing nearest to the
     present value, so it needs no monotone response; what it finds is what the policy then answers.
 
     Raises
@@ -160,17 +158,14 @@ class _Policy:
         return answers
 
     def _recommended(self, posterior: Posterior, situation: Situation, wanted: float) -> float:
-        def mean_objective(prices: list[float]) -> NDArray:
-            values = component_objective(
-                posterior, np.array([prices]), situation.objective_cost, situation.stock
-            )
-            return posterior.weights[0] @ values[0]
+        def worth(prices: list[float]) -> NDArray:
+            return mean_objective(posterior, np.array([prices]), situation.objective_cost, situation.stock)[0]
 
         now = circumstances_of(
             self.product.panel, situation, 0, rules=self.rules, currency=self.product.label.currency
         )
         try:
-            return price_within_rules(mean_objective, wanted, rules=self.rules, now=now)[0]
+            return price_within_rules(worth, wanted, rules=self.rules, now=now)[0]
         except RulesInfeasible:
             return self.product.current_price
 
@@ -258,7 +253,7 @@ def _effort(change: Change) -> tuple[bool, float]:
 
 def _forbidden(rules: Rules, price: float, product: Product) -> tuple[str, ...]:
     try:
-        allowed, clamps = rules.apply(price, current_price=product.current_price, unit_cost=product.unit_cost)
+        allowed, clamps = apply(price, rules, product.circumstances(rules))
     except RulesInfeasible as conflict:
         return conflict.rules
     if abs(allowed / price - 1) <= TOLERANCE:
@@ -268,12 +263,19 @@ def _forbidden(rules: Rules, price: float, product: Product) -> tuple[str, ...]:
 
 _OFF: dict[str, dict[str, Any]] = {
     "max_change": {"max_change": None},
+    "max_increase": {"max_increase": None},
+    "max_decrease": {"max_decrease": None},
+    "lowest_price": {"lowest_price": None},
+    "highest_price": {"highest_price": None},
+    "freeze": {"freezes": ()},
     "min_margin": {"min_margin": None},
     "below_cost": {"allow_below_cost": True},
-    "map": {"minimum_advertised_price": None},
+    "map": {"minimum_advertised_price": None, "minimum_by_market": ()},
+    "competitor_index": {"competitor_index": None},
     "price_ending": {"price_ending": None},
 }
-"""How each rule is switched off."""
+"""How each rule is switched off, of those that are the merchant's own to switch off: the emergency cap is the
+law's, and the floor of a below-cost exception is what it was granted for."""
 
 
 def _relaxed(product: Product, rules: Rules, forbidden: tuple[str, ...]) -> float | None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -18,7 +17,7 @@ from policy.decision.recommendation import Interval, Outcome, Recommendation
 from policy.evaluation.backtest.conclusions import Closeness, of_forecasts
 from policy.evaluation.backtest.forecasts import forecast
 from policy.forecast.windows import LEVELS, Protocol, Sales, sales_of
-from policy.history import canonical_history
+from policy.history import Period, canonical_history
 from policy.pipeline import PricingPipeline
 
 SAME_PRICE = 0.005
@@ -44,7 +43,7 @@ class TrackRecord:
     """How good the forecasts of the last quarter of each series would have been, by the priced-forecast
     protocol (`policy.forecast.windows`): each sees only the history before it."""
 
-    period: Literal["day", "week", "month"]
+    period: Period
     products: int
     left_out: int
     """Products with too few periods to be forecast."""

@@ -26,6 +26,7 @@ from policy.history.periods import (
 
 __all__ = [
     "COLUMNS",
+    "PERIODS",
     "REQUIRED",
     "Gaps",
     "HistoryError",

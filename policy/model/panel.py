@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from policy.history import HistoryError
+from policy.history import PERIODS, HistoryError, Period
 from policy.market.trajectory import Trajectory
 
-PERIODS: tuple[Literal["day", "week", "month"], ...] = ("day", "week", "month")
 PATHS = ("price", "units", "cost", "competitor_price", "promo", "stock", "views")
 
 
@@ -27,7 +25,7 @@ class Panel:
     """Aligned at the end; a product's first periods are NaN where others began earlier."""
     lengths: NDArray[np.int64]
     """Periods on record, shape (B,)."""
-    period: Literal["day", "week", "month"]
+    period: Period
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -118,7 +116,7 @@ class Panel:
         )
 
 
-def make_panel(frame: pd.DataFrame, period: Literal["day", "week", "month"]) -> Panel:
+def make_panel(frame: pd.DataFrame, period: Period) -> Panel:
     """Arrange a canonical table (sorted by store, sku, date) as arrays."""
     keys = product_keys(frame)
     _, start, lengths = np.unique(keys.codes, return_index=True, return_counts=True)

@@ -39,6 +39,16 @@ def test_rules_that_leave_no_price_are_named(assistant: Callable[..., Assistant]
     assert "12" in note and "Mug" in note  # all with a cost but those without one
 
 
+def test_a_freeze_may_leave_no_price(assistant: Callable[..., Assistant]) -> None:
+    # The blue mug could rise to a margin of 70 %; while its price is frozen it cannot.
+    freeze = {"start": "2026-10-26", "end": "2026-10-31"}
+    changes = {"max_change": 1.0, "min_margin": 0.7}
+    free = assistant(call("set_rules", scope="store", changes=changes)).ask("rules").pending[0]
+    assert not any("price freeze" in note for note in free.notes)
+    frozen = assistant(call("set_rules", scope="store", changes=changes | {"freezes": [freeze]})).ask("rules")
+    assert any("price freeze" in note and "margin" in note for note in frozen.pending[0].notes)
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from langchain_core.messages import AIMessage, BaseMessage
 from scripts import RECOMMEND, SET_RULES, approving, call, says_result, values, written
@@ -15,6 +18,7 @@ from assistant.agent import Assistant
 from assistant.confirmation import reply_of
 from assistant.store import Store
 from assistant.tools.writing import CONFIRMED
+from policy.decision.clauses import Freeze
 from policy.decision.rules import Rules
 
 # Approving
@@ -51,6 +55,27 @@ def test_a_price_of_ones_own_shows_margin_and_broken_rules(
     assert verdict is not None and (verdict.price, verdict.reason) == (10.0, "clearing")
     entry = next(it for it in store.audit() if it.action == "decision_approved")
     assert (entry.detail["old"], entry.detail["new"], entry.detail["suggested"]) == (18.0, 10.0, 16.2)
+
+
+def test_a_price_of_ones_own_is_held_against_rules_of_its_day(
+    assistant: Callable[..., Assistant], store: Store
+) -> None:
+    # Sales end with October's last whole week: the price would hold from 26 October on.
+    for first, frozen in ((26, True), (27, False)):
+        week = Freeze(start=dt.date(2026, 10, first), end=dt.date(2026, 10, 31))
+        store.set_rules(Rules(freezes=(week,)), scope="store", actor="merchant")
+        asked = assistant(RECOMMEND, approving(price=17.5), says_result).ask("set the candle to 17.50")
+        assert any("price freeze" in note for note in asked.pending[0].notes) == frozen
+
+
+def test_a_price_of_ones_own_is_judged_as_it_is_written_down(
+    assistant: Callable[..., Assistant], store: Store
+) -> None:
+    # 3.33 % off 18.00 is 17.4006; noted is 17.40, which ends as the rule says.
+    store.set_rules(Rules(price_ending=0.4), scope="store", actor="merchant")
+    asked = assistant(RECOMMEND, approving(percent=-3.33), says_result).ask("3.33 % off the candle")
+    assert values(asked)[0] == ("Price", "$18.00", "$17.40")
+    assert not any("rules" in note for note in asked.pending[0].notes)
 
 
 def test_a_price_below_cost_needs_a_reason(assistant: Callable[..., Assistant], store: Store) -> None:
@@ -181,7 +206,7 @@ def test_an_approval_asked_for_before_the_program_ended_is_made_after(
     assert verdict is not None and verdict.price == 16.2
 
 
-def test_nothing_is_written_by_a_call_that_was_not_shown(store: Store) -> None:
+def test_nothing_is_written_by_a_call_that_was_not_shown(store: Store, tmp_path: Path) -> None:
     # Whatever calls the tool, without the merchant's yes it makes nothing.
     from langchain.tools import ToolRuntime
 
@@ -189,7 +214,9 @@ def test_nothing_is_written_by_a_call_that_was_not_shown(store: Store) -> None:
     from assistant.tools import WRITES, Turn
 
     policy: Any = ThumbPolicy()
-    turn = Turn(desk=Desk(store, pipeline=policy), language="en")
+    turn = Turn(desk=Desk(store, pipeline=policy), language="en", folders=(tmp_path,))
+    more = history().assign(date=lambda it: it["date"] + pd.Timedelta(weeks=12))
+    more.to_csv(tmp_path / "sales.csv", index=False)
     runtime = ToolRuntime(
         state={}, context=turn, config={}, stream_writer=lambda _: None, tool_call_id="1", store=None
     )
@@ -199,13 +226,15 @@ def test_nothing_is_written_by_a_call_that_was_not_shown(store: Store) -> None:
         "reject": {"decision_ids": [decision.id]},
         "set_rules": {"scope": "store", "changes": {"max_change": 0.1}},
         "undo": {},
+        "import_sales": {"path": "sales.csv"},
         "start_fine_tuning": {},
     }
     assert {write.tool.name for write in WRITES} == set(arguments)
     for write in WRITES:
         content, _ = write.tool.func(**arguments[write.tool.name], runtime=runtime)  # type: ignore[attr-defined]
-        assert json.loads(content)["status"] == "error"
+        assert json.loads(content)["code"] in ("not_confirmed", "nothing_to_undo", "no_tuning_here")
     assert written(store) == []
+    assert len(store.history()) == len(history())
 
 
 # Several things at once

@@ -14,12 +14,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from policy.decision.bounds import Circumstances
-from policy.decision.choice import best_price, component_objective
+from policy.decision.choice import best_price, mean_objective
 from policy.decision.evidence import weigh
 from policy.decision.recommend import search_range
 from policy.decision.rules import Rules, RulesInfeasible
-from policy.decision.settle import price_within_rules
+from policy.decision.settle import circumstances_of, price_within_rules
+from policy.decision.situation import situation_of
 from policy.evaluation.backtest.off_policy import Log, bandwidth_of, kernel
 from policy.model.inference import infer
 from policy.model.panel import Panel
@@ -75,7 +75,13 @@ class Asked:
 
 
 def ask(
-    model: PolicyModel, panel: Panel, *, maximise_profit: bool, rules: Rules, tested: float = 0.25
+    model: PolicyModel,
+    panel: Panel,
+    *,
+    maximise_profit: bool,
+    rules: Rules,
+    currency: str | None,
+    tested: float = 0.25,
 ) -> Asked:
     """Ask the policy about the last `tested` share of every product's periods."""
     horizon = panel.history.price.shape[1]
@@ -92,14 +98,19 @@ def ask(
             chosen = np.flatnonzero(tests)
             if len(chosen):
                 own = posterior.take(chosen * (stop - start) + t - start)
-                parts.append(
-                    _one_period(panel.take(rows[chosen]), rows[chosen], t, own, maximise_profit, rules)
-                )
+                now = panel.take(rows[chosen])
+                parts.append(_one_period(now, rows[chosen], t, own, maximise_profit, rules, currency))
     return Asked(**{name: np.concatenate([vars(p)[name] for p in parts]) for name in vars(parts[0])})
 
 
 def _one_period(
-    panel: Panel, rows: NDArray, t: int, posterior: Posterior, maximise_profit: bool, rules: Rules
+    panel: Panel,
+    rows: NDArray,
+    t: int,
+    posterior: Posterior,
+    maximise_profit: bool,
+    rules: Rules,
+    currency: str | None,
 ) -> Asked:
     """Ask about column t of every product of a panel, shape (N,) each."""
     horizon, history = panel.history.price.shape[1], panel.history
@@ -113,6 +124,9 @@ def _one_period(
     of_profit = np.isfinite(cost) & maximise_profit
     counted = np.where(of_profit, cost, 0.0)
     stock, current, price = history.stock[:, t], cut.last_known("price"), history.price[:, t]
+    rival_now = history.competitor_price[:, t]
+    rival = np.where(np.isfinite(rival_now), rival_now, cut.last_known("competitor_price"))
+    asked = situation_of(cut, maximise_profit=maximise_profit).with_future(cost=cost, competitor_price=rival)
     wanted = best_price(posterior, unit_cost=counted, stock=stock, low=low, high=high)
     policy_price, priced = current.copy(), np.zeros(len(panel), dtype=bool)
     for i in range(len(panel)):
@@ -121,28 +135,21 @@ def _one_period(
         one = slice(i, i + 1)
         own = posterior.take(np.array([i]))
 
-        def mean_objective(prices: list[float], one: slice = one, own: Posterior = own) -> NDArray:
-            value = component_objective(own, np.array([prices]), counted[one], stock[one])
-            return own.weights[0] @ value[0]
+        def worth(prices: list[float], one: slice = one, own: Posterior = own) -> NDArray:
+            return mean_objective(own, np.array([prices]), counted[one], stock[one])[0]
 
         try:
             policy_price[i], _ = price_within_rules(
-                mean_objective,
+                worth,
                 float(wanted[i]),
                 rules=rules,
-                now=Circumstances(
-                    current_price=float(current[i]),
-                    unit_cost=float(cost[i]) if np.isfinite(cost[i]) else None,
-                    market=panel.keys[i][0],
-                ),
+                now=circumstances_of(cut, asked, i, rules=rules, currency=currency),
             )
         except RulesInfeasible:
             continue
         priced[i] = True
     pair = np.stack([price, policy_price], axis=1)
-    expected = np.einsum(
-        "nk,nkp->np", posterior.weights, component_objective(posterior, pair, counted, stock)
-    )
+    expected = mean_objective(posterior, pair, counted, stock)
     units = history.units[:, t]
     return Asked(
         row=rows,

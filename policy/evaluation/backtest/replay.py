@@ -7,18 +7,22 @@ right costs. It cannot show that they are right.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
+from policy.decision.bounds import Circumstances
 from policy.decision.evidence import weigh
 from policy.decision.interface import PricingPolicy
+from policy.decision.limits import permitted
 from policy.decision.policies import InContextPolicy, Oracle
 from policy.decision.recommendation import Objective
-from policy.decision.rules import Rules, RulesInfeasible
+from policy.decision.rules import Rules
+from policy.decision.settle import circumstances_of
+from policy.decision.situation import date_of, known, situation_of
 from policy.learning.store.markets import (
     StoreDemand,
     draw_markets,
@@ -55,24 +59,26 @@ charged in its last `PERIODS` periods, again; and who knows each market."""
 class WithinRules:
     """A policy whose every step obeys a merchant's rules; where they exclude each other the price stays."""
 
-    def __init__(self, policy: PricingPolicy, rules: Rules, cost: NDArray):
-        """`cost` is each product's unit cost, NaN where unknown, shape (B,): rules hold for it even where
-        the policy aims at revenue."""
-        self._policy, self._rules, self._cost = policy, rules, cost
+    def __init__(self, policy: PricingPolicy, rules: Rules, now: Sequence[Circumstances]):
+        """`now` is what rules ask about each of B products at the start; their unit cost holds even where the
+        policy aims at revenue."""
+        self._policy, self._rules, self._now = policy, rules, now
 
     def reset(self, markets: Setting, rng: np.random.Generator) -> None:
         self._policy.reset(markets, rng)
 
     def act(self, observation: Observation) -> NDArray:
         wanted, price = self._policy.act(observation), observation.last_price.copy()
-        for i, cost in enumerate(self._cost):
-            known = float(cost) if np.isfinite(cost) else None
-            try:
-                price[i], _ = self._rules.apply(
-                    float(wanted[i]), current_price=float(observation.last_price[i]), unit_cost=known
-                )
-            except RulesInfeasible:
-                continue
+        for i, now in enumerate(self._now):
+            today = replace(
+                now,
+                current_price=float(price[i]),
+                date=date_of(observation.day[i]),
+                competitor_price=known(observation.competitor_price[i]),
+                competitor_age_days=0,  # seen in this very period
+            )
+            if (found := permitted(float(wanted[i]), self._rules, today)) is not None:
+                price[i] = found
         return np.clip(price, observation.price_low, observation.price_high)
 
     def observe(self, observation: Observation, outcome: Outcome) -> None:
@@ -166,7 +172,13 @@ class Replay:
 
 
 def replay(
-    model: PolicyModel, panel: Panel, rng: np.random.Generator, *, maximise_profit: bool, rules: Rules
+    model: PolicyModel,
+    panel: Panel,
+    rng: np.random.Generator,
+    *,
+    maximise_profit: bool,
+    rules: Rules,
+    currency: str | None,
 ) -> Replay | None:
     """Play a quarter ahead of the store's real present; None where the policy would price fewer than
     `LEAST_PRODUCTS` products."""
@@ -175,6 +187,11 @@ def replay(
     demand = store_demand(model, panel)
     draws = int(np.clip(MARKETS // len(demand), 1, MOST_DRAWS))
     cost = demand.panel.last_known("cost")
+    present = situation_of(demand.panel, maximise_profit=maximise_profit)
+    now = [
+        circumstances_of(demand.panel, present, row, rules=rules, currency=currency)
+        for row in range(len(demand))
+    ]
     paths = {name: np.empty((len(demand), PERIODS)) for name in POLICIES}
     for periods, group in _by_length(demand.panel, model.config.context):
         products = np.repeat(group, draws)
@@ -182,7 +199,7 @@ def replay(
         own = _own_prices(
             demand.panel.take(products), demand.price_low[products], demand.price_high[products]
         )
-        ours = WithinRules(InContextPolicy(model), rules, cost[products])
+        ours = WithinRules(InContextPolicy(model), rules, [now[row] for row in products])
         policies: dict[str, Callable[[Simulator], PricingPolicy]] = {
             "policy": partial(_always, ours),
             "keep": partial(_always, Keep()),

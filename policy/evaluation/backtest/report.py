@@ -188,13 +188,13 @@ def backtest(
     tell("forecasts")
     forecasts = forecast(PricingPipeline(model), sales)
     tell("off_policy")
-    asked = ask(model.network, panel, maximise_profit=profit, rules=rules)
+    asked = ask(model.network, panel, maximise_profit=profit, rules=rules, currency=currency)
     asked = asked.take(np.flatnonzero(asked.priced))
     log = log_of(panel, asked) if len(asked) else None
     estimates = tuple(_estimates(asked, log, objective, np.random.default_rng(forecast_luck)))
     tell("replay")
     rng = np.random.default_rng(replay_luck)
-    played = replay(model.network, panel, rng, maximise_profit=profit, rules=rules)
+    played = replay(model.network, panel, rng, maximise_profit=profit, rules=rules, currency=currency)
     outcomes = [played.outcome(kind, rng) for kind in OBJECTIVES] if played else []
     return Backtest(
         file=file,

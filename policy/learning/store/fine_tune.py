@@ -26,7 +26,7 @@ from torch import Tensor
 
 from policy.forecast.score import SeriesSums, series_sums
 from policy.forecast.windows import Sales
-from policy.history import HistoryError, canonical_history
+from policy.history import HistoryError
 from policy.learning.checkpoints import write_whole
 from policy.learning.store.fit import CANDIDATES, Candidate, Fit, FitSettings, Rehearsal
 from policy.learning.store.foretold import Foretold
@@ -34,7 +34,7 @@ from policy.learning.store.judge import judged
 from policy.learning.store.markets import StoreDemand, store_demand
 from policy.learning.store.progress import ITERATION, TEST, Clock, FineTuningStopped, Progress
 from policy.learning.store.reinforce import Reinforce, ReinforceSettings, head_reward
-from policy.learning.store.split import Split, split
+from policy.learning.store.split import Split
 from policy.learning.store.windows import StoreWindows
 from policy.model.adapter_files import CHECKPOINT
 from policy.model.adapters import save_adapter
@@ -83,10 +83,10 @@ class _Best:
 
 def fine_tune(
     model: LoadedModel,
-    history: pd.DataFrame,
-    output: str | Path,
+    parts: Split,
+    output: Path,
     *,
-    settings: FineTuneSettings | None = None,
+    settings: FineTuneSettings,
     progress: Callable[[Progress], None] | None = None,
     stop: Callable[[], bool] | None = None,
 ) -> Version:
@@ -96,8 +96,8 @@ def fine_tune(
     ----------
     model
         The base, without an adapter.
-    history
-        Sales of one store.
+    parts
+        Sales of one store, split by the seed of `settings`.
     output
         The shelf's folder.
     progress
@@ -107,18 +107,14 @@ def fine_tune(
 
     Raises
     ------
-    HistoryError
-        The history cannot be understood or has too little to learn from. Nothing was written.
     FineTuningStopped
         `stop` said so; the same call goes on.
     OSError
         The folder cannot be written to. What was promoted before still is.
     """
-    frame, report = canonical_history(history)
-    settings = settings or FineTuneSettings()
-    parts = split(frame, report.period, seed=settings.seed)
-    run = _Run(model, parts, Path(output), settings, progress or (lambda _: None), stop or (lambda: False))
-    return run.finish(frame)
+    return _Run(
+        model, parts, output, settings, progress or (lambda _: None), stop or (lambda: False)
+    ).finish()
 
 
 class _Run:
@@ -144,11 +140,11 @@ class _Run:
         validation = sampled(parts.validation, MOST_VALIDATED, seed=settings.seed)
         self._validation = Foretold(validation, parts.whole.period, context=context)
 
-    def finish(self, frame: pd.DataFrame) -> Version:
+    def finish(self) -> Version:
         """Go through all that is left."""
         # What cannot be written to is to be known at once.
         self._checkpoint.parent.mkdir(parents=True, exist_ok=True)
-        key = self._key(frame)
+        key = self._key()
         state = self._load(key)
         if state is None:
             state = {"key": key, "seconds": 0.0, "work": 0.0, "next": 0, "best": asdict(_Best())}
@@ -313,8 +309,9 @@ class _Run:
                 self._save(state)
             raise FineTuningStopped
 
-    def _key(self, frame: pd.DataFrame) -> str:
+    def _key(self) -> str:
         """What a checkpoint belongs to: this base, these settings, these sales."""
+        frame = self._parts.table
         rows = pd.util.hash_pandas_object(frame, index=False).to_numpy()
         sha = hashlib.sha256(rows.tobytes())
         sha.update(repr((self._model.digest, self._settings, list(frame.columns))).encode())

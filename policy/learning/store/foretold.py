@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from policy.forecast.windows import LEVELS, Sales
-from policy.history import Period
+from policy.history import PERIODS, Period
 from policy.market.trajectory import Trajectory
 from policy.model.inference import BLOCK, POSITIONS
-from policy.model.panel import PATHS, PERIODS, days
+from policy.model.panel import PATHS, days
 from policy.model.posterior import Calibration, Posterior
 from policy.model.tokens import tokenise
 from policy.model.transformer import PolicyModel

@@ -41,7 +41,7 @@ def fine_tuned(
     """
     settings = FineTuneSettings(seed=seed)
     frame, report = canonical_history(history)
-    split(frame, report.period, seed=seed)  # refuse what cannot be learned from before anything is written
+    parts = split(frame, report.period, seed=seed)  # refuses what cannot be learned from: nothing is written
     notify, stopping = progress or (lambda _: None), stop or (lambda: False)
     begun = 0.0
     with _alone(output):
@@ -52,7 +52,7 @@ def fine_tuned(
         def told(of: Progress) -> None:
             notify(replace(of, done=begun + (1 - begun) * of.done))
 
-        fine_tune(model, history, output, settings=settings, progress=told, stop=stopping)
+        fine_tune(model, parts, output, settings=settings, progress=told, stop=stopping)
     return model
 
 

@@ -41,6 +41,8 @@ class Split:
     of forecasts tests is trained on by nobody.
     """
 
+    table: pd.DataFrame
+    """The whole canonical table, short series too."""
     test: Sales
     """Windows in the last quarter of each series and of the store's sales."""
     validation: Sales
@@ -107,6 +109,7 @@ def split(frame: pd.DataFrame, period: Period, *, seed: int) -> Split:
     test, validation = stretches(_sample(long, seed))
     _refuse_few_tested(test)
     return Split(
+        table=frame,
         test=test,
         validation=validation,
         train=panel_before(fitted, fitted.first_tested, period),

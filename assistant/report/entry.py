@@ -1,0 +1,133 @@
+"""What a report knows of one product, in raw numbers and plain JSON; words come later."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from policy.decision.recommendation import Recommendation
+    from policy.decision.standing import Standing
+    from policy.evaluation.track_record import Foretold
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sales:
+    """What was charged and sold, for the figure; arrays of one length, oldest first."""
+
+    dates: tuple[str, ...]
+    """First day of each period, ISO 8601."""
+    prices: tuple[float, ...]
+    """Store currency."""
+    units: tuple[float | None, ...]
+    """Units per period; None where unknown."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Curve:
+    """Expected outcome of the next period against price, for the figure; arrays of one length."""
+
+    prices: tuple[float, ...]
+    """Store currency, increasing."""
+    units: tuple[float, ...]
+    """Mean units per period."""
+    units_low: tuple[float, ...]
+    units_high: tuple[float, ...]
+    """80 % interval."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reference:
+    """The price that the suggested cut may be announced against (`policy.decision.reference_price`)."""
+
+    profile: str
+    price: float | None
+    """Lowest price of the days before, store currency; None where the records do not tell."""
+    discount: float | None
+    """The largest reduction that may be claimed for the suggested price, a fraction of `price`."""
+    blocked: str | None
+    """Why no reduction may be claimed: a `Block` of the policy."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """One product in one outlet."""
+
+    recommendation: Recommendation
+    standing: Standing
+    category: str | None
+    sales: Sales
+    curve: Curve | None
+    """None where the policy abstains for want of a demand curve."""
+    reference: Reference | None
+    """Where the suggestion is a cut, which could be announced."""
+    promo_share: float | None
+    """Share of the known periods with a promotion, 0 to 1; None where the records do not tell."""
+    decision_id: str
+    """Of the recommendation in the shop's records."""
+    earlier: Recommendation | None
+    """What the last report recommended for this product; None where it is in none."""
+    foretold: tuple[Foretold, ...]
+    """Forecasts of earlier reports whose period has come, against what was sold."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON types."""
+        parts = {name: getattr(self, name) for name in ("standing", "sales", "curve", "reference")}
+        return {
+            "recommendation": self.recommendation.to_dict(),
+            "category": self.category,
+            "promo_share": self.promo_share,
+            "decision_id": self.decision_id,
+            "earlier": self.earlier and self.earlier.to_dict(),
+            "foretold": [asdict(it) for it in self.foretold],
+            **{name: part and asdict(part) for name, part in parts.items()},
+        }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Entry:
+        """The inverse of `to_dict`."""
+        from policy.decision.recommendation import Interval, Recommendation
+        from policy.decision.standing import Standing
+        from policy.evaluation.track_record import Foretold
+
+        curve, reference, earlier = values["curve"], values["reference"], values["earlier"]
+        return cls(
+            recommendation=Recommendation.from_dict(values["recommendation"]),
+            standing=Standing(**values["standing"]),
+            category=values["category"],
+            sales=Sales(**{name: tuple(column) for name, column in values["sales"].items()}),
+            curve=curve and Curve(**{name: tuple(column) for name, column in curve.items()}),
+            reference=reference and Reference(**reference),
+            promo_share=values["promo_share"],
+            decision_id=values["decision_id"],
+            earlier=earlier and Recommendation.from_dict(earlier),
+            foretold=tuple(
+                Foretold(**it | {"expected": Interval(**it["expected"])}) for it in values["foretold"]
+            ),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unpriced:
+    """A product that could not even be looked at: the rest of the report stands without it."""
+
+    sku: str
+    store: str | None
+    reason: str
+    """What is wrong with its records and what to do, one line."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Priced:
+    """A catalogue that was priced, batch by batch: what a report is written from."""
+
+    entries: Iterable[Entry]
+    """Can be gone through again and again, a product in memory at a time; in order of (store, sku)."""
+    unpriced: Iterable[Unpriced]
+    made_at: str
+    """ISO 8601, UTC."""
+    last_report: str | None
+    """When the last report on this shop was made, ISO 8601; None for the first."""
+    manifest: Mapping[str, Any]
+    """Versions, hashes, settings and inputs."""
