@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from assistant.cli_report import UNLIMITED
-from assistant.facts import count, labels, money, percent, signed, total_decimals
+from assistant.facts import count, labels, money, percent, signed, span, total_decimals
 from assistant.wording import Language
 from prompts import load, substitute
 
@@ -157,8 +157,8 @@ class _Page:
     def _replay(self) -> Iterator[str]:
         from policy.evaluation.backtest.replay import PERIODS
 
-        forms = labels(self._language)["periods"][self._report.panel.period]
-        yield self._say("replay_title", span=forms[-1].format(count=self._count(PERIODS)))
+        length = span(PERIODS, self._report.panel.period, self._language)
+        yield self._say("replay_title", span=length)
         if self._report.replay is None:
             yield self._none("replay_none", self._earnings(self._report.objective), "few_priced", None)
         for outcome in self._report.replayed:

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, TypeVar, cast
 
 from assistant import search
 from assistant.basis import Remembered, bases, by_product, digest
-from assistant.facts import labels
+from assistant.facts import labels, rule_fault
 from assistant.records import Records
 from assistant.store.database import StoreError
-from assistant.suggesting import Assumed, Limits, own_limits
+from assistant.suggesting import Assumed, Limits, assumed_cost, own_limits
 from assistant.wording import Language
 
 if TYPE_CHECKING:
@@ -44,7 +44,8 @@ class DeskError(Exception):
         self.values = values
 
     def message(self, language: Language) -> str:
-        return str(labels(language)["errors"][self.code]).format_map(self.values)
+        values = self.values | rule_fault(self.__cause__, language)
+        return str(labels(language)["errors"][self.code]).format_map(values)
 
 
 @dataclass(frozen=True)
@@ -197,16 +198,14 @@ class Desk:
 
         return Recommendation.from_dict(self.store.decision(decision_id).record)
 
-    def recommendation_of(self, sku: str, *, store: str | None = None) -> Recommendation:
+    def recommendation_of(
+        self, sku: str, *, store: str | None = None, objective: Objective = "profit"
+    ) -> Recommendation:
         """The recommendation for one product in one outlet, not saved. Raises `DeskError`."""
-        found = self.product(sku)
+        product = self.outlet(sku, store)
         with self.computing:
-            every = self._recommendations([found.sku], "profit")
-        outlets = [it for it in every if store is None or it.store == store]
-        if len(outlets) == 1:
-            return outlets[0]
-        names = ", ".join(str(it.store) for it in outlets)
-        raise DeskError("several_outlets" if outlets else "unknown_sku", sku=found.sku, stores=names)
+            every = self._recommendations([product.sku], objective)
+        return next(it for it in every if (it.store or None) == product.store)
 
     def outlet(self, sku: str, store: str | None = None) -> Product:
         """One product in one outlet; `store` may be None where one sells it. Raises `DeskError`."""
@@ -214,7 +213,10 @@ class Desk:
         outlets = [it for it in self.store.products() if it.sku == found.sku]
         if len(chosen := [it for it in outlets if store is None or it.store == store]) == 1:
             return chosen[0]
-        raise DeskError("several_outlets", sku=found.sku, stores=", ".join(str(it.store) for it in outlets))
+        names = ", ".join(it.store for it in outlets if it.store)
+        if store is None:
+            raise DeskError("several_outlets", sku=found.sku, stores=names)
+        raise DeskError("unknown_outlet" if names else "no_outlets", sku=found.sku, store=store, stores=names)
 
     def ask(self, sku: str, question: Callable[[Asked, Rules], T], *, store: str | None = None) -> T:
         """What the policy says of one product in one outlet, with the rules that hold for it.
@@ -260,7 +262,9 @@ class Desk:
         price: float | None = None,
         percent: float | None = None,
         amount: float | None = None,
+        from_suggested: Objective | None = None,
         unit_cost: float | None = None,
+        cost_percent: float | None = None,
         competitor_price: float | None = None,
         stock: float | None = None,
         fee_percent: float = 0.0,
@@ -273,21 +277,21 @@ class Desk:
 
         At most one of `price`, `percent` (-10 is ten per cent down) and `amount` (-10 is ten off), in the
         store's currency; without any, the current price under other circumstances, which are those of
-        `policy.decision.what_if.what_if`. Raises `DeskError`, `QuestionError`.
+        `policy.decision.what_if.what_if`. A change is one of the current price, or of the price suggested
+        for the aim `from_suggested`; `cost_percent` one of the cost on record. Raises `DeskError`,
+        `QuestionError`.
         """
         changes = sum(x is not None for x in (price, percent, amount))
-        elsewhere = (
-            any(x is not None for x in (unit_cost, competitor_price, stock)) or fee_percent or shipping
-        )
+        assumed = (unit_cost, cost_percent, competitor_price, stock)
+        elsewhere = any(x is not None for x in assumed) or fee_percent or shipping
         if changes > 1 or (changes == 0 and not elsewhere):
             raise DeskError("one_change")
-        now = self.recommendation_of(sku, store=store)
-        if percent is not None:
-            price = now.current_price * (1 + percent / 100)
-        elif amount is not None:
-            price = now.current_price + amount
-        elif price is None:
-            price = now.current_price
+        now = self.recommendation_of(sku, store=store, objective=from_suggested or "profit")
+        if from_suggested is not None and now.abstained is not None:
+            raise DeskError("no_suggestion", name=now.name or now.sku)
+        base = now.current_price if from_suggested is None else now.price
+        if price is None:
+            price = base * (1 + (percent or 0.0) / 100) + (amount or 0.0)
         if not 0 < price < math.inf:
             raise DeskError("bad_price")
         with self.computing:
@@ -297,7 +301,7 @@ class Desk:
                 sku=now.sku,
                 store=now.store,
                 price=price,
-                unit_cost=unit_cost,
+                unit_cost=assumed_cost(now.unit_cost, unit_cost, cost_percent, now.sku),
                 competitor_price=competitor_price,
                 stock=stock,
                 fee=fee_percent / 100,
@@ -336,11 +340,11 @@ class Desk:
         every = by_product(history)
         groups = {key: group for key, group in every.items() if skus is None or key[0] in skus}
         basis = {key: f"{adapter} {newest} {part}" for key, part in bases(every, rules, groups).items()}
-        stale = [
+        stale = {
             key
             for key in groups
             if (known := self._memory.get((*key, objective))) is None or known.basis != basis[key]
-        ]
+        }
         if stale:
             for it in self.pipeline.recommend(history, objective=objective, rules=rules):
                 key = it.sku, it.store or None

@@ -6,10 +6,11 @@ import math
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
-from datetime import date
+from datetime import date, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
 
+from babel import Locale
 from babel.dates import format_date
 from babel.numbers import format_currency, format_decimal, format_percent, get_currency_precision
 
@@ -114,6 +115,20 @@ def count(value: int, language: Language) -> str:
     return str(format_decimal(value, format="#,##0", locale=LOCALES[language]))
 
 
+def span(number: float, period: str, language: Language) -> str:
+    """So many days, weeks or months: two decimals below one, one below ten, then whole.
+
+    >>> span(1, "week", "en"), span(1.04, "week", "en"), span(3.44, "day", "en"), span(104, "week", "zh")
+    ('1 week', '1 week', '3.4 days', '104 周')
+    """
+    size = abs(number)
+    shown = round(number, 2 if size < 1 else 1 if size < 10 else 0)
+    forms: Mapping[str, str] = labels(language)["periods"][period]
+    plural = Locale.parse(LOCALES[language]).plural_form(shown)
+    text = str(format_decimal(shown + 0.0, format="#,##0.##", locale=LOCALES[language]))
+    return forms.get(plural, forms["other"]).format(count=text)
+
+
 def direction(current: float, price: float, currency: str | None) -> Direction:
     """Where the price moves, as the merchant would see it on the tag."""
     now, then = (money(x, currency, "en") for x in (current, price))
@@ -179,6 +194,9 @@ class Sheet:
             self.add("elasticity", mean, value.mean, "elasticity")
             self._range("elasticity", low, high, "elasticity")
 
+    def span(self, key: str, number: float, period: str) -> None:
+        self.add(key, span(number, period, self.language), number, period)
+
     def day(self, key: str, iso: str, *, label: str | None = None) -> None:
         self.add(key, day(iso, self.language), None, "date", label)
 
@@ -238,10 +256,7 @@ def facts_for(recommendation: Recommendation, language: Language) -> list[Fact]:
         for side, value in (("before", clamp.before), ("after", clamp.after)):
             label = words["facts"][f"clamp_{side}"].format(rule=words["rules"].get(clamp.rule, clamp.rule))
             sheet.price(f"clamp.{clamp.rule}.{side}", value, label=label)
-    singular, plural = words["periods"][it.period]
-    periods = singular if it.periods_of_history == 1 else plural
-    history = periods.format(count=count(it.periods_of_history, language))
-    sheet.add("history", history, it.periods_of_history, it.period)
+    sheet.span("history", it.periods_of_history, it.period)
     sheet.day("date", it.date)
     if any(fact.key.endswith("_range") for fact in sheet.facts):
         sheet.percent("interval", INTERVAL_LEVEL)
@@ -276,7 +291,7 @@ def what_if_facts(what_if: WhatIf, language: Language) -> list[Fact]:
     return sheet.facts
 
 
-def verdict_facts(it: Recommendation | WhatIf, language: Language) -> list[Fact]:
+def verdict_facts(it: Recommendation, language: Language) -> list[Fact]:
     """The lowest and the highest price that each rule permits, as `rule.max_change.high` and so on."""
     words = labels(language)
     sheet = Sheet(subject_of(it.sku, it.store), language, period=it.period, currency=it.currency)
@@ -288,9 +303,25 @@ def verdict_facts(it: Recommendation | WhatIf, language: Language) -> list[Fact]
     return sheet.facts
 
 
+def rule_fault(error: BaseException | None, language: Language) -> dict[str, str]:
+    """What is wrong with a rule, as `error`, in the merchant's language; nothing where nothing is."""
+    from policy.decision.clauses import RuleError
+
+    if not isinstance(error, RuleError):
+        return {}
+    words = labels(language)
+    name = words["rule_fields"].get(error.name, error.name)
+    return {"error": words["rule_faults"][error.code].format(name=name)}
+
+
 def day(text: str, language: Language) -> str:
     """A date in ISO 8601 as people read it, e.g. `Nov 23, 2026`."""
     return str(format_date(date.fromisoformat(text[:10]), "medium", locale=LOCALES[language]))
+
+
+def moment(at: datetime, language: Language) -> str:
+    """The day of a moment by this computer's clock, as people read it."""
+    return day(at.astimezone().date().isoformat(), language)
 
 
 def counts_facts(subject: str, counts: Mapping[str, int], language: Language) -> list[Fact]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -26,7 +27,8 @@ def name_spans(text: str, names: Iterable[str]) -> list[tuple[int, int]]:
     patterns: set[str] = set()
     for name in names:
         plain = unicodedata.normalize("NFC", name).strip()
-        if not re.search(r"\d", plain):
+        # No part of a name is looked for without its digits: a shop has thousands of names.
+        if not any(digits in text for digits in re.findall(r"\d+", plain)):
             continue
         if re.fullmatch(r"[\d.,]+", plain):
             digits = re.escape(plain)
@@ -77,11 +79,17 @@ def named_in(text: str, products: Mapping[str, str]) -> list[Named]:
     products
         Name by SKU, of every product that the text may speak of.
     """
+    folded = text.casefold()
     found = [
         Named(*match.span(), sku)
-        for sku, patterns in _patterns(products).items()
-        for pattern in patterns
-        for match in re.finditer(pattern, text, re.IGNORECASE)
+        for sku, forms in _forms(products).items()
+        for form in forms
+        if form.casefold() in folded
+        for match in re.finditer(
+            rf"(?<![^\W_]){re.escape(form)}(?![^\W_])" if form.isascii() else re.escape(form),
+            text,
+            re.IGNORECASE,
+        )
     ]
     longest: list[Named] = []
     for it in sorted(found, key=lambda it: it.start - it.end):
@@ -108,23 +116,24 @@ def owners_of(text: str, place: int, named: Sequence[Named]) -> frozenset[str]:
     return frozenset({(before[-1] if before else near[0]).sku})
 
 
-def _patterns(products: Mapping[str, str]) -> dict[str, list[str]]:
+def _forms(products: Mapping[str, str]) -> dict[str, list[str]]:
+    """What each product may be called, by SKU; nothing that two share."""
     pairs: dict[tuple[str, str], set[str]] = {}
     for sku, name in products.items():
         words = [word.lower() for word in _MARKS.findall(name) if not re.search(r"\d", word)]
         for pair in pairwise(words):
             if not _JOINING & set(pair):
                 pairs.setdefault(pair, set()).add(sku)
-    patterns: dict[str, list[str]] = {}
-    names = [name.casefold() for name in products.values()]
+    called = {sku: set[str]() for sku in products}
+    for pair, skus in pairs.items():
+        if len(skus) == 1:
+            called[next(iter(skus))].add(" ".join(pair))
+    names = Counter(name.casefold() for name in products.values())
     for sku, name in products.items():
-        forms = {sku}
-        if names.count(name.casefold()) == 1:
-            forms |= {name, re.sub(r"\s+", " ", _PART_OF_NAME.sub("", name)).strip()}
-        forms |= {" ".join(pair) for pair, skus in pairs.items() if skus == {sku}}
-        patterns[sku] = [
-            rf"(?<![^\W_]){re.escape(form)}(?![^\W_])" if form.isascii() else re.escape(form)
-            for form in forms
-            if len(form) > 2 and re.search(r"[^\W\d_]", form)
-        ]
-    return patterns
+        called[sku].add(sku)
+        if names[name.casefold()] == 1:
+            called[sku] |= {name, re.sub(r"\s+", " ", _PART_OF_NAME.sub("", name)).strip()}
+    return {
+        sku: [form for form in forms if len(form) > 2 and re.search(r"[^\W\d_]", form)]
+        for sku, forms in called.items()
+    }

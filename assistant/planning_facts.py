@@ -35,9 +35,7 @@ MOST_SLOTS = 12
 
 def length(sheet: Sheet, periods: int, period: str) -> None:
     """How many periods are meant, as `periods`."""
-    singular, plural = labels(sheet.language)["periods"][period]
-    text = (singular if periods == 1 else plural).format(count=count(periods, sheet.language))
-    sheet.add("periods", text, periods, period)
+    sheet.span("periods", periods, period)
 
 
 def _totals(sheet: Sheet, totals: Totals, currency: str | None, *, suffix: str = "") -> None:
@@ -104,8 +102,7 @@ def cover_facts(it: ProductForecast, found: Forecast, stock: float | None, langu
         if left <= 0:
             sheet.day("runs_out", ahead.date)
             weeks = i + 1 + left / ahead.units.mean
-            text = labels(language)["periods"][found.period][1].format(count=f"{weeks:.1f}")
-            sheet.add("cover", text, weeks, found.period)
+            sheet.span("cover", weeks, found.period)
             break
     return sheet.facts
 
@@ -245,16 +242,14 @@ def price_test_facts(it: PriceTest, language: Language) -> list[Fact]:
     length(sheet, it.periods, it.period)
     for key, periods in (("each", it.periods_per_price), ("for_elasticity", it.periods_for_elasticity)):
         if periods is not None:
-            text = labels(language)["periods"][it.period][periods != 1].format(count=count(periods, language))
-            sheet.add(key, text, periods, it.period)
+            sheet.span(key, periods, it.period)
     sheet.total("cost", it.cost, decimals=total_decimals(it.currency, it.cost.low, it.cost.high))
     value = money(it.value_per_period, it.currency, language)
     sheet.add("value", value, it.value_per_period, it.currency or "money")
     sheet.percent("chance_changed", _chance(it.chance_changed))
     sheet.percent("power", it.power)
     if it.pays_back_after is not None:
-        text = labels(language)["periods"][it.period][1].format(count=f"{it.pays_back_after:.0f}")
-        sheet.add("pays_back", text, it.pays_back_after, it.period)
+        sheet.span("pays_back", it.pays_back_after, it.period)
     for i, slot in enumerate(it.schedule[:MOST_SLOTS], start=1):
         sheet.day(f"slot_date.{i}", slot.date, label=words["slot_date"])
         sheet.price(f"slot_price.{i}", slot.price, label=words["slot_price"])
@@ -272,8 +267,7 @@ def reference_facts(sku: str, it: ReferenceCheck, currency: str | None, language
     if it.whole_percent is not None:
         sheet.percent("whole_percent", it.whole_percent / 100)
     days = (it.window_last - it.window_first).days + 1
-    text = labels(language)["periods"]["day"][1].format(count=count(days, language))
-    sheet.add("window", text, days, "day")
+    sheet.span("window", days, "day")
     sheet.day("start", it.start.isoformat())
     sheet.day("window_first", it.window_first.isoformat())
     sheet.day("window_last", it.window_last.isoformat())

@@ -34,9 +34,9 @@ def stock_facts(it: Standing, language: Language) -> list[Fact]:
     if it.pace is not None:
         sheet.add("pace", quantity(it.pace, language), it.pace, "units")
     if it.cover is not None:
-        sheet.add("cover", _periods(it.cover, it.period, language), it.cover, it.period)
+        sheet.span("cover", it.cover, it.period)
     if it.idle_periods:
-        sheet.add("idle", _periods(it.idle_periods, it.period, language), it.idle_periods, it.period)
+        sheet.span("idle", it.idle_periods, it.period)
     return sheet.facts
 
 
@@ -61,7 +61,7 @@ def evidence_facts(it: Standing, language: Language) -> list[Fact]:
     low, high = (money(x, it.currency, language) for x in (it.lowest_price, it.highest_price))
     tried = low if low == high else labels(language)["range"]["money"].format(low=low, high=high)
     sheet.add("tried_range", tried, None, it.currency or "money")
-    sheet.add("history", _periods(it.periods, it.period, language), it.periods, it.period)
+    sheet.span("history", it.periods, it.period)
     sheet.day("first_date", it.first_date)
     sheet.day("last_date", it.last_date)
     return sheet.facts
@@ -85,7 +85,7 @@ def span_facts(standings: Iterable[Standing], language: Language) -> list[Fact]:
     sheet.day("first_date", min(it.first_date for it in every))
     sheet.day("last_date", max(it.last_date for it in every))
     longest = max(every, key=lambda it: it.periods)
-    sheet.add("history", _periods(longest.periods, longest.period, language), longest.periods, longest.period)
+    sheet.span("history", longest.periods, longest.period)
     return sheet.facts
 
 
@@ -111,7 +111,7 @@ def record_facts(it: TrackRecord, language: Language) -> list[Fact]:
     sheet.percent("interval", INTERVAL_LEVEL)
     sheet.day("tested_from", it.tested_from)
     sheet.day("tested_to", it.tested_to)
-    sheet.add("ahead", _periods(it.ahead, it.period, language), it.ahead, it.period)
+    sheet.span("ahead", it.ahead, it.period)
     return sheet.facts
 
 
@@ -130,9 +130,7 @@ def readiness_facts(it: Readiness, language: Language) -> list[Fact]:
     for key in ("products", "long_enough", "moved", "products_needed", "moves_needed"):
         if (number := getattr(it, key)) is not None:
             sheet.add(key, count(number, language), number, "count")
-    sheet.add(
-        "periods_needed", _periods(it.periods_needed, it.period, language), it.periods_needed, it.period
-    )
+    sheet.span("periods_needed", it.periods_needed, it.period)
     return sheet.facts
 
 
@@ -140,8 +138,3 @@ def _sheet(it: Standing, language: Language) -> Sheet:
     return Sheet(
         subject_of(it.sku, it.store), language, period=it.period, currency=it.currency, section=SECTION
     )
-
-
-def _periods(number: float, period: str, language: Language) -> str:
-    singular, plural = labels(language)["periods"][period]
-    return str((singular if number == 1 else plural).format(count=quantity(number, language)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -45,11 +46,16 @@ class Assumed:
     """Circumstances of one question in place of the last ones on record, store currency and units."""
 
     unit_cost: float | None = None
+    cost_percent: float | None = None
+    """A change of the unit cost on record, per cent, signed."""
     competitor_price: float | None = None
     stock: float | None = None
 
     def in_history(self, history: pd.DataFrame, skus: Sequence[str]) -> pd.DataFrame:
-        """The history as if the newest record of these products, in every outlet, said so."""
+        """The history as if the newest record of these products, in every outlet, said so.
+
+        Raises `QuestionError` for a change of a cost that is not on record.
+        """
         given = {"cost": self.unit_cost, "competitor_price": self.competitor_price, "stock": self.stock}
         changed = history.copy()
         outlet = [changed[key].fillna("") for key in ("store", "sku") if key in changed]
@@ -59,7 +65,25 @@ class Assumed:
                 if column not in changed:
                     changed[column] = float("nan")
                 changed.loc[last, column] = value
+        if self.cost_percent is not None:
+            if "cost" not in changed:
+                changed["cost"] = float("nan")
+            known = changed.groupby(outlet)["cost"].transform("last")
+            for row in last:
+                cost = None if math.isnan(known[row]) else float(known[row])
+                sku = str(changed.loc[row, "sku"])
+                changed.loc[row, "cost"] = assumed_cost(cost, self.unit_cost, self.cost_percent, sku)
         return changed
+
+
+def assumed_cost(known: float | None, given: float | None, percent: float | None, sku: str) -> float | None:
+    """A unit cost to assume: the one given, or the known one so many per cent higher; None where nothing is
+    assumed. Raises `QuestionError` for a change of a cost that is not on record."""
+    from policy.decision.given import require_cost
+
+    if percent is None:
+        return given
+    return require_cost(known if given is None else given, sku) * (1 + percent / 100)
 
 
 def own_limits(suggested: Recommendation, before: Rules, after: Rules) -> Recommendation:

@@ -13,8 +13,9 @@ from phrases_of_time import CHINESE, ENGLISH
 from phrases_without_time import NO_TIME
 
 from assistant.embedded.amounts import amounts_in
+from assistant.embedded.circumstances import circumstances_in
 from assistant.embedded.date_grammar import grammar
-from assistant.embedded.dates import When, times_in, when_in
+from assistant.embedded.dates import When, times_in
 from assistant.embedded.lexicon import languages, lexicon
 from assistant.embedded.retail_calendar import EVENTS
 
@@ -164,9 +165,10 @@ def test_the_nearest_cue_decides_where_a_sentence_speaks_of_both() -> None:
 
 def test_the_request_is_about_its_deadline_before_a_stretch_before_a_length() -> None:
     text = "Sales fell last month, 4 weeks of stock left of the candle, sell it by Christmas"
-    when = when_in(text, "en", today=TODAY)
-    assert when is not None and when.kind == "deadline"
-    assert when_in("How much for the mug?", "en", today=TODAY) is None
+    said = circumstances_in(text, lexicon("en"), topic=None, today=TODAY)
+    assert {when.kind for when in said.times} == {"deadline", "stretch", "length"}
+    assert said.when is not None and said.when.kind == "deadline"
+    assert circumstances_in("How much for the mug?", lexicon("en"), topic=None, today=TODAY).when is None
 
 
 @pytest.mark.parametrize("text", ["31 June", "on 2026-02-30", "by 13/13", "二月三十号"])

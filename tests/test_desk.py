@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Future
@@ -16,9 +17,12 @@ from small_shop import INJECTION, ThumbPolicy, history, open_shop
 
 from assistant.adapters import adapter_error_text
 from assistant.desk import Desk, DeskError
+from assistant.facts import labels
 from assistant.store import Store
+from assistant.suggesting import Assumed, Limits
 from assistant.wording import Language
 from policy import PricingPipeline
+from policy.decision.given import QuestionError
 from policy.decision.rules import Rules
 from policy.model.adapter_files import AdapterError
 from policy.model.shelf import Shelf
@@ -191,6 +195,23 @@ def test_a_price_a_percentage_and_an_amount_are_the_same_question(desk: Desk) ->
     assert [it.at.price for it in asked] == pytest.approx([16.2] * 3)
 
 
+def test_a_change_may_start_from_the_suggested_price_and_from_the_cost_on_record(desk: Desk) -> None:
+    # The small shop suggests a tenth less than 18.00, and the candle costs 5.20.
+    assert desk.what_if("CAN-LAV-200", percent=10.0, from_suggested="profit").at.price == pytest.approx(17.82)
+    assert desk.what_if("CAN-LAV-200", price=17.0, cost_percent=50.0).unit_cost == pytest.approx(7.8)
+    with pytest.raises(QuestionError, match="PAN-28"):
+        desk.what_if("PAN-28", price=60.0, cost_percent=8.0)  # whose cost is unknown
+
+
+def test_an_assumed_rise_of_cost_is_one_of_the_last_cost_on_record() -> None:
+    table = history()
+    bought = Assumed(cost_percent=8.0).in_history(table, ["KET-17"])
+    cost = bought.loc[bought["sku"] == "KET-17", "cost"]
+    assert cost.iloc[-1] == pytest.approx(22.5 * 1.08) and (cost.iloc[:-1] == 22.5).all()
+    with pytest.raises(QuestionError, match="PAN-28"):
+        Assumed(cost_percent=8.0).in_history(table, ["PAN-28"])
+
+
 @pytest.mark.parametrize(
     ("arguments", "code"),
     [
@@ -200,6 +221,8 @@ def test_a_price_a_percentage_and_an_amount_are_the_same_question(desk: Desk) ->
         ({"sku": "CAN-LAV-200", "price": -1.0}, "bad_price"),
         ({"sku": "CAN-LAV-200", "percent": -100.0}, "bad_price"),
         ({"sku": "CAN-LAV-200", "price": float("nan")}, "bad_price"),
+        ({"sku": "CAN-LAV-200", "price": 17.0, "store": "Nowhere"}, "no_outlets"),
+        ({"sku": "KNF-SET5", "percent": 5.0, "from_suggested": "profit"}, "no_suggestion"),
     ],
 )
 def test_what_cannot_be_asked_says_why(desk: Desk, arguments: dict[str, Any], code: str) -> None:
@@ -207,6 +230,14 @@ def test_what_cannot_be_asked_says_why(desk: Desk, arguments: dict[str, Any], co
         desk.what_if(**arguments)
     assert error.value.code == code
     assert error.value.message("en") != error.value.message("zh")
+
+
+def test_a_limit_that_cannot_be_is_told_in_the_merchants_language(desk: Desk) -> None:
+    with pytest.raises(DeskError) as error:
+        desk.suggest(["CAN-LAV-200"], limits=Limits(price_ending=0.123), assumed=Assumed())
+    told = error.value.message("zh")
+    assert labels("zh")["rule_fields"]["price_ending"] in told and not re.search("[A-Za-z]{2,}", told)
+    assert "“Price ending”" in error.value.message("en")
 
 
 def test_an_empty_shop_says_so(home: Path) -> None:

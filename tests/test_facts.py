@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import time
 from dataclasses import replace
 from typing import get_args
 
@@ -17,9 +19,11 @@ from assistant.facts import (
     facts_for,
     gain_total_facts,
     labels,
+    moment,
     money,
     percent,
     quantity,
+    span,
     verdict_facts,
     what_if_facts,
 )
@@ -203,3 +207,29 @@ def test_gaps_say_their_reason(language: Language, expected: str) -> None:
     never, missing = counts_facts("overview", {"gap.price_never_varied": 1, "gap.cost_missing": 1}, language)
     assert never.label.startswith(expected)
     assert labels(language)["facts"]["abstained"] not in missing.label  # such a product may be priced
+
+
+@pytest.mark.parametrize(
+    ("number", "english", "chinese"),
+    [
+        (1, "1 week", "1 周"),
+        (1.04, "1 week", "1 周"),
+        (0.42, "0.42 weeks", "0.42 周"),
+        (23.4, "23 weeks", "23 周"),
+        (1234, "1,234 weeks", "1,234 周"),
+    ],
+)
+def test_a_length_of_time_takes_its_plural_from_what_is_shown(
+    number: float, english: str, chinese: str
+) -> None:
+    assert (span(number, "week", "en"), span(number, "week", "zh")) == (english, chinese)
+
+
+def test_a_moment_is_a_day_of_the_clock_that_the_merchant_sees(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Asia/Shanghai")
+    time.tzset()
+    try:
+        assert moment(dt.datetime(2026, 11, 26, 20, tzinfo=dt.UTC), "en") == "Nov 27, 2026"
+    finally:
+        monkeypatch.undo()
+        time.tzset()

@@ -28,8 +28,7 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 
 def latest(home: Path) -> dict[str, Any]:
     """The record of the shop's last decision on one product."""
-    decision = Store.open(home=home).latest_decision("P01")
-    assert decision is not None
+    (decision,) = Store.open(home=home).decisions("P01", limit=1)
     return decision.record
 
 

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 
 import pytest
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolCall, ToolMessage
 
 import prompts
 from assistant.embedded.amounts import amounts_in
+from assistant.embedded.conversation import Call
+from assistant.embedded.dialogue import next_step
 from assistant.embedded.lexicon import languages, lexicon
+from assistant.embedded.replies import Reply
 from assistant.embedded.understanding import Request, language_of, understand
+from assistant.embedded.wording import render
 
 
 def read(text: str, names: dict[str, str] | None = None) -> Request:
@@ -235,3 +241,23 @@ def test_languages_know_the_same_things() -> None:
         assert {row["name"] for row in first.get("intents", ())} == {
             row["name"] for row in other.get("intents", ())
         }
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "price for the kettle?",
+        "match the competitor at 30 for the kettle",
+        "forecast the kettle for 4 weeks",
+        "reject the suggestion for the kettle",
+    ],
+)
+def test_a_search_that_fails_is_said_to_have_failed(text: str) -> None:
+    messages: list[BaseMessage] = [HumanMessage(text)]
+    (call,) = next_step(messages)
+    assert isinstance(call, Call) and call.tool == "find_products"
+    asked = ToolCall(name=call.tool, args=call.args, id="1")
+    failed = json.dumps({"status": "error", "language": "en", "message": "The shop is closed."})
+    messages += [AIMessage("", tool_calls=[asked]), ToolMessage(failed, tool_call_id="1")]
+    (reply,) = next_step(messages)
+    assert isinstance(reply, Reply) and reply.kind == "error" and "The shop is closed." in render([reply])

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import tomllib
+from collections.abc import Iterable
 from dataclasses import replace
+from functools import cache
+from pathlib import Path
 from string import Formatter
 from typing import Any, get_args
 
@@ -13,10 +17,10 @@ import pytest
 import prompts
 from assistant.embedded.dialogue import INSTEAD
 from assistant.embedded.lexicon import languages, lexicon
+from assistant.embedded.planning_wording import PLANNING
 from assistant.embedded.products import Resolved
 from assistant.embedded.replies import Kind, Reply
 from assistant.embedded.sentences import Sentences, sentences
-from assistant.embedded.shop_answers import TOLD_BY_TOOLS
 from assistant.embedded.understanding import Request
 from assistant.embedded.wording import _RENDERERS, render
 from assistant.wording import safe
@@ -190,6 +194,13 @@ def test_a_name_cannot_break_the_markdown() -> None:
     assert safe("a|b\nc *d* <i>") == r"a\|b c \*d\* \<i\>"
 
 
+TOLD_BY_TOOLS = frozenset(
+    {"track", "trust", "baseline", "readiness", "training", "place", "privacy", "imports", "span", "audit",
+     "cost_told", "endings"}
+)  # fmt: skip
+"""Topics that a tool answers, so that no sentence stands for them."""
+
+
 @pytest.mark.parametrize("language", languages())
 def test_every_topic_has_its_sentence(language: str) -> None:
     names = {topic.name for topic in lexicon(language).topics} - TOLD_BY_TOOLS
@@ -218,7 +229,43 @@ def test_no_sentence_about_the_shop_holds_a_number_of_its_own(language: str) -> 
 
 
 def test_every_kind_of_reply_has_words() -> None:
-    assert set(get_args(Kind)) == set(_RENDERERS)
+    assert set(get_args(Kind)) == {*_RENDERERS, *PLANNING}
+    assert not set(_RENDERERS) & set(PLANNING)
+
+
+ROOT = Path(__file__).parents[1]
+
+
+@cache
+def said_in_code() -> tuple[frozenset[str], tuple[re.Pattern[str], ...]]:
+    """Every string of the code, and every f-string with something fixed in it, as a pattern."""
+    strings, patterns = set[str](), set[str]()
+    for file in [*ROOT.glob("assistant/**/*.py"), *ROOT.glob("policy/**/*.py"), ROOT / "app.py"]:
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                strings.add(node.value)
+            elif isinstance(node, ast.JoinedStr):
+                fixed = [part.value if isinstance(part, ast.Constant) else None for part in node.values]
+                if re.search(r"\w", "".join(str(text) for text in fixed if text)):
+                    patterns.add("".join(".+" if text is None else re.escape(str(text)) for text in fixed))
+    return frozenset(strings), tuple(map(re.compile, patterns))
+
+
+@pytest.mark.parametrize("language", languages())
+def test_no_word_is_kept_that_nothing_says(language: str) -> None:
+    strings, patterns = said_in_code()
+
+    def unsaid(keys: Iterable[str]) -> list[str]:
+        return [key for key in keys if key not in strings and not any(p.fullmatch(key) for p in patterns)]
+
+    tables = [tomllib.loads(text) for text in prompts.parts(language, "sentences")]
+    assert (
+        unsaid(f"{section}.{name}" for table in tables for section in table for name in table[section]) == []
+    )
+    named = tomllib.loads(prompts.load(language, "labels.toml"))
+    assert unsaid([*named, *(name for section in named.values() for name in section)]) == []
+    flags = [tomllib.loads(text).get("flags", {}) for text in prompts.parts(language, "lexicon")]
+    assert [flag for table in flags for flag in table if flag not in strings] == []
 
 
 def test_a_missing_value_is_named() -> None:

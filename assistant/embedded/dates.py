@@ -79,16 +79,6 @@ class When:
         return max(1, round(self.days / _DAYS_IN[unit]))
 
 
-def when_in(text: str, language: str, *, today: date) -> When | None:
-    """The time that a request is most likely about: its first deadline, else stretch, else length.
-
-    An event stands back behind other days: in "Black Friday, 25% off from 27 to 30 November" it is a name.
-    """
-    times = times_in(text, language, today=today)
-    order = ("deadline", "stretch", "length")
-    return min(times, key=lambda when: (order.index(when.kind), when.event is not None), default=None)
-
-
 def times_in(text: str, language: str, *, today: date) -> tuple[When, ...]:
     """Every time that a message names.
 

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from assistant.embedded.conversation import Call, Payload, Product, items_of, product_of
+from assistant.embedded.conversation import Call, Payload, items_of, product_of
 from assistant.embedded.products import Ask, Resolved, State, resolve
-from assistant.embedded.replies import MOST_PRODUCTS, Kind, Reply, other_currency
+from assistant.embedded.replies import MOST_PRODUCTS, Reply, asks_back, other_currency
 from assistant.embedded.ruling import change_rules, correction, list_rules
 from assistant.embedded.understanding import Request
 
@@ -59,17 +59,15 @@ def _verdict(request: Request, state: State, ask: Ask) -> Reply | None:
         return None if request.topic == "reject" or request.has_number else _everything(request, ask)
     # The product at hand is meant where its name alone would be ambiguous.
     found = resolve(replace(request, intent="what_if"), state, ask)
-    reply = Reply(kind="which", request=request, resolved=found)
-    if found.failed is not None:
-        return replace(reply, kind="error", payloads=(found.failed,))
-    if not found.products and state.focus and _leftover(request, found):
+    if not found.products and found.failed is None and state.focus and _leftover(request, found):
         found = Resolved(state.focus)
-    if not found.products:
-        kind: Kind = "clarify" if found.candidates else "not_found" if found.missing else "which"
-        return replace(reply, kind=kind)
     rate = request.given.exchange_rate
-    if rate is None and _foreign(request, found.products):
-        return replace(reply, kind="rate")
+    if (question := asks_back(request, found)) is not None:
+        if question.kind != "currency":
+            return question
+        if rate is None:
+            return replace(question, kind="rate")
+    reply = Reply(kind="which", request=request, resolved=found)
     if not request.amounts.signed:
         return replace(reply, kind="which_direction")
     skus = [product.sku for product in found.products]
@@ -85,7 +83,7 @@ def _verdict(request: Request, state: State, ask: Ask) -> Reply | None:
         return _outcome(request, ask([Call.of("approve", decision_ids=ids, reason=reason)]), found)
     # A product that is named as it is called was not looked up before: its currency is known from here on.
     priced = tuple(map(product_of, items_of(payload)))
-    if _foreign(request, priced):
+    if request.has_number and other_currency(request.amounts.currency, priced):
         if rate is None:
             return replace(reply, kind="rate", resolved=Resolved(priced))
         own |= {"currency": request.amounts.currency, "rate": rate}
@@ -107,11 +105,6 @@ def _own_price(request: Request, state: State, found: Resolved) -> dict[str, Any
         if [product.sku for product in found.products] == [tried["sku"]]:
             return {key: tried[key] for key in ("price", "percent", "amount") if key in tried}
     return None
-
-
-def _foreign(request: Request, products: Sequence[Product]) -> bool:
-    """Whether money is named in a currency that is not the shop's."""
-    return request.has_number and other_currency(request.amounts.currency, products)
 
 
 def _everything(request: Request, ask: Ask) -> Reply:

@@ -22,6 +22,11 @@ def lacking(reply: Reply, words: Sentences) -> str:
     return words.say("rules.lacking", text=safe(reply.request.unread))
 
 
+def currency(reply: Reply, words: Sentences) -> str:
+    """Which price is meant in the shop's currency."""
+    return words.say("ask.currency", currency=next(p.currency for p in reply.resolved.products if p.currency))
+
+
 def rate(reply: Reply, words: Sentences) -> str:
     """At which rate a price in another currency is meant."""
     shop = next(product.currency for product in reply.resolved.products if product.currency)

@@ -32,7 +32,7 @@ from assistant.embedded.mentions import Mention
 from assistant.embedded.planning import continued, plan_ahead
 from assistant.embedded.planning_steps import Clock
 from assistant.embedded.products import Ask, Resolved, State, resolve
-from assistant.embedded.replies import MOST_PRODUCTS, Kind, Reply, other_currency
+from assistant.embedded.replies import MOST_PRODUCTS, Kind, Reply, asks_back
 from assistant.embedded.shop_answers import PORTFOLIO, about_records, about_shop, matched
 from assistant.embedded.understanding import UNKNOWN, Request, language_of, understand
 
@@ -229,20 +229,13 @@ def _plan(request: Request, state: State, turn: Turn, clock: Clock) -> Reply:
 def _about_products(request: Request, state: State, ask: Ask) -> Reply:
     """The answer to a question about one or several products."""
     found = resolve(request, state, ask)
-    reply = Reply(kind="which", request=request, resolved=found)
-    if found.failed is not None:
-        return replace(reply, kind="error", payloads=(found.failed,))
     if not found.products and _either_of_two(request, state, found):
         # Neither had been chosen, so that "the other one" tells nothing: both are, rather than asked again.
         found = replace(found, products=found.candidates, candidates=())
         request = replace(request, flags=request.flags | {"neither"})
-        reply = replace(reply, request=request, resolved=found)
-    if not found.products:
-        return replace(
-            reply, kind="clarify" if found.candidates else "not_found" if found.missing else "which"
-        )
-    if request.has_number and other_currency(request.amounts.currency, found.products):
-        return replace(reply, kind="currency")
+    if (question := asks_back(request, found)) is not None:
+        return question
+    reply = Reply(kind="which", request=request, resolved=found)
     if request.intent == "what_if":
         return _what_if(request, state, ask, reply)
     skus = [product.sku for product in found.products]
@@ -274,10 +267,9 @@ def _price_named(request: Request, payload: Payload, ask: Ask) -> list[Payload]:
     items = items_of(payload)
     if request.intent != "price" or request.topic is not None or len(items) != 1 or items[0].get("abstained"):
         return []
-    current = str(items[0].get("facts", {}).get("current_price", ""))
-    others = [price for price in request.amounts.prices if f"{price:,.2f}" not in current]
-    named = ask([Call.of("what_if", sku=items[0]["sku"], price=price) for price in others])
-    return [result for result in named if not _failed(result)]
+    prices = request.amounts.prices
+    named = ask([Call.of("what_if", sku=items[0]["sku"], price=price) for price in prices])
+    return [it for it in named if not _failed(it) and items_of(it)[0]["direction"] != "keep"]
 
 
 def _what_if(request: Request, state: State, ask: Ask, reply: Reply) -> Reply:

@@ -91,6 +91,7 @@ class Lexicon:
     rule_splitters: re.Pattern[str]
     rule_fillers: re.Pattern[str]
     rule_unread: re.Pattern[str]
+    rule_asking: re.Pattern[str]
 
 
 @cache
@@ -141,6 +142,7 @@ def lexicon(language: str) -> Lexicon:
         rule_splitters=_any(source["rule_phrases"]["splitters"]),
         rule_fillers=_any(source["rule_phrases"]["fillers"]),
         rule_unread=_any(source["rule_phrases"]["unread"]),
+        rule_asking=_any(source["rule_phrases"]["asking"]),
     )
 
 
@@ -160,7 +162,7 @@ def _source(language: str) -> dict[str, Any]:
             first["flags"][name] = [*first["flags"].get(name, ()), *patterns]
         first["rule_changes"] = [*part.get("rule_changes", ()), *first["rule_changes"]]
         for name, words in part.get("rule_phrases", {}).items():
-            first["rule_phrases"][name] = [*first["rule_phrases"][name], *words]
+            first["rule_phrases"][name] = [*first["rule_phrases"].get(name, ()), *words]
         first["circumstances"] = first.get("circumstances", {}) | part.get("circumstances", {})
         for name, words in part.get("phrases", {}).items():
             first["phrases"][name] = [*first["phrases"].get(name, ()), *words]

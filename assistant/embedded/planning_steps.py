@@ -10,7 +10,7 @@ from typing import Any
 from assistant.embedded.conversation import Call, Payload
 from assistant.embedded.dates import When
 from assistant.embedded.products import Ask, Resolved, State, resolve
-from assistant.embedded.replies import Kind, Reply, other_currency
+from assistant.embedded.replies import Kind, Reply, asks_back
 from assistant.embedded.understanding import Request
 
 LIMITS = ("max_change_percent", "price_ending", "min_price", "max_price", "min_margin_percent")
@@ -33,15 +33,7 @@ def meant(request: Request, state: State, ask: Ask) -> Reply | Resolved:
     """The products meant, or a reply that asks back."""
     # The product at hand is meant where its name alone would be ambiguous.
     found = resolve(replace(request, intent="what_if"), state, ask)
-    reply = Reply(kind="which", request=request, resolved=found)
-    if found.failed is not None:
-        return replace(reply, kind="error", payloads=(found.failed,))
-    if not found.products:
-        kind: Kind = "clarify" if found.candidates else "not_found" if found.missing else "which"
-        return replace(reply, kind=kind)
-    if other_currency(request.amounts.currency, found.products):
-        return replace(reply, kind="currency")
-    return found
+    return asks_back(request, found) or found
 
 
 def told(

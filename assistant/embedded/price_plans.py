@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from typing import Any
 
 from assistant.embedded.conversation import Call, items_of
-from assistant.embedded.planning_steps import ASSUMED, COSTS, LIMITS, Clock, meant, told, window_of
+from assistant.embedded.planning_steps import ASSUMED, COSTS, LIMITS, RELATIVE, Clock, meant, told, window_of
 from assistant.embedded.products import Ask, Resolved, State
 from assistant.embedded.replies import MOST_PRODUCTS, Kind, Reply
 from assistant.embedded.understanding import Request
-
-_MONEY = re.compile(r"\d[\d,]*(?:\.\d+)?")
 
 
 def target(request: Request, state: State, ask: Ask, clock: Clock) -> Reply:
@@ -32,15 +29,7 @@ def assumed(request: Request, state: State, ask: Ask, clock: Clock) -> Reply:
     if isinstance(found, Reply):
         return found
     product, given = found.products[0], request.given
-    circumstances = given.named(*ASSUMED)
-    if given.cost_percent is not None:
-        known = ask([Call.of("break_even", sku=product.sku)])[0]
-        items = items_of(known)
-        now = _MONEY.search(str(items[0]["facts"]["unit_cost"])) if items else None
-        if now is None:
-            return told("assumed", request, found, [known])
-        cost = float(now[0].replace(",", "")) * (1 + given.cost_percent / 100)
-        circumstances["unit_cost"] = round(cost, 2)
+    circumstances = given.named(*ASSUMED, RELATIVE)
     costs = given.named(*COSTS)
     calls = []
     for price in request.amounts.prices or (None,):
@@ -81,16 +70,12 @@ def than_said(request: Request, state: State, ask: Ask, clock: Clock) -> Reply:
     found = meant(request, state, ask)
     if isinstance(found, Reply):
         return found
-    sku, amounts = found.products[0].sku, request.amounts
-    payload = ask([Call.of("recommend", skus=[sku], objective=request.objective)])[0]
-    items = items_of(payload)
-    said = _MONEY.search(str(items[0].get("facts", {}).get("price", ""))) if items else None
-    if said is None or not amounts.signed:
-        return Reply(kind="at_which_price", request=replace(request, topic=None), resolved=found)
-    base = float(said[0].replace(",", ""))
-    price = round(base * (1 + (amounts.percent or 0.0) / 100) + (amounts.amount or 0.0), 2)
-    call = Call.of("what_if", sku=sku, price=price)
-    return told("what_if", replace(request, topic=None, intent="what_if"), found, ask([call]), [call])
+    amounts, asked = request.amounts, replace(request, topic=None, intent="what_if")
+    if not amounts.signed:
+        return Reply(kind="which_direction", request=replace(request, topic=None), resolved=found)
+    change = {"percent": amounts.percent} if amounts.percent is not None else {"amount": amounts.amount}
+    call = Call.of("what_if", sku=found.products[0].sku, **change, from_suggested=request.objective)
+    return told("what_if", asked, found, ask([call]), [call])
 
 
 def slow_stock(request: Request, state: State, ask: Ask, clock: Clock) -> Reply:

@@ -42,6 +42,20 @@ class Reply:
         return next((str(p["language"]) for p in self.payloads if p.get("language")), self.request.language)
 
 
+def asks_back(request: Request, found: Resolved) -> Reply | None:
+    """The reply where the products are not settled, or the price is named in another currency; else None."""
+    kind: Kind
+    if found.failed is not None:
+        return Reply(kind="error", request=request, payloads=(found.failed,), resolved=found)
+    if not found.products:
+        kind = "clarify" if found.candidates else "not_found" if found.missing else "which"
+    elif request.has_number and other_currency(request.amounts.currency, found.products):
+        kind = "currency"
+    else:
+        return None
+    return Reply(kind=kind, request=request, resolved=found)
+
+
 def other_currency(said: str | None, products: Sequence[Product]) -> bool:
     """Whether a price was named in a currency that is not the shop's."""
     known = {product.currency for product in products if product.currency}

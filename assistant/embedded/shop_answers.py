@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from assistant.embedded.conversation import Call, Payload, Product, items_of, product_of
 from assistant.embedded.products import Ask, Resolved, State, resolve, siblings
-from assistant.embedded.replies import MOST_PRODUCTS, Kind, Reply, other_currency
+from assistant.embedded.replies import MOST_PRODUCTS, Kind, Reply, asks_back
 from assistant.embedded.understanding import Request
 
 PORTFOLIO = frozenset(
@@ -31,13 +31,6 @@ RECORDS = (
 SOFT = frozenset({"report", "clearance", "below_cost", "endings", "live", "law"})
 """Topics that words of a question about the shop may touch; the question itself is answered."""
 MOST_COMPARED = 12
-
-
-TOLD_BY_TOOLS = frozenset(
-    {"track", "trust", "baseline", "readiness", "training", "place", "privacy", "imports", "span", "audit",
-     "cost_told", "endings"}
-)  # fmt: skip
-"""Topics that a tool answers, so that no sentence stands for them."""
 
 
 def about_records(request: Request, state: State, ask: Ask) -> Reply | None:
@@ -111,12 +104,9 @@ def matched(request: Request, state: State, ask: Ask) -> Reply | None:
     if request.topic != "match" or not request.amounts.prices:
         return None
     found = resolve(replace(request, intent="what_if"), state, ask)
+    if (question := asks_back(request, found)) is not None:
+        return question
     reply = Reply(kind="what_if", request=request, resolved=found)
-    if not found.products:
-        kind: Kind = "clarify" if found.candidates else "not_found" if found.missing else "which"
-        return replace(reply, kind=kind)
-    if other_currency(request.amounts.currency, found.products):
-        return replace(reply, kind="currency")
     price = request.amounts.prices[0]
     calls = [
         Call.of("what_if", sku=product.sku, price=price, competitor_price=price)
@@ -202,9 +192,10 @@ def _cost_told(request: Request, state: State, ask: Ask) -> Reply:
     """A cost that the merchant states: the one on record, or one that cannot be kept from here."""
     found = resolve(replace(request, intent="what_if"), state, ask)
     if len(found.products) == 1 and request.given.unit_cost is not None:
-        payload = ask([Call.of("recommend", skus=[found.products[0].sku], objective=request.objective)])[0]
-        on_record = [str(item.get("facts", {}).get("unit_cost", "")) for item in items_of(payload)]
-        if len(on_record) == 1 and f"{request.given.unit_cost:,.2f}" in on_record[0]:
+        sku = found.products[0].sku
+        floor = ask([Call.of("break_even", sku=sku, unit_cost=request.given.unit_cost)])[0]
+        if any(item["cost_on_record"] for item in items_of(floor)):
+            payload = ask([Call.of("recommend", skus=[sku], objective=request.objective)])[0]
             known = replace(request, topic="cost_known", intent="price")
             return Reply(kind="price", request=known, payloads=(payload,), resolved=found)
     return Reply(kind="cost_told", request=request, resolved=found)

@@ -8,75 +8,48 @@ from typing import Any
 from assistant.embedded.conversation import Payload
 from assistant.embedded.sentences import Sentences, values_of
 
+PRICES = ("name", "current_price", "suggested", "change", "gain", "gain_range", "confidence", "note")
+APART = ("name", "current_price", "suggested", "gain", "units", "margin", "elasticity", "note")
+NOW = ("name", "current_price", "suggested", "gain", "units_keep", "profit_keep", "margin_keep", "elasticity",
+       "cover", "note")  # fmt: skip
+"""Columns, by what `_cells` calls them."""
+
 
 def price_table(items: Sequence[Payload], words: Sentences) -> str:
     """One row a product: price now, suggested price, what it is worth against keeping."""
-    rows = []
-    for item in items:
-        values = values_of(item, words)
-        moves = item.get("direction") in ("raise", "cut")
-        suggested = (
-            values.get("price") if moves else None if item.get("abstained") else words.say("table.keep")
-        )
-        gain = (values.get("gain"), values.get("gain_range")) if moves else (None, None)
-        confidence = None if item.get("abstained") else values.get("confidence")
-        change = values.get("change") if moves else None
-        rows.append(
-            [
-                values["name"],
-                values.get("current_price"),
-                suggested,
-                change,
-                *gain,
-                confidence,
-                _note(item, words),
-            ]
-        )
-    return markdown(words.cells("table.price", period=_period(items, words)), rows, words)
+    return _table(items, "table.price", PRICES, words)
 
 
 def compare_table(items: Sequence[Payload], words: Sentences) -> str:
     """One row a product, with what sets them apart."""
-    rows = []
-    for item in items:
-        values = values_of(item, words)
-        moves = item.get("direction") in ("raise", "cut")
-        suggested = (
-            values.get("price") if moves else None if item.get("abstained") else words.say("table.keep")
-        )
-        kind = "take" if moves else "keep"
-        units, margin = values.get(f"units_{kind}"), values.get(f"margin_{kind}")
-        gain, elasticity = values.get("gain") if moves else None, values.get("elasticity")
-        rows.append(
-            [
-                values["name"],
-                values.get("current_price"),
-                suggested,
-                gain,
-                units,
-                margin,
-                elasticity,
-                _note(item, words),
-            ]
-        )
-    return markdown(words.cells("table.compare", period=_period(items, words)), rows, words)
+    return _table(items, "table.compare", APART, words)
 
 
 def compared_table(items: Sequence[Payload], words: Sentences) -> str:
     """One row a product at the price now, with what stock there is."""
-    rows = []
-    for item in items:
-        values = values_of(item, words)
-        moves = item.get("direction") in ("raise", "cut")
-        suggested = (
-            values.get("price") if moves else None if item.get("abstained") else words.say("table.keep")
-        )
-        gain = values.get("gain") if moves else None
-        keys = ("units_keep", "profit_keep", "margin_keep", "elasticity", "cover")
-        note = words.say("compare.sold_out") if item.get("stock_state") == "sold_out" else _note(item, words)
-        now = [values.get(key) for key in keys]
-        rows.append([values["name"], values.get("current_price"), suggested, gain, *now, note])
-    return markdown(words.cells("compare.columns", period=_period(items, words)), rows, words)
+    return _table(items, "compare.columns", NOW, words)
+
+
+def _table(items: Sequence[Payload], head: str, columns: Sequence[str], words: Sentences) -> str:
+    period = words.label("period", str(items[0].get("period") or "week")) if items else ""
+    rows = [[cells.get(column) for column in columns] for cells in (_cells(item, words) for item in items)]
+    return markdown(words.cells(head, period=period), rows, words)
+
+
+def _cells(item: Payload, words: Sentences) -> dict[str, Any]:
+    """A product's facts, with what depends on whether its price is to move."""
+    values = values_of(item, words)
+    if item.get("direction") in ("raise", "cut"):
+        moved = {"suggested": values.get("price")}
+        kind = "take"
+    else:
+        kept = None if item.get("abstained") else words.say("table.keep")
+        moved = {"suggested": kept, "change": None, "gain": None, "gain_range": None}
+        kind = "keep"
+    moved |= {"units": values.get(f"units_{kind}"), "margin": values.get(f"margin_{kind}")}
+    if item.get("abstained"):
+        moved["confidence"] = None
+    return values | moved | {"note": _note(item, words)}
 
 
 def what_if_table(items: Sequence[Payload], words: Sentences) -> list[str]:
@@ -103,16 +76,14 @@ def what_if_table(items: Sequence[Payload], words: Sentences) -> list[str]:
 
 
 def _note(item: Payload, words: Sentences) -> str | None:
+    if item.get("stock_state") == "sold_out":
+        return words.say("compare.sold_out")
     if item.get("abstained"):
         return words.say("table.no_suggestion", reason=words.label("abstained", str(item["abstained"])))
     if "cost_missing" in item.get("cautions", ()):
         return words.say("table.revenue")
     rule = item.get("binding_rule")
     return words.say("table.rule", rule=words.label("rules", str(rule))) if rule else None
-
-
-def _period(items: Sequence[Payload], words: Sentences) -> str:
-    return words.label("period", str(items[0].get("period") or "week")) if items else ""
 
 
 def markdown(head: Sequence[str], rows: Sequence[Sequence[Any]], words: Sentences) -> str:

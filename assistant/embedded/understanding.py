@@ -242,6 +242,8 @@ def _decision(
             amounts=amounts,
             mentions=mentions_in(said, amounts, words, aside),
         )
+    if request.topic == "rules" and words.rule_asking.search(part):
+        return replace(request, topic="rules_list")  # asked about, not set: what holds is the answer
     if request.topic == "rules":
         match = words.reason.search(part)
         why = _restore(match["reason"], aside).strip(" .。!！") if match else ""

@@ -8,7 +8,7 @@ from typing import Any
 import prompts
 from assistant.embedded import record_wording, shop_answers
 from assistant.embedded.conversation import Payload, items_of
-from assistant.embedded.decision_wording import before_write, decided, lacking, once, rate, rules
+from assistant.embedded.decision_wording import before_write, currency, decided, lacking, once, rate, rules
 from assistant.embedded.dialogue import INSTEAD
 from assistant.embedded.planning import PLANS
 from assistant.embedded.planning_wording import PLANNING
@@ -140,6 +140,18 @@ def _rules(item: Payload, words: Sentences, *, whole: bool = False) -> str:
     return words.say("rule.many", trail=words.join([words.say("rule.step", step) for step in steps]))
 
 
+def _allowed(item: Payload, words: Sentences) -> str:
+    """The prices that each rule allows, and why one does not apply."""
+    rows = [
+        words.known(
+            "rule.allowed",
+            {**rule, "status": words.join([str(rule[key]) for key in ("status_label", "note") if rule[key]])},
+        )
+        for rule in item.get("rules", [])
+    ]
+    return paragraphs(words.say("rule.allowed_title"), bullets(*rows)) if rows else ""
+
+
 def _pair(clamp: Payload) -> dict[str, str]:
     return {"before": str(clamp["before"]), "after": str(clamp["after"])}
 
@@ -187,6 +199,7 @@ def _explain(reply: Reply, words: Sentences) -> str:
         _aim(item, words, "profit"),
         _drivers(item, words, most=len(item.get("drivers", []))) or words.say("why.none"),
         words.sentences(_rules(item, words, whole=True), model if _moves(item) or item.get("clamps") else ""),
+        _allowed(item, words),
         words.known("why.keeping", values),
         bullets(_elasticity(item, values, words), _confidence(item, values, words)),
         words.known("why.evidence", values),
@@ -331,16 +344,11 @@ def _about_first(key: str) -> Callable[[Reply, Sentences], str]:
     return asked
 
 
-def _currency(reply: Reply, words: Sentences) -> str:
-    return words.say("ask.currency", currency=next(p.currency for p in reply.resolved.products if p.currency))
-
-
 def _fixed(key: str) -> Callable[[Reply, Sentences], str]:
     return lambda reply, words: words.say(key)
 
 
 _RENDERERS: Mapping[str, Callable[[Reply, Sentences], str]] = {
-    **PLANNING,
     "price": _price,
     "table": _table,
     "explain": _explain,
@@ -374,7 +382,7 @@ _RENDERERS: Mapping[str, Callable[[Reply, Sentences], str]] = {
     "which": _fixed("ask.which"),
     "at_which_price": _about_first("ask.at_which_price"),
     "which_direction": _about_first("ask.which_direction"),
-    "currency": _currency,
+    "currency": currency,
     "rate": rate,
     "not_found": _missing,
     "error": _error,

@@ -53,12 +53,6 @@ def find(session: Session, decision_id: str) -> DecisionRow:
     return row
 
 
-def latest(session: Session, sku: str) -> DecisionRow | None:
-    """The newest recommendation for an article, in any outlet."""
-    query = sa.select(DecisionRow).where(DecisionRow.sku == sku).order_by(DecisionRow.id.desc())
-    return session.scalars(query.limit(1)).first()
-
-
 def listed(
     session: Session, sku: str | None, *, until: dt.date | None, limit: int | None
 ) -> list[DecisionRow]:

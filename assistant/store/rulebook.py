@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from assistant.store.database import StoreError
 from assistant.store.records import RuleChange, RulesProposal, RulesVersion, Scope
 from assistant.store.schema import AuditRow, ProductRow, RulesRow
+from policy.decision.clauses import RuleError
 from policy.decision.rules import Rules
 
 _SCOPES: tuple[Scope, ...] = ("store", "category", "product")
@@ -149,7 +150,11 @@ def _body(rules: Rules | Mapping[str, Any] | None, scope: Scope) -> dict[str, An
     given = rules.to_dict() if isinstance(rules, Rules) else dict(rules)
     for name, scopes in _NEAR_ONLY.items():
         if given.get(name) is not None and scope not in scopes:
-            raise ValueError(f"`{name}` is set for a {' or a '.join(scopes)}, not for a whole {scope}.")
+            raise RuleError(
+                f"`{name}` is set for a {' or a '.join(scopes)}, not for a whole {scope}.",
+                code="too_wide",
+                name=name,
+            )
     if isinstance(rules, Rules):
         return given
     whole = Rules.from_dict(rules).to_dict()

@@ -289,12 +289,6 @@ class Store:
         with self._database.read() as session:
             return [decisions.given(row) for row in decisions.listed(session, sku, until=until, limit=limit)]
 
-    def latest_decision(self, sku: str) -> Decision | None:
-        """The newest recommendation for an article, in any outlet."""
-        with self._database.read() as session:
-            row = decisions.latest(session, sku)
-            return None if row is None else decisions.given(row)
-
     def verdict(self, decision_id: str) -> Verdict | None:
         """What the merchant made of a recommendation; None where nothing, or it was withdrawn."""
         with self._database.read() as session:

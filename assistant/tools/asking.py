@@ -18,6 +18,9 @@ Shipping = Annotated[
     float | None, Field(description="Shipping, packing or fixed fee that each unit costs the seller.", ge=0)
 ]
 UnitCost = Annotated[float | None, Field(description="Another unit cost to assume.", gt=0)]
+CostPercent = Annotated[
+    float | None, Field(description="Or a change of the unit cost on record: 8 is 8 % up.", gt=-100)
+]
 CompetitorPrice = Annotated[float | None, Field(description="Another competitor's price to assume.", gt=0)]
 Stock = Annotated[float | None, Field(description="Units on hand to assume.", ge=0)]
 Outlet = Annotated[str | None, Field(description="The outlet, where a product is sold in several.")]

@@ -8,6 +8,7 @@ from langchain_core.tools import tool
 from pydantic import Field
 
 from assistant.desk import Desk, DeskError
+from assistant.facts import direction
 from assistant.planning_facts import break_even_facts
 from assistant.tools.asking import FeePercent, Outlet, Shipping, UnitCost
 from assistant.tools.pricing import gain_sign
@@ -41,13 +42,16 @@ def break_even(
 
     It is a floor, no recommendation. `lowest_price` is (cost + shipping) / (1 - fee).
     Example: {"status": "ok", "language": "en", "item": {"sku": "HDP-BT20", "name": "Bluetooth Headphones
-    BT20", "period": "week", "with_fees": true, "gain_sign": null, "cautions": [], "facts": {"lowest_price":
-    "$40.24", "unit_cost": "$31.00", "fee": "15%", "shipping": "$3.20", "price_now": "$54.90",
-    "unit_profit_now": "$12.47", "margin_now": "22.7%", "markup_now": "40.2%", "room": "26.7%", ...}}}
+    BT20", "period": "week", "cost_on_record": true, "with_fees": true, "gain_sign": null, "cautions": [],
+    "facts": {"lowest_price": "$40.24", "unit_cost": "$31.00", "fee": "15%", "shipping": "$3.20",
+    "price_now": "$54.90", "unit_profit_now": "$12.47", "margin_now": "22.7%", "markup_now": "40.2%",
+    "room": "26.7%", ...}}}
     """
 
     def report(desk: Desk, language: Language) -> Report:
-        def question(product: Product, _: Rules) -> tuple[BreakEven, tuple[float, float] | None]:
+        def question(
+            product: Product, _: Rules
+        ) -> tuple[BreakEven, float | None, tuple[float, float] | None]:
             from policy.decision.break_even import break_even as reckon
             from policy.decision.break_even import price_for_margin
             from policy.decision.margin import UnitEconomics
@@ -57,15 +61,16 @@ def break_even(
             wanted = None if margin_percent is None else margin_percent / 100
             if margin_points is not None:
                 wanted = found.now.margin + margin_points / 100
+            recorded = product.unit_cost
             if wanted is None:
-                return found, None
+                return found, recorded, None
             economics = UnitEconomics(unit_cost=found.unit_cost, fee=fee, shipping=costs)
             at = price_for_margin(economics, wanted)
             if at is None:
                 raise DeskError("no_such_margin")
-            return found, (wanted, at)
+            return found, recorded, (wanted, at)
 
-        it, for_margin = desk.ask(sku, question, store=store)
+        it, recorded, for_margin = desk.ask(sku, question, store=store)
         facts = break_even_facts(it, language, for_margin=for_margin)
         item = {
             "sku": it.sku,
@@ -73,6 +78,8 @@ def break_even(
             "store": it.store,
             "currency": it.currency,
             "period": it.period,
+            "cost_on_record": recorded is not None
+            and direction(recorded, it.unit_cost, it.currency) == "keep",
             "with_fees": bool(it.fee or it.shipping),
             "loses": it.now.unit_profit < 0 if it.at is None else it.at.unit_profit < 0,
             "gain_sign": None if it.volume is None else gain_sign(it.volume.gain),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 from langchain_core.tools import tool
@@ -49,8 +48,11 @@ def data_quality(
         decisions = desk.recommend(skus) if skus else desk.overview()
         standings = desk.records.standings()
         words = labels(language)["issues"]
+        stocked = any(it.stock is not None for it in standings.values())
+        watched = any(it.competitor_price is not None for it in standings.values())
         lacking = {
-            decision.id: _issues(decision, standings[_key(decision)], standings) for decision in decisions
+            decision.id: _issues(decision, standings[_key(decision)], stocked=stocked, watched=watched)
+            for decision in decisions
         }
         shown = [standings[_key(decision)] for decision in decisions]
         facts = [
@@ -97,13 +99,10 @@ def _key(decision: Decision) -> tuple[str, str | None]:
     return decision.recommendation.sku, decision.recommendation.store
 
 
-def _issues(
-    decision: Decision, standing: Standing, standings: Mapping[tuple[str, str | None], Standing]
-) -> list[str]:
-    """What one product's records lack. A column that no product has is not counted product by product."""
+def _issues(decision: Decision, standing: Standing, *, stocked: bool, watched: bool) -> list[str]:
+    """What one product's records lack. A column that no product has is not counted product by product:
+    `stocked` and `watched` are whether any has stock, and a competitor's price."""
     it = decision.recommendation
-    stocked = any(other.stock is not None for other in standings.values())
-    watched = any(other.competitor_price is not None for other in standings.values())
     holds = {
         "cost_missing": it.unit_cost is None,
         "few_price_changes": "few_price_changes" in it.cautions,

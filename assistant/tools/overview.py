@@ -54,11 +54,13 @@ def _overview(desk: Desk, language: Language) -> Report:
     every = [decision.recommendation for decision in decisions]
     standings = desk.records.standings()
     moves: dict[str, list[Decision]] = {"raise": [], "cut": [], "keep": [], "not_priced": []}
+    moving: list[Decision] = []
     for decision in decisions:
         it = decision.recommendation
-        moves["not_priced" if it.abstained else direction(it.current_price, it.price, it.currency)].append(
-            decision
-        )
+        move = "not_priced" if it.abstained else direction(it.current_price, it.price, it.currency)
+        moves[move].append(decision)
+        if move in ("raise", "cut") and len(moving) < MOST_ROWS:
+            moving.append(decision)
     gaps = [(it, it.abstained) for it in every if it.abstained]
     gaps += [(it, "cost_missing") for it in every if it.unit_cost is None and it.abstained != "cost_missing"]
     counts = {"products": len(every), "priced": len(every) - len(moves["not_priced"])}
@@ -70,7 +72,6 @@ def _overview(desk: Desk, language: Language) -> Report:
     totals = values_of(facts)
     for reason, number in Counter(reason for _, reason in gaps).items():
         facts.extend(counts_facts("overview", {f"gap.{reason}": number}, language))
-    moving = [it for it in decisions if it in moves["raise"] or it in moves["cut"]][:MOST_ROWS]
     rows, of_rows = items_of(moving, language)
     listed = [named(it, reason) for it, reason in gaps]
     parts = [_below_cost(below, language), _stock(standings.values(), language), _earners(every, language)]

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from langchain_core.tools import tool
 from pydantic import Field
 
 from assistant.desk import Decision, Desk, DeskError
-from assistant.facts import Fact, Sheet, direction, facts_for, labels, money, quantity, what_if_facts
+from assistant.facts import (
+    Fact,
+    Sheet,
+    direction,
+    facts_for,
+    labels,
+    money,
+    quantity,
+    verdict_facts,
+    what_if_facts,
+)
 from assistant.planning_facts import circumstances_facts, length
 from assistant.suggesting import Assumed, Limits
 from assistant.tools.asking import (
     CompetitorPrice,
+    CostPercent,
     FeePercent,
     Outlet,
     Periods,
@@ -54,6 +65,7 @@ def recommend(
         float | None, Field(description="No margin below this, per cent of the price.", ge=0, lt=100)
     ] = None,
     unit_cost: UnitCost = None,
+    cost_percent: CostPercent = None,
     competitor_price: CompetitorPrice = None,
     stock: Stock = None,
 ) -> Result:
@@ -81,7 +93,9 @@ def recommend(
             max_price=max_price,
             min_margin_percent=min_margin_percent,
         )
-        assumed = Assumed(unit_cost=unit_cost, competitor_price=competitor_price, stock=stock)
+        assumed = Assumed(
+            unit_cost=unit_cost, cost_percent=cost_percent, competitor_price=competitor_price, stock=stock
+        )
         if limits == Limits() and assumed == Assumed() and periods in (None, 1):
             decisions = desk.recommend(known or unknown, objective=objective)
         else:
@@ -103,14 +117,20 @@ def recommend(
 @tool(response_format="content_and_artifact")
 def explain(sku: Sku, runtime: Runtime) -> Result:
     """Explain one product's recommendation: drivers ranked by effect on the price, every rule that moved
-    it in order, the model's price before rules, elasticity, how much history there is.
+    it in order, what each rule allows, the model's price before rules, elasticity, how much history there is.
 
-    Example: {"status": "ok", "language": "en", "item": {... as in recommend ...}}
+    Example: {"status": "ok", "language": "en", "item": {... as in recommend ..., "rules": [{"rule":
+    "max_change", "label": "largest change in one step", "status": "binds", "status_label": "decides", "low":
+    "$15.20", "high": "$22.80", "note": null}]}}
     """
 
     def report(desk: Desk, language: Language) -> Report:
         decisions = desk.recommend([sku])
         items, facts = items_of(decisions, language)
+        for told, decision in zip(items, decisions, strict=True):
+            own = verdict_facts(decision.recommendation, language)
+            told["rules"] = _verdicts(decision.recommendation, values_of(own), language)
+            facts += own
         payload = {"status": "ok", "item": items[0]} | ({"items": items} if len(items) > 1 else {})
         return Report(payload, facts, **about(decisions))
 
@@ -124,7 +144,12 @@ def what_if(
     price: Annotated[float | None, Field(description="The price to try, in the store's currency.")] = None,
     percent: Annotated[float | None, Field(description="Or a change in per cent: -10 is 10 % down.")] = None,
     amount: Annotated[float | None, Field(description="Or a change in money: -10 is 10 off.")] = None,
+    from_suggested: Annotated[
+        Literal["profit", "revenue"] | None,
+        Field(description="Change from the price suggested for this aim, in place of the price now."),
+    ] = None,
     unit_cost: UnitCost = None,
+    cost_percent: CostPercent = None,
     competitor_price: CompetitorPrice = None,
     stock: Stock = None,
     fee_percent: FeePercent = None,
@@ -151,7 +176,9 @@ def what_if(
             price=price,
             percent=percent,
             amount=amount,
+            from_suggested=from_suggested,
             unit_cost=unit_cost,
+            cost_percent=cost_percent,
             competitor_price=competitor_price,
             stock=stock,
             fee_percent=fee_percent or 0.0,
@@ -162,8 +189,8 @@ def what_if(
         )
         facts = [*what_if_facts(it, language), *circumstances_facts(it, language)]
         assumed = {
-            "unit_cost": unit_cost, "competitor_price": competitor_price, "stock": stock,
-            "fee": fee_percent, "shipping": shipping,
+            "unit_cost": cost_percent if unit_cost is None else unit_cost,
+            "competitor_price": competitor_price, "stock": stock, "fee": fee_percent, "shipping": shipping,
         }  # fmt: skip
         item = {
             "sku": it.sku,
@@ -233,6 +260,23 @@ def item(decision: Decision, facts: Iterable[Fact], language: Language) -> dict[
         ],
         "facts": {key: value for key, value in values.items() if not key.startswith(("driver.", "clamp."))},
     }
+
+
+def _verdicts(it: Recommendation, values: Mapping[str, str], language: Language) -> list[dict[str, Any]]:
+    """What each rule says of the price: codes with their names, and the prices it allows."""
+    words = labels(language)
+    return [
+        {
+            "rule": verdict.rule,
+            "label": words["rules"][verdict.rule],
+            "status": verdict.status,
+            "status_label": words["rule_status"][verdict.status],
+            "low": values.get(f"rule.{verdict.rule}.low"),
+            "high": values.get(f"rule.{verdict.rule}.high"),
+            "note": verdict.note and words["rule_notes"][verdict.note],
+        }
+        for verdict in it.verdicts
+    ]
 
 
 def question_facts(

@@ -5,12 +5,11 @@ from __future__ import annotations
 import datetime as dt
 from typing import TYPE_CHECKING, Annotated, Any
 
-from babel.dates import format_date
 from langchain_core.tools import tool
 from pydantic import Field
 
 from assistant.desk import Desk
-from assistant.facts import LOCALES, Sheet, labels
+from assistant.facts import Sheet, labels, moment
 from assistant.shop_facts import SECTION, counted, product_record_facts, record_facts
 from assistant.tools.pricing import MOST_ITEMS
 from assistant.tools.result import Report, Result, Runtime, Sku, run, values_of
@@ -151,7 +150,7 @@ def _suggestion(desk: Desk, decision: Decision, language: Language) -> tuple[dic
     """One kept suggestion with what it was computed from."""
     record = decision.record
     sheet = Sheet(f"{record['sku']}.{decision.id}", language, currency=record["currency"], section=SECTION)
-    on = _moment(decision.created_at, language)
+    on = moment(decision.created_at, language)
     sheet.add("on", on, None, "date")
     if record["abstained"] is None:
         sheet.price("price", record["price"])
@@ -173,7 +172,7 @@ def _suggestion(desk: Desk, decision: Decision, language: Language) -> tuple[dic
 
 
 def _event(entry: AuditEntry, sheet: Sheet, place: int, language: Language) -> dict[str, Any]:
-    on = _moment(entry.at, language)
+    on = moment(entry.at, language)
     words = labels(language)["audit"]
     sheet.add(f"event.{place}.on", on, None, "date", labels(language)[SECTION]["on"])
     row: dict[str, Any] = {
@@ -211,7 +210,3 @@ def _prices(
         rows.append({"since": since.value, "price": price.value} | source)
     sheet.facts += own.facts
     return rows
-
-
-def _moment(at: dt.datetime, language: Language) -> str:
-    return str(format_date(at.astimezone().date(), "medium", locale=LOCALES[language]))

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal
 
-from babel.dates import format_date
 from langchain_core.tools import tool
 from pydantic import Field
 
 from assistant.desk import Desk, DeskError
-from assistant.facts import LOCALES, Fact, Sheet, labels
+from assistant.facts import Fact, Sheet, labels, moment
 from assistant.store.database import StoreError
 from assistant.store.records import RulesProposal, RulesVersion, Scope
 from assistant.tools.result import Report, Result, Runtime, Turn, run
@@ -18,8 +17,7 @@ from assistant.tools.rule_fields import RuleChanges
 from assistant.tools.rule_values import PART, add_rule, rule_label
 from assistant.tools.writing import WORDS, Row, Staged, Undo, Write, carry_out, words_of
 from assistant.wording import Language, safe, wording
-from policy.decision.limits import apply
-from policy.decision.rules import Rules, RulesInfeasible
+from policy.decision.rules import Rules
 
 MOST_NAMES = 6
 """Most products named in a note; the count beside them is of all."""
@@ -136,7 +134,7 @@ def _proposed(
     try:
         return desk.store.propose_rules(told, unset=unset, scope=scope, key=key)
     except StoreError as error:
-        raise DeskError("bad_rules", error=str(error)) from error
+        raise DeskError("bad_rules", error=str(error)) from (error.__cause__ or error)
 
 
 def _staged(turn: Turn, proposal: RulesProposal, *, undo: Undo) -> Staged:
@@ -175,19 +173,17 @@ def _staged(turn: Turn, proposal: RulesProposal, *, undo: Undo) -> Staged:
 
 def _notes(turn: Turn, proposal: RulesProposal) -> tuple[list[Fact], list[str]]:
     """Products that no price would suit, the rules in conflict there, and products left as they are."""
+    from policy.decision.feasible import conflicts
+
     desk, words = turn.desk, words_of(turn)
+    names_of = {product.sku: product.name or product.sku for product in desk.store.products()}
     then = desk.store.rules_for(None, proposal=proposal)
     now = desk.pipeline.circumstances(desk.history(), rules=then)
-    stuck, conflicts = [], dict[str, None]()
-    for decision in desk.overview():
-        it = decision.recommendation
-        if it.sku not in proposal.skus:
-            continue
-        try:
-            apply(it.model_price or it.current_price, then[it.sku], now[it.store, it.sku])
-        except RulesInfeasible as error:
-            stuck.append(it.name or it.sku)
-            conflicts |= dict.fromkeys(error.rules)
+    decided = [decision.recommendation for decision in desk.overview()]
+    excluded = conflicts(now, then, {(it.store, it.sku): it.abstained for it in decided})
+    excluded = {key: rules for key, rules in excluded.items() if key[1] in proposal.skus}
+    stuck = [names_of[sku] for _, sku in excluded]
+    against = dict.fromkeys(rule for rules in excluded.values() for rule in rules)
     scope, key = proposal.scope, proposal.key
     beyond = [
         product.name or product.sku
@@ -209,9 +205,9 @@ def _notes(turn: Turn, proposal: RulesProposal) -> tuple[list[Fact], list[str]]:
         said, note = _pack_now(turn, key, pack)
         facts += said
         notes.append(note)
-    if conflicts:
+    if against:
         called: Mapping[str, str] = labels(turn.language)["rules"]
-        listed = labels(turn.language)["answer"]["comma"].join(called.get(it, it) for it in conflicts)
+        listed = labels(turn.language)["answer"]["comma"].join(called.get(it, it) for it in against)
         notes.insert(1, words("notes.conflict", rules=listed))
     return facts, notes
 
@@ -308,8 +304,7 @@ def _facts(version: RulesVersion, desk: Desk, language: Language) -> list[Fact]:
     sheet = Sheet(subject, language)
     if version.version:
         sheet.add("version", f"{version.version}", version.version, "count", words("rows.version"))
-        day = format_date(version.created_at.date(), "medium", locale=LOCALES[language])
-        sheet.add("since", day, None, "date", words("rows.since"))
+        sheet.add("since", moment(version.created_at, language), None, "date", words("rows.since"))
     return facts + sheet.facts
 
 

@@ -15,6 +15,16 @@ _EEA_CURRENCIES = frozenset(("EUR", "BGN", "CZK", "DKK", "HUF", "PLN", "RON", "S
 _COUNTRY_IN_NAME = re.compile(r"(?<![A-Za-z])[A-Z]{2,3}(?![A-Za-z])|(?<=\.)[a-z]{2}$")
 
 
+class RuleError(ValueError):
+    """A rule that cannot be. `code` and `name` say the same to whoever words it in another language: what is
+    wrong, and of which field of `Rules` or of a clause."""
+
+    def __init__(self, message: str, *, code: str, name: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.name = name
+
+
 @dataclass(frozen=True, kw_only=True)
 class BelowCostException:
     """A ban on selling below cost and a margin floor, suspended for a reason and for a time."""
@@ -32,7 +42,11 @@ class BelowCostException:
         _require_text("reason", self.reason)
         _require_date("until", self.until)
         if not 0 < self.floor <= 1:
-            raise ValueError(f"`floor` must be a share of unit cost in (0, 1], got {self.floor!r}.")
+            raise RuleError(
+                f"`floor` must be a share of unit cost in (0, 1], got {self.floor!r}.",
+                code="not_a_share",
+                name="below_cost_exception",
+            )
 
     def covers(self, date: dt.date | None) -> bool:
         """Whether it holds on a day; never where the day is unknown."""
@@ -51,7 +65,11 @@ class MarketMinimum:
     def __post_init__(self) -> None:
         _require_text("market", self.market)
         if not (math.isfinite(self.price) and self.price > 0):
-            raise ValueError(f"`price` of market {self.market!r} must be positive, got {self.price!r}.")
+            raise RuleError(
+                f"`price` of market {self.market!r} must be positive, got {self.price!r}.",
+                code="not_positive",
+                name="minimum_by_market",
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,13 +84,17 @@ class CompetitorIndex:
     def __post_init__(self) -> None:
         given = [x for x in (self.low, self.high) if x is not None]
         if not given or not all(math.isfinite(x) and x > 0 for x in given) or given != sorted(given):
-            raise ValueError(
+            raise RuleError(
                 "`competitor_index` needs `low`, `high` or both, positive multiples of the competitor's "
-                f"price with low <= high, such as 0.95 and 1.05; got {self.low!r} and {self.high!r}."
+                f"price with low <= high, such as 0.95 and 1.05; got {self.low!r} and {self.high!r}.",
+                code="not_a_band",
+                name="competitor_index",
             )
         if not isinstance(self.max_age_days, int) or self.max_age_days < 0:
-            raise ValueError(
-                f"`max_age_days` must be a whole number of at least 0, got {self.max_age_days!r}."
+            raise RuleError(
+                f"`max_age_days` must be a whole number of at least 0, got {self.max_age_days!r}.",
+                code="negative",
+                name="competitor_index",
             )
 
 
@@ -91,9 +113,17 @@ class PackOf:
     def __post_init__(self) -> None:
         _require_text("sku", self.sku)
         if not isinstance(self.units, int) or isinstance(self.units, bool) or self.units < 2:
-            raise ValueError(f"`units` in a pack must be a whole number of at least 2, got {self.units!r}.")
+            raise RuleError(
+                f"`units` in a pack must be a whole number of at least 2, got {self.units!r}.",
+                code="not_several",
+                name="pack_of",
+            )
         if not 0 <= self.min_saving <= 0.9:
-            raise ValueError(f"`min_saving` must be a fraction in [0, 0.9], got {self.min_saving!r}.")
+            raise RuleError(
+                f"`min_saving` must be a fraction in [0, 0.9], got {self.min_saving!r}.",
+                code="not_a_fraction",
+                name="pack_of",
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,7 +138,11 @@ class Freeze:
         _require_date("start", self.start)
         _require_date("end", self.end)
         if self.start > self.end:
-            raise ValueError(f"A freeze must end after it starts, got {self.start} to {self.end}.")
+            raise RuleError(
+                f"A freeze must end after it starts, got {self.start} to {self.end}.",
+                code="ends_first",
+                name="freezes",
+            )
 
     def covers(self, date: dt.date) -> bool:
         return self.start <= date <= self.end
@@ -129,9 +163,9 @@ def is_european(market: str | None, currency: str | None) -> bool:
 
 def _require_text(name: str, value: str) -> None:
     if not isinstance(value, str) or not value.strip():
-        raise ValueError(f"`{name}` must say something, got {value!r}.")
+        raise RuleError(f"`{name}` must say something, got {value!r}.", code="no_word", name=name)
 
 
 def _require_date(name: str, value: dt.date) -> None:
     if not isinstance(value, dt.date) or isinstance(value, dt.datetime):
-        raise ValueError(f"`{name}` must be a date, got {value!r}.")
+        raise RuleError(f"`{name}` must be a date, got {value!r}.", code="not_a_date", name=name)

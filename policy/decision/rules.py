@@ -10,7 +10,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, dataclass, fields
 from typing import Any
 
-from policy.decision.clauses import BelowCostException, CompetitorIndex, Freeze, MarketMinimum, PackOf
+from policy.decision.clauses import (
+    BelowCostException,
+    CompetitorIndex,
+    Freeze,
+    MarketMinimum,
+    PackOf,
+    RuleError,
+)
 from policy.decision.limits import RulesInfeasible
 
 __all__ = ["Rules", "RulesInfeasible"]
@@ -80,34 +87,56 @@ class Rules:
         for name in (*_CHANGES, *_PRICES, "min_margin", "price_ending"):
             value = getattr(self, name)
             if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
-                raise ValueError(f"`{name}` must be a number, or None, got {value!r}.")
+                raise RuleError(
+                    f"`{name}` must be a number, or None, got {value!r}.", code="not_a_number", name=name
+                )
         for name in _CHANGES:
             change = getattr(self, name)
             if change is not None and not (math.isfinite(change) and change >= 0):
-                raise ValueError(f"`{name}` must be a fraction of at least 0, or None, got {change!r}.")
+                raise RuleError(
+                    f"`{name}` must be a fraction of at least 0, or None, got {change!r}.",
+                    code="negative",
+                    name=name,
+                )
         if self.max_decrease is not None and self.max_decrease > 1:
-            raise ValueError(f"`max_decrease` must be a fraction in [0, 1], got {self.max_decrease!r}.")
+            raise RuleError(
+                f"`max_decrease` must be a fraction in [0, 1], got {self.max_decrease!r}.",
+                code="not_a_fraction",
+                name="max_decrease",
+            )
         margin, ending = self.min_margin, self.price_ending
         if margin is not None and not 0 <= margin < 1:
-            raise ValueError(f"`min_margin` must be in [0, 1), or None, got {margin!r}.")
+            raise RuleError(
+                f"`min_margin` must be in [0, 1), or None, got {margin!r}.",
+                code="not_a_fraction",
+                name="min_margin",
+            )
         for name in _PRICES:
             price = getattr(self, name)
             if price is not None and not (math.isfinite(price) and price > 0):
-                raise ValueError(f"`{name}` must be positive, or None, got {price!r}.")
+                raise RuleError(
+                    f"`{name}` must be positive, or None, got {price!r}.", code="not_positive", name=name
+                )
         if ending is not None and not (
             0 <= ending < 10_000 and abs(ending * 100 - round(ending * 100)) < 1e-6
         ):
-            raise ValueError(
+            raise RuleError(
                 f"`price_ending` must be in [0, 10000) with at most two decimals, or None, got {ending!r}. "
-                "Use 0.99 for prices such as 4.99, or 9 for prices such as 139."
+                "Use 0.99 for prices such as 4.99, or 9 for prices such as 139.",
+                code="not_an_ending",
+                name="price_ending",
             )
         for name in ("market", "price_group"):
             text = getattr(self, name)
             if text is not None and not (isinstance(text, str) and text.strip()):
-                raise ValueError(f"`{name}` must be a word, or None, got {text!r}.")
+                raise RuleError(f"`{name}` must be a word, or None, got {text!r}.", code="no_word", name=name)
         markets = [minimum.market.casefold() for minimum in self.minimum_by_market]
         if len(set(markets)) < len(markets):
-            raise ValueError(f"`minimum_by_market` names a market twice: {', '.join(sorted(markets))}.")
+            raise RuleError(
+                f"`minimum_by_market` names a market twice: {', '.join(sorted(markets))}.",
+                code="named_twice",
+                name="minimum_by_market",
+            )
 
     def minimum_in(self, market: str | None) -> float | None:
         """Lowest price the supplier permits in a market, store currency."""
@@ -217,4 +246,6 @@ def _date(name: str, value: Any) -> Any:
     try:
         return dt.date.fromisoformat(value)
     except ValueError:
-        raise ValueError(f"`{name}` must be a date such as 2026-11-27, got {value!r}.") from None
+        raise RuleError(
+            f"`{name}` must be a date such as 2026-11-27, got {value!r}.", code="not_a_date", name=name
+        ) from None

@@ -49,10 +49,21 @@ def test_a_freeze_may_leave_no_price(assistant: Callable[..., Assistant]) -> Non
     assert any("price freeze" in note and "margin" in note for note in frozen.pending[0].notes)
 
 
+def test_products_tied_together_may_leave_no_price(assistant: Callable[..., Assistant]) -> None:
+    # Four white mugs cost 4 x 15.48 at most, after the largest change: a pack of them cannot cost 80 or more.
+    pack = {"pack_of": {"sku": "MUG-CER-350W", "units": 4}, "lowest_price": 80, "max_change": 1.0}
+    one = assistant(call("set_rules", scope="product", key="BND-MUG4", changes=pack)).ask("rules")
+    _, conflict = one.pending[0].notes
+    assert "packs cheaper" in conflict and "lowest price" in conflict
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        ({"scope": "store", "changes": {"max_change": -1}}, "max_change"),
+        (
+            {"scope": "store", "changes": {"max_change": -1}},
+            "“Largest change in one step” must not be below zero",
+        ),
         ({"scope": "store", "changes": {"no_such_rule": 1}}, "no_such_rule"),
         ({"scope": "store", "changes": {"max_change": "a lot"}}, "valid number"),
         ({"scope": "category", "key": "boats", "changes": {"max_change": 0.1}}, "boats"),

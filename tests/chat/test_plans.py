@@ -95,6 +95,37 @@ def test_a_coupon_is_money_off_and_not_a_price(ask: Ask) -> None:
     assert fact(answer, "promo_price").raw == pytest.approx(49.90)
 
 
+def test_a_change_from_the_suggestion_is_reckoned_by_the_tool(ask: Ask) -> None:
+    suggested = fact(ask("price for the oak cutting board?"), "price").raw
+    answer = ask("what if I charge 5% less than you suggested")
+    assert called(answer) == ("what_if", {"sku": "CUT-BRD-OAK", "percent": -5, "from_suggested": "profit"})
+    assert fact(answer, "price").raw == pytest.approx(suggested * 0.95, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    "text", ["if my cost goes up 10%, what price for the oak cutting board", "橡木砧板进价涨10%，还卖45行吗"]
+)
+def test_a_rise_of_cost_is_reckoned_by_the_tool(ask: Ask, text: str) -> None:
+    answer = ask(text)
+    given = [dict(call.arguments) for call in answer.tool_calls if call.name == "what_if"]
+    assert given and all(it["cost_percent"] == 10 and "unit_cost" not in it for it in given)
+    assert fact(answer, "unit_cost").raw == pytest.approx(19 * 1.1)
+
+
+def test_a_price_named_stands_beside_the_suggestion_unless_it_is_the_price_now(ask: Ask) -> None:
+    """A price that is part of another ("5.00" of "45.00") is not that one."""
+    beside = ask("which price for the oak cutting board, is 5.00 right?")
+    assert any(it.key == "price" and it.raw == 5.0 for it in beside.facts) and "$5.00" in beside.text
+    same = ask("which price for the oak cutting board, is 45 right?")
+    assert "At $45.00" not in same.text
+
+
+@pytest.mark.parametrize(("told", "known"), [("19", True), ("9", False)])
+def test_a_cost_told_is_compared_with_the_one_on_record(ask: Ask, told: str, known: bool) -> None:
+    answer = ask(f"the oak cutting board costs me {told}")
+    assert (called(answer)[0] == "recommend") is known
+
+
 def test_a_needed_change_makes_the_price(ask: Ask, shop: Assistant) -> None:
     answer = ask("what would it take for you to go to 20 on the lavender candle")
     assert called(answer) == ("target_price", {"sku": "CAN-LAV-200", "price": 20})

@@ -128,10 +128,10 @@ def test_a_decision_is_kept_to_the_last_digit(store: Store) -> None:
 
 
 def test_the_latest_decision_is_the_last_saved(store: Store) -> None:
-    assert store.latest_decision("A") is None
+    assert store.decisions("A") == []
     ids = store.save_decisions([recommendation(price=p) for p in (11.0, 11.5)], actor="agent")
-    latest = store.latest_decision("A")
-    assert latest is not None and (latest.id, latest.record["price"]) == (ids[1], 11.5)
+    (latest,) = store.decisions("A", limit=1)
+    assert (latest.id, latest.record["price"]) == (ids[1], 11.5)
     assert store.save_decisions([], actor="agent") == []
     for unknown in ("D99", "x", "D", "D١"):
         with pytest.raises(StoreError, match=f"no decision '{unknown}'"):
