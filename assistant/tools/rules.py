@@ -201,14 +201,15 @@ def _notes(turn: Turn, proposal: RulesProposal) -> tuple[list[Fact], list[str]]:
         facts += sheet.facts
         listed = labels(turn.language)["answer"]["comma"].join(map(safe, names[:MOST_NAMES]))
         notes.append(words(f"notes.{note}", count=len(names), names=listed))
-    if (pack := (proposal.after or {}).get("pack_of")) and key is not None and proposal.skus:
-        said, note = _pack_now(turn, key, pack)
-        facts += said
-        notes.append(note)
     if against:
         called: Mapping[str, str] = labels(turn.language)["rules"]
         listed = labels(turn.language)["answer"]["comma"].join(called.get(it, it) for it in against)
         notes.insert(1, words("notes.conflict", rules=listed))
+    pack, before = ((side or {}).get("pack_of") for side in (proposal.after, proposal.before))
+    if pack and pack != before and key is not None and not against:
+        said, note = _pack_now(turn, key, pack)
+        facts += said
+        notes.append(note)
     return facts, notes
 
 
