@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from assistant.embedded.conversation import Call, Payload, items_of
+from assistant.embedded.conversation import Call, Payload, items_of, product_of
 from assistant.embedded.products import Ask, Resolved, State, resolve
-from assistant.embedded.replies import MOST_PRODUCTS, Reply, asks_back
+from assistant.embedded.replies import MOST_PRODUCTS, Reply, asks_back, other_currency
 from assistant.embedded.ruling import change_rules, correction, list_rules
 from assistant.embedded.understanding import Request
 from assistant.report.progress import FORMATS
@@ -23,6 +23,12 @@ VERDICTS = ("approve", "action", "reject")
 
 def decide(request: Request, state: State, ask: Ask) -> Reply | None:
     """The reply to a decision; None where the message decides nothing that can be kept."""
+    if (file := _file(request, state)) is not None:
+        skip = True if "skip_bad_rows" in request.flags else None
+        imported = replace(request, topic="import", file=file)
+        return _outcome(imported, ask([Call.of("import_sales", path=file, skip_bad_rows=skip)]))
+    if request.topic == "import":
+        return Reply(kind="topic", request=request)
     if request.topic == "undo":
         return _outcome(request, ask([Call.of("undo")]))
     if request.topic == "rules_list":
@@ -47,6 +53,15 @@ def _report(request: Request, ask: Ask) -> Reply:
     return _outcome(request, ask([Call.of("start_report", format=form, language=language)]))
 
 
+def _file(request: Request, state: State) -> str | None:
+    """The file to import: the one named, or the last one again "without the bad rows"."""
+    before = state.request
+    if request.topic == "import" and request.file:
+        return request.file
+    again = before is not None and before.topic == "import" and "skip_bad_rows" in request.flags
+    return before.file if again and before is not None else None
+
+
 def _verdict(request: Request, state: State, ask: Ask) -> Reply | None:
     """Suggestions approved or rejected, or a price of the merchant's own for them."""
     if request.topic == "action" and not request.has_number:
@@ -57,8 +72,12 @@ def _verdict(request: Request, state: State, ask: Ask) -> Reply | None:
     found = resolve(replace(request, intent="what_if"), state, ask)
     if not found.products and found.failed is None and state.focus and _leftover(request, found):
         found = Resolved(state.focus)
+    rate = request.given.exchange_rate
     if (question := asks_back(request, found)) is not None:
-        return question
+        if question.kind != "currency":
+            return question
+        if rate is None:
+            return replace(question, kind="rate")
     reply = Reply(kind="which", request=request, resolved=found)
     if not request.amounts.signed:
         return replace(reply, kind="which_direction")
@@ -73,6 +92,12 @@ def _verdict(request: Request, state: State, ask: Ask) -> Reply | None:
     own = _own_price(request, state, found)
     if own is None:
         return _outcome(request, ask([Call.of("approve", decision_ids=ids, reason=reason)]), found)
+    # A product that is named as it is called was not looked up before: its currency is known from here on.
+    priced = tuple(map(product_of, items_of(payload)))
+    if request.has_number and other_currency(request.amounts.currency, priced):
+        if rate is None:
+            return replace(reply, kind="rate", resolved=Resolved(priced))
+        own |= {"currency": request.amounts.currency, "rate": rate}
     each = [Call.of("approve", decision_ids=[id], reason=reason, **own) for id in ids[:MOST_PRODUCTS]]
     return _outcome(request, ask(each), found)
 
