@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,8 @@ from assistant.tuning_report import WORDS
 from assistant.wording import LANGUAGES, Language, Wording, preferred_language, wording
 
 LONGEST_QUESTION = 2000
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+"""Addresses that no other machine reaches."""
 TICK = 1.0
 """Seconds between two looks at a run."""
 
@@ -48,6 +50,7 @@ def main(
     port: int | None = None,
     data_dir: str | None = None,
     open_browser: bool = False,
+    folders: Sequence[Path] = (),
 ) -> None:
     """Serve the app until interrupted.
 
@@ -57,10 +60,15 @@ def main(
         The first free one from 7860 where None.
     data_dir
         Folder of the shop; PRICING_ASSISTANT_HOME, else the platform's data folder, where None.
+    folders
+        Files in them may be imported by naming their path in the chat: only where the address is this
+        machine's own.
     """
+    if folders and host not in LOOPBACK:
+        raise ValueError(f"Files are read by their path for this machine only, not for visitors at {host}.")
     # A server is stopped with SIGTERM: visitors' files are to be deleted then too.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    sessions = Sessions(data_dir)
+    sessions = Sessions(data_dir, folders=folders)
     blocks = build(sessions)
     try:
         _, address, _ = blocks.queue(default_concurrency_limit=4).launch(

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from langchain.agents import create_agent
@@ -109,6 +110,7 @@ class Assistant:
         user: str = "merchant",
         tuning: Learner | None = None,
         reporting: Reporter | None = None,
+        folders: Iterable[Path] = (),
     ) -> None:
         """Starts to load the policy in the background.
 
@@ -126,10 +128,13 @@ class Assistant:
             The shop's fine-tuning, where it can be started from here.
         reporting
             The shop's reports, where one can be made from here.
+        folders
+            Files in them may be imported by naming their path. Only for whoever sits at this computer.
         """
         self.desk = Desk(store, pipeline=pipeline)
         self.desk.warm()
         self._user, self._tuning, self._reporting = user, tuning, reporting
+        self._folders = tuple(folders)
         self._memory = Memory(store, user)
         model = model or chosen_model()
         self._where = whereabouts(model, name_of(model))
@@ -263,6 +268,7 @@ class Assistant:
             where=self._where,
             tuning=self._tuning,
             reporting=self._reporting,
+            folders=self._folders,
             confirmed=confirmed or {},
         )
 

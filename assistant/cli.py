@@ -119,6 +119,13 @@ def parser() -> argparse.ArgumentParser:
     app.add_argument("--host", default="127.0.0.1", help="address to listen on (default: this machine only)")
     app.add_argument("--port", type=_port, help="port to listen on (default: the first free from 7860)")
     app.add_argument("--open", action="store_true", help="open it in the browser")
+    app.add_argument(
+        "--import-from",
+        action="append",
+        default=[],
+        metavar="DIR",
+        help="the chat may import files in this folder by their path (repeatable; this machine only)",
+    )
     _add_data_dir(app)
 
     chat = _add(commands, "chat", "talk about prices in the terminal", "chat")

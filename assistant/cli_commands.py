@@ -39,8 +39,20 @@ def app(arguments: argparse.Namespace) -> int:
     """Serve the app until interrupted."""
     import app as application
 
+    folders = [Path(folder) for folder in arguments.import_from]
+    if missing := [str(folder) for folder in folders if not folder.is_dir()]:
+        raise InputError(f"There is no folder {missing[0]}. Name one that is there with --import-from.")
+    if folders and arguments.host not in application.LOOPBACK:
+        raise InputError(
+            f"At {arguments.host} other machines may reach the app, and whoever opens it could read files in "
+            f"{folders[0]}. Leave out --import-from or --host; `pricing-assistant import FILE` imports too."
+        )
     application.main(
-        host=arguments.host, port=arguments.port, data_dir=arguments.data_dir, open_browser=arguments.open
+        host=arguments.host,
+        port=arguments.port,
+        data_dir=arguments.data_dir,
+        open_browser=arguments.open,
+        folders=folders,
     )
     return 0
 
@@ -270,7 +282,8 @@ def _assistant(arguments: argparse.Namespace) -> Assistant:
     from assistant.models import ModelUnavailable
 
     try:
-        return Assistant(store)
+        # Who types here sits at this computer: the files are theirs to read.
+        return Assistant(store, folders=(Path.cwd(), Path.home()))
     except ModelUnavailable as error:
         raise InputError(str(error)) from error
 

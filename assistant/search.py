@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import math
 import re
+import tomllib
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Literal
 
 from rapidfuzz.distance import OSA, LCSseq
+
+import prompts
 
 if TYPE_CHECKING:
     from assistant.store import Product
@@ -73,7 +77,8 @@ def find(query: str, products: Iterable[Product]) -> Found:
     A SKU, or a full name or alias, wins outright. Otherwise each product scores the share of the phrase
     that it explains, rare words counting more; one clear best is `ok`, as is the only one that explains all
     of it. A category in the plural, or after
-    `all` or `every`, means the whole category; in the singular it is `ambiguous`.
+    `all` or `every`, means the whole category; in the singular it is `ambiguous`. It may be said in English
+    or Chinese, whichever the shop writes it in.
     """
     unique = list({product.sku: product for product in reversed(list(products))}.values())[::-1]
     by_sku = _by_sku(query, unique)
@@ -92,8 +97,8 @@ def find(query: str, products: Iterable[Product]) -> Found:
     if category is not None and (_EVERY.search(query) or _is_plural(query)):
         return Found("category", tuple(members), category)
     ranked = _rank(content, entries)
-    if not ranked:
-        return Found("not_found", ())
+    if not ranked:  # a category in the other language explains no word of its products
+        return Found("category" if members else "not_found", tuple(members), category)
     whole = [entry.product for score, entry in ranked if score >= EVERY_WORD]
     if len(whole) == 1:
         return Found("ok", tuple(whole), category)
@@ -143,12 +148,23 @@ def _plain(sku: str) -> str:
 
 
 def _category(content: Sequence[str], products: Sequence[Product]) -> tuple[str | None, list[Product]]:
-    wanted = set(content)
+    wanted = frozenset(content)
+    meant = {wanted} | {said for names in _same_categories() if wanted in names for said in names}
     for product in products:
-        if product.category and set(_content(product.category)) == wanted:
+        if product.category and frozenset(_content(product.category)) in meant:
             same = [other for other in products if other.category == product.category]
             return product.category, same
     return None, []
+
+
+@cache
+def _same_categories() -> tuple[frozenset[frozenset[str]], ...]:
+    """What a category is called in English and in Chinese: names, each as its words, with and without 类."""
+    table: dict[str, list[str]] = tomllib.loads(prompts.load("zh", "categories.toml"))
+    return tuple(
+        frozenset(frozenset(_content(f"{name}{end}")) for name in (english, *chinese) for end in ("", "类"))
+        for english, chinese in table.items()
+    )
 
 
 def _is_plural(query: str) -> bool:

@@ -6,7 +6,7 @@ import shutil
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 from uuid import uuid4
@@ -20,7 +20,7 @@ from assistant.reporting import Reporting
 from assistant.store import Store
 from assistant.store.demo import ACTOR as DEMO
 from assistant.store.demo import create_demo
-from assistant.store.importing import read_history
+from assistant.store.importing import SOME_BAD, read_history
 from assistant.transcript import Said, transcript
 from assistant.tuning import Tuning
 from assistant.verdicts import Waiting
@@ -35,8 +35,6 @@ if TYPE_CHECKING:
 
 UPLOAD_LIMIT_MB = 50
 """Largest file taken through the browser; larger ones go through `pricing-assistant import`."""
-SOME_BAD = ("some_bad", "rows_ragged")
-"""The remedy, or else the code, of a `HistoryError` where a file can be used without its bad rows."""
 
 
 class UploadTooLarge(ValueError):
@@ -312,10 +310,11 @@ class Visit:
 class Sessions:
     """The visits of all open pages, by the page's key. Safe to use from several threads."""
 
-    def __init__(self, home: str | None = None) -> None:
+    def __init__(self, home: str | None = None, *, folders: Iterable[Path] = ()) -> None:
+        """`folders` hold files that whoever opens the page may import into the shop by naming their path."""
         store = Store.open(home=home)
         self._tuning, self._reporting = Tuning(store), Reporting(store)
-        self._shop = Assistant(store, tuning=self._tuning, reporting=self._reporting)
+        self._shop = Assistant(store, tuning=self._tuning, reporting=self._reporting, folders=folders)
         self._visits: dict[str, Visit] = {}
         self._lock = threading.Lock()
 

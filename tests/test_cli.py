@@ -366,3 +366,32 @@ def test_a_change_is_confirmed_in_a_conversation_and_only_there(
         assert (store.rules_in_force() != before) is changed
     newest = next(it for it in store.rules_in_force() if it.scope == "store")
     assert (newest.rules.max_change, newest.actor) == (0.1, "merchant")
+
+
+def test_the_app_reads_no_files_by_their_path_where_other_machines_reach_it(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    served: list[dict[str, Any]] = []
+    monkeypatch.setattr("app.main", lambda **given: served.append(given))
+    assert cli.main(["app", "--import-from", str(tmp_path), "--host", "0.0.0.0"]) == 1
+    assert "other machines" in capsys.readouterr().err and served == []
+    assert cli.main(["app", "--import-from", str(tmp_path / "nowhere")]) == 1
+    assert served == []
+    assert cli.main(["app", "--import-from", str(tmp_path)]) == 0
+    assert cli.main(["app", "--host", "0.0.0.0"]) == 0
+    assert [it["folders"] for it in served] == [[tmp_path], []]
+
+
+def test_a_file_beside_the_chat_is_imported_after_a_yes(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cli.main(["demo"])
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.stdin", io.StringIO("import sales.csv\nyes\n"))
+    Path("sales.csv").write_text(
+        "sku,date,price,units\nNEW-1,2026-11-16,5,1\nNEW-1,2026-11-23,5,2\n", encoding="utf-8"
+    )
+    capsys.readouterr()
+    assert cli.main(["chat"]) == 0
+    out = capsys.readouterr().out
+    assert "Please confirm" in out and "2 rows added" in out

@@ -363,3 +363,31 @@ def test_an_empty_shop_offers_the_demo(home: Path) -> None:
     assert "demo" in visit.situation("en")
     assert "lavender" in visit.examples("en")[0]
     sessions.close()
+
+
+def test_a_visitors_shop_reads_no_file_of_the_servers(visit: Visit, bakery: Path, tmp_path: Path) -> None:
+    """Neither without folders named by whoever serves the page, nor in the shop of an uploaded file."""
+    secret = tmp_path / "sales.csv"
+    secret.write_text(bakery.read_text(encoding="utf-8"), encoding="utf-8")
+    for begin in (lambda: None, lambda: visit.open_file(bakery, "en")):
+        begin()
+        *_, answer = visit.ask(f"import {secret}", "en")
+        assert isinstance(answer, Answer) and answer.pending == ()
+        assert "another computer" in answer.text
+
+
+def test_a_page_of_this_machine_imports_from_the_folders_named_for_it_but_not_into_a_visitors_file(
+    bakery: Path, tmp_path: Path
+) -> None:
+    sales = tmp_path / "sales.csv"
+    sales.write_text(bakery.read_text(encoding="utf-8"), encoding="utf-8")
+    sessions = Sessions(str(tmp_path / "home"), folders=[tmp_path])
+    visit = sessions.visit("here")
+    *_, answer = visit.ask("import sales.csv", "en")
+    assert isinstance(answer, Answer) and len(answer.pending) == 1
+    *_, answer = visit.settle(True)
+    assert not visit.shop_is_empty
+    visit.open_file(bakery, "en")
+    *_, answer = visit.ask("import sales.csv", "en")
+    assert isinstance(answer, Answer) and answer.pending == () and "another computer" in answer.text
+    sessions.close()

@@ -18,6 +18,8 @@ ONLY_WITH: Mapping[str, str] = {
     "margin_points": "margin",
 }
 """Roles that a number has only where this topic is spoken of."""
+RATE = "exchange_rate"
+"""Told with the names of two currencies, of which neither is then the price's."""
 RIVAL = "competitor_said"
 """A competitor's price told as a fact: beside other circumstances it is one, alone it is a price to match."""
 _NUMBERS = re.compile(r"[$€£¥]?\d[\d.,]*\d|\d")
@@ -46,6 +48,8 @@ class Circumstances:
     margin_points: float | None = None
     coupon: float | None = None
     """What a coupon takes off, money."""
+    exchange_rate: float | None = None
+    """Of the shop's currency for one of the currency that a price is named in."""
     times: tuple[When, ...] = ()
     spans: tuple[Span, ...] = field(default=(), compare=False)
     """Places that are read: neither prices nor names."""
@@ -90,7 +94,7 @@ def circumstances_in(text: str, words: Lexicon, *, topic: str | None, today: dat
             found[role] = ending(value) if role == "price_ending" else value
             # The words may hold a product's name ("we buy the mug at 3"): only numbers are taken.
             numbers = (it.span() for it in _NUMBERS.finditer(text, *match.span()))
-            spans += [match.span("n"), *numbers]
+            spans += [match.span()] if role == RATE else [match.span("n"), *numbers]
     return Circumstances(**found, times=times, spans=tuple(spans))
 
 

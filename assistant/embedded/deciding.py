@@ -10,28 +10,34 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from assistant.embedded.conversation import Call, Payload, items_of
+from assistant.embedded.conversation import Call, Payload, items_of, product_of
 from assistant.embedded.products import Ask, Resolved, State, resolve
-from assistant.embedded.replies import MOST_PRODUCTS, Reply, asks_back
+from assistant.embedded.replies import MOST_PRODUCTS, Reply, asks_back, other_currency
 from assistant.embedded.ruling import change_rules, correction, list_rules
 from assistant.embedded.understanding import Request
 from assistant.report.progress import Format
 from assistant.wording import Language
 
 VERDICTS = ("approve", "action", "reject")
-FORMS: Mapping[str, Format] = {
+REPORT_FORMS: Mapping[str, Format] = {
     "report_html": "html",
     "report_xlsx": "xlsx",
     "report_csv": "csv",
     "report_pdf": "pdf",
     "report_json": "json",
 }
-"""A report's format by the flag that asks for it."""
-TONGUES: Mapping[str, Language] = {"report_in_en": "en", "report_in_zh": "zh"}
+"""The file that a flag asks for."""
+REPORT_LANGUAGES: Mapping[str, Language] = {"report_in_en": "en", "report_in_zh": "zh"}
 
 
 def decide(request: Request, state: State, ask: Ask) -> Reply | None:
     """The reply to a decision; None where the message decides nothing that can be kept."""
+    if (file := _file(request, state)) is not None:
+        skip = True if "skip_bad_rows" in request.flags else None
+        imported = replace(request, topic="import", file=file)
+        return _outcome(imported, ask([Call.of("import_sales", path=file, skip_bad_rows=skip)]))
+    if request.topic == "import":
+        return Reply(kind="topic", request=request)
     if request.topic == "undo":
         return _outcome(request, ask([Call.of("undo")]))
     if request.topic == "rules_list":
@@ -51,9 +57,18 @@ def decide(request: Request, state: State, ask: Ask) -> Reply | None:
 
 def _report(request: Request, ask: Ask) -> Reply:
     """The report of the whole shop, as a file and in a language that may be named."""
-    form = next((it for flag, it in FORMS.items() if flag in request.flags), None)
-    language = next((it for flag, it in TONGUES.items() if flag in request.flags), None)
+    form = next((it for flag, it in REPORT_FORMS.items() if flag in request.flags), None)
+    language = next((it for flag, it in REPORT_LANGUAGES.items() if flag in request.flags), None)
     return _outcome(request, ask([Call.of("start_report", format=form, language=language)]))
+
+
+def _file(request: Request, state: State) -> str | None:
+    """The file to import: the one named, or the last one again "without the bad rows"."""
+    before = state.request
+    if request.topic == "import" and request.file:
+        return request.file
+    again = before is not None and before.topic == "import" and "skip_bad_rows" in request.flags
+    return before.file if again and before is not None else None
 
 
 def _verdict(request: Request, state: State, ask: Ask) -> Reply | None:
@@ -66,8 +81,12 @@ def _verdict(request: Request, state: State, ask: Ask) -> Reply | None:
     found = resolve(replace(request, intent="what_if"), state, ask)
     if not found.products and found.failed is None and state.focus and _leftover(request, found):
         found = Resolved(state.focus)
+    rate = request.given.exchange_rate
     if (question := asks_back(request, found)) is not None:
-        return question
+        if question.kind != "currency":
+            return question
+        if rate is None:
+            return replace(question, kind="rate")
     reply = Reply(kind="which", request=request, resolved=found)
     if not request.amounts.signed:
         return replace(reply, kind="which_direction")
@@ -82,6 +101,12 @@ def _verdict(request: Request, state: State, ask: Ask) -> Reply | None:
     own = _own_price(request, state, found)
     if own is None:
         return _outcome(request, ask([Call.of("approve", decision_ids=ids, reason=reason)]), found)
+    # A product that is named as it is called was not looked up before: its currency is known from here on.
+    priced = tuple(map(product_of, items_of(payload)))
+    if request.has_number and other_currency(request.amounts.currency, priced):
+        if rate is None:
+            return replace(reply, kind="rate", resolved=Resolved(priced))
+        own |= {"currency": request.amounts.currency, "rate": rate}
     each = [Call.of("approve", decision_ids=[id], reason=reason, **own) for id in ids[:MOST_PRODUCTS]]
     return _outcome(request, ask(each), found)
 

@@ -22,6 +22,22 @@ def lacking(reply: Reply, words: Sentences) -> str:
     return words.say("rules.lacking", text=safe(reply.request.unread))
 
 
+def currency(reply: Reply, words: Sentences) -> str:
+    """Which price is meant in the shop's currency."""
+    return words.say("ask.currency", currency=next(p.currency for p in reply.resolved.products if p.currency))
+
+
+def rate(reply: Reply, words: Sentences) -> str:
+    """At which rate a price in another currency is meant."""
+    shop = next(product.currency for product in reply.resolved.products if product.currency)
+    return words.say("ask.rate", said=str(reply.request.amounts.currency), currency=shop)
+
+
+def before_write(reply: Reply, words: Sentences) -> str:
+    """After what is missing of something to be recorded: that nothing is done before the merchant's yes."""
+    return words.say("ask.before_write") if reply.kind in ("rate", "lacking") else ""
+
+
 def once(reply: Reply, words: Sentences) -> str:
     """What can be done instead of lifting a rule for one time."""
     return words.say("rules.once")

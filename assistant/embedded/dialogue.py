@@ -15,6 +15,7 @@ from datetime import date
 from langchain_core.messages import BaseMessage, SystemMessage
 
 from assistant.embedded.amounts import Amounts
+from assistant.embedded.completing import completed
 from assistant.embedded.context import PRODUCT_INTENTS, in_context
 from assistant.embedded.conversation import (
     Call,
@@ -137,7 +138,6 @@ def _spoken_of(answer: str) -> tuple[Mention, ...]:
 
 def _after(reply: Reply, state: State) -> State:
     products, candidates = reply.resolved.products, reply.resolved.candidates
-    asked = {"clarify": "which", "which": "which", "at_which_price": "price", "which_direction": "direction"}
     if reply.kind in ("topic", "help", "greeting", "thanks", "unknown"):
         return replace(state, asked="", tried=())
     return State(
@@ -145,10 +145,27 @@ def _after(reply: Reply, state: State) -> State:
         focus=products or (state.focus if reply.kind in KEEPS_FOCUS else ()),
         candidates=candidates or (products if len(products) > 1 else state.candidates),
         listing=reply.resolved.listing or state.listing,
-        asked=asked.get(reply.kind, ""),
+        asked=_asked_back(reply),
         spoken_of=tuple(dict.fromkeys((*state.spoken_of, *products))),
         tried=reply.calls if reply.kind == "what_if" else (),
     )
+
+
+def _asked_back(reply: Reply) -> str:
+    """What the reply asks of the merchant, by one word; nothing where it does not."""
+    if reply.kind == "decided" and any(it.get("code") == "reason_below_cost" for it in reply.payloads):
+        return "reason"
+    return _QUESTIONS.get(reply.kind, "")
+
+
+_QUESTIONS: Mapping[str, str] = {
+    "clarify": "which",
+    "which": "which",
+    "at_which_price": "price",
+    "which_direction": "direction",
+    "rate": "rate",
+    "lacking": "lacking",
+}
 
 
 def _plan(request: Request, state: State, turn: Turn, clock: Clock) -> Reply:
@@ -164,6 +181,7 @@ def _plan(request: Request, state: State, turn: Turn, clock: Clock) -> Reply:
         # message is read again with the name set aside, and does not come here.
         ask([Call.of("find_products", query=request.text)])
     asked = request
+    request = completed(request, state, clock.today) or request
     request = in_context(continued(request, state), state)
     if (planned := plan_ahead(request, state, ask, clock)) is not None:
         return planned
@@ -211,6 +229,10 @@ def _plan(request: Request, state: State, turn: Turn, clock: Clock) -> Reply:
 def _about_products(request: Request, state: State, ask: Ask) -> Reply:
     """The answer to a question about one or several products."""
     found = resolve(request, state, ask)
+    if not found.products and _either_of_two(request, state, found):
+        # Neither had been chosen, so that "the other one" tells nothing: both are, rather than asked again.
+        found = replace(found, products=found.candidates, candidates=())
+        request = replace(request, flags=request.flags | {"neither"})
     if (question := asks_back(request, found)) is not None:
         return question
     reply = Reply(kind="which", request=request, resolved=found)
@@ -224,6 +246,12 @@ def _about_products(request: Request, state: State, ask: Ask) -> Reply:
     payload = ask([Call.of("explain", sku=skus[0])])[0]
     kind = "brief" if "brief" in request.flags and request.intent == "explain" else _EXPLAINED[request.intent]
     return _checked(replace(reply, kind="table" if len(items_of(payload)) > 1 else kind, payloads=(payload,)))
+
+
+def _either_of_two(request: Request, state: State, found: Resolved) -> bool:
+    """Whether "the other one" is said of two products of which none was at hand."""
+    other = request.selection is not None and request.selection.other
+    return other and state.asked == "which" and not state.focus and len(found.candidates) == 2
 
 
 _EXPLAINED: Mapping[str, Kind] = {

@@ -21,6 +21,13 @@ NUMBER = (
 """A number in digits that is not part of a code such as BT20 or KET-10."""
 
 
+FILE = (
+    r"(?P<file>(?<=[\"'“‘「『《])[^\"'”’」』》\n]+?{end}"
+    r"|(?:~?[/\\]|[A-Za-z]:[/\\]|\.{1,2}[/\\])[^\"'”’」』》\n]*?{end}"
+    r"|[^\s\"'“”‘’「」『』《》,;:，；：。！？!?]+?{end})"
+).replace("{end}", r"\.(?:csv|tsv|txt|xlsx|xlsm|xls|parquet)(?:\.gz)?(?![A-Za-z0-9]|\.\w)")
+"""A file of sales: a name in quotes, a path from a folder's beginning, or a word; only these may be files."""
+
 ROLES = ("coupon", "percent", "time", "past", "spec", "amount", "price")
 """What a number may be, in the order in which patterns claim it."""
 
@@ -64,6 +71,8 @@ class Lexicon:
     intents: tuple[tuple[str, Patterns], ...]
     flags: Mapping[str, Patterns]
     ordinals: tuple[Patterns, ...]
+    files: Patterns
+    """Whole messages that ask to import a file, `file` in each."""
     fillers: re.Pattern[str]
     splitters: re.Pattern[str]
     sentence_ends: re.Pattern[str]
@@ -114,6 +123,7 @@ def lexicon(language: str) -> Lexicon:
         intents=tuple((row["name"], _each(row["patterns"], number)) for row in source["intents"]),
         flags={name: _each(patterns, number) for name, patterns in source["flags"].items()},
         ordinals=tuple(_each(patterns, number) for patterns in source["ordinals"]),
+        files=tuple(_compile(pattern.replace("{file}", FILE)) for pattern in source["files"]),
         fillers=_any(phrases["fillers"]),
         splitters=_any(phrases["splitters"]),
         sentence_ends=_any(phrases["sentence_ends"]),
@@ -156,8 +166,8 @@ def _source(language: str) -> dict[str, Any]:
         first["circumstances"] = first.get("circumstances", {}) | part.get("circumstances", {})
         for name, words in part.get("phrases", {}).items():
             first["phrases"][name] = [*first["phrases"].get(name, ()), *words]
-        for name in ("markers", "keywords"):
-            first[name] = [*first[name], *part.get(name, ())]
+        for name in ("markers", "keywords", "files"):
+            first[name] = [*first.get(name, ()), *part.get(name, ())]
         for role, patterns in part.get("amounts", {}).items():
             first["amounts"][role] = [*patterns, *first["amounts"].get(role, ())]
     return first

@@ -39,7 +39,7 @@ class State:
     listing: tuple[Call, ...] = ()
     """The searches that found that list: made again before it is shown again."""
     asked: str = ""
-    """What the last answer asked back: `which`, `price`, `direction` or nothing."""
+    """What the last answer asked back: which, price, direction, rate, reason, lacking, or nothing."""
     mentions: tuple[Mention, ...] = ()
     """What the last words called a product, where no tool looked it up."""
     answer: str = ""

@@ -16,7 +16,7 @@ MOST_PRODUCTS = 6
 
 Kind = Literal[
     "price", "table", "explain", "brief", "confidence", "elasticity", "facts", "what_if", "overview",
-    "list", "clarify", "which", "at_which_price", "which_direction", "currency", "not_found",
+    "list", "clarify", "which", "at_which_price", "which_direction", "currency", "rate", "not_found",
     "forecast", "cover", "break_even", "clearance", "no_stock", "promotion", "target", "reference",
     "unit_price", "assumed", "cannot", "promo_choice", "cost_asked", "price_test",
     "below_cost_now", "idle", "earners", "kept", "unpriced", "upside", "endings", "competitors",

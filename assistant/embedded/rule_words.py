@@ -16,6 +16,8 @@ from assistant.embedded.lexicon import Lexicon, RuleWords
 Value = float | bool | str | Mapping[str, Any] | Sequence[Mapping[str, Any]] | None
 """In JSON types. A group's word and a pack's products are the tools' to find: here they are empty."""
 GROUP, PACK = "price_group", "pack_of"
+MARGIN_EXCEPTION = "margin_exception"
+"""The kind of rule that lifts the margin floor for one time."""
 
 
 @dataclass(frozen=True)
@@ -40,18 +42,25 @@ class Clause:
 
 
 def clauses_in(
-    text: str, words: Lexicon, *, times: Sequence[When] = (), today: date | None = None, reason: str = ""
+    text: str,
+    words: Lexicon,
+    *,
+    times: Sequence[When] = (),
+    today: date | None = None,
+    reason: str = "",
+    once: bool = False,
 ) -> tuple[tuple[Clause, ...], str]:
     """The clauses of a sentence that change a rule, in order; and the part that lacks its amount, if any.
 
-    `times` are those that the sentence names, and `reason` is why the merchant wants it so.
+    `times` are those that the sentence names, `reason` is why the merchant wants it so, and `once` whether
+    for one time only.
 
     A part of the sentence without a rule of its own belongs to the clause after it, or to the last one
     ("for kettles, at most 5 %").
     """
     clauses: list[Clause] = []
     start, unread = 0, ""
-    told = _Told(times=tuple(times), today=today, reason=reason)
+    told = _Told(times=tuple(times), today=today, reason=reason, once=once)
     whole = [when.span for when in times]
     for rule in words.rules:  # an exception's floor may be told after a comma
         if rule.kind == "exception":
@@ -79,6 +88,7 @@ class _Told:
     times: tuple[When, ...]
     today: date | None
     reason: str
+    once: bool
 
     @property
     def ahead(self) -> When | None:
@@ -106,6 +116,8 @@ def _changes(
     spans: list[Span] = [match.span() for match in words.rule_fillers.finditer(text, start, end)]
     read: list[Span] = [when.span for when in told.times]
     for rule in words.rules:
+        if rule.kind == MARGIN_EXCEPTION and not told.once:
+            continue  # lifted for good
         for pattern in rule.patterns:
             match = pattern.search(text, start, end)
             if match is None:
@@ -150,6 +162,13 @@ def _exception(match: re.Match[str], words: Lexicon, told: _Told) -> Value:
     return {"until": told.ahead.end.isoformat(), "floor": floor, "reason": told.reason}
 
 
+def _margin_exception(_: re.Match[str], words: Lexicon, told: _Told) -> Value:
+    """Under the margin floor to the day that is named, for a reason, and never below cost."""
+    if told.ahead is None or told.ahead.end is None or not told.reason:
+        return None
+    return {"until": told.ahead.end.isoformat(), "floor": 1.0, "reason": told.reason}
+
+
 def _since(_: re.Match[str], words: Lexicon, told: _Told) -> Value:
     """The day from which an emergency holds: the one named, else today."""
     day = next((when.start for when in told.times if when.start is not None), told.today)
@@ -185,6 +204,7 @@ _READ: dict[str, Callable[[float], Value]] = {
 _TIMED: dict[str, Callable[[re.Match[str], Lexicon, _Told], Value]] = {
     "freeze": _freeze,
     "exception": _exception,
+    MARGIN_EXCEPTION: _margin_exception,
     "since": _since,
 }
 """Values that need a time."""

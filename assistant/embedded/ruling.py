@@ -53,10 +53,13 @@ def correction(request: Request, state: State) -> Request | None:
 def change_rules(request: Request, state: State, ask: Ask) -> Reply | None:
     """The limits named, each for what it is said of: the shop, a category or a product."""
     once = "once" in request.flags
-    if once and not any(it.field == "below_cost_exception" for c in request.clauses for it in c.changes):
+    excepted = any(it.field == "below_cost_exception" for c in request.clauses for it in c.changes)
+    if not request.clauses and request.unread:
+        return Reply(kind="lacking", request=request)
+    if once and not excepted:
         return Reply(kind="once", request=request)
     if not request.clauses:
-        return Reply(kind="lacking", request=request) if request.unread else None
+        return None
     scoped: list[tuple[Scoped, tuple[RuleChange, ...]]] = []
     for clause in request.clauses:
         found = _of_clause(request, clause, state, ask)
@@ -111,9 +114,8 @@ def _pack(
     in_name = re.compile(rf"(?<![\d.]){units}(?![\d.]| ?(?:g|ml|l|kg|cm|mm|w)\b)", re.IGNORECASE)
     packs = [product for product in found.values() if in_name.search(product.name)]
     singles = [product for product in found.values() if product not in packs]
-    if request.mentions and set(request.mentions).isdisjoint(clause.mentions):  # the answer to "which one?"
-        chosen = resolve(replace(request, intent="what_if"), state, ask).products
-        singles = [product for product in singles if product in chosen] or singles
+    chosen = _answer_to_which(request, clause.mentions, state, ask)
+    singles = [product for product in singles if product in chosen] or singles
     if len(packs) == 1 and len(singles) == 1:
         value = {"sku": singles[0].sku, "units": units}
         others = tuple(it for it in clause.changes if it is not change)
@@ -129,6 +131,7 @@ def _scopes(
 ) -> list[Scoped] | Reply:
     """What the words of a clause name: categories and products, or a reply that asks back."""
     scopes: list[Scoped] = []
+    answered = _answer_to_which(request, mentions, state, ask)
     for mention in mentions:
         if mention.sku is not None:
             scopes.append(("product", mention.sku))
@@ -138,6 +141,8 @@ def _scopes(
         whole = bool(request.flags & {"category", "every"})
         if payload.get("category") and (payload.get("status") == "category" or whole):
             scopes.append(("category", str(payload["category"])))
+        elif chosen := [product for product in matches if product in answered]:
+            scopes += [("product", product.sku) for product in chosen]
         elif payload.get("status") == "ambiguous" and several and 1 < len(matches) <= MOST_PRODUCTS:
             scopes += [("product", product.sku) for product in matches]
         elif payload.get("status") in ("ok", "ambiguous"):
@@ -148,6 +153,18 @@ def _scopes(
         elif mention.marked:
             return Reply(kind="not_found", request=request, resolved=Resolved(missing=(mention.text,)))
     return list(dict.fromkeys(scopes))
+
+
+def _answer_to_which(
+    request: Request, mentions: Sequence[Mention], state: State, ask: Ask
+) -> tuple[Product, ...]:
+    """The products that the merchant chose where a clause's own words fit several."""
+    chooses = request.selection is not None or (
+        bool(request.mentions) and set(request.mentions).isdisjoint(mentions)
+    )
+    if state.asked != "which" or not chooses:
+        return ()
+    return resolve(replace(request, intent="what_if"), state, ask).products
 
 
 def _matches(payload: Payload) -> list[Product]:

@@ -7,29 +7,30 @@ of a product, is set aside before anything else is read, so that words and numbe
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import lru_cache
 
-from rapidfuzz.distance import OSA
-
 from assistant.embedded.amounts import Amounts, amounts_in
 from assistant.embedded.circumstances import Circumstances, blanked, circumstances_in
-from assistant.embedded.lexicon import Lexicon, languages, lexicon, matches
+from assistant.embedded.lexicon import FILE, Lexicon, languages, lexicon, matches
 from assistant.embedded.mentions import Mention, mentions_in, signs_in
 from assistant.embedded.rule_words import Clause, RuleChange, clauses_in
+from assistant.embedded.spelling import mended, normal
 
 UNKNOWN = "unknown"
 COST_TOPICS = frozenset({"fees", "shipping"})
 """Topics of one question: what is paid on a sale."""
 WITH_REASON = ("approve", "action", "reject")
 """Topics whose message may say why."""
+DECIDED = (*WITH_REASON, "rules")
+"""Those, and rules, which may tell it too."""
 OF_WHOLE = ("jailbreak", "echo", "deceive", "collusion", "personal", "predatory")
 """Topics that a message is about as a whole, whatever its sentences say by themselves."""
 _MASK = 0xA000
 """First of the letters that stand for names set aside: of a script (Yi) that no merchant here writes in."""
+_FILE = re.compile(FILE)
 _QUOTED = re.compile(
     r"(?<!\w)['\"]([^'\"]{2,}(?:'\w[^'\"]*)?)['\"](?!\w)"  # 'lamp', "women's socks"
     r"|[“「《]([^”」》]{2,})[”」》]"
@@ -73,6 +74,8 @@ class Request:
     """Why the merchant decides so, where they say."""
     clauses: tuple[RuleClause, ...] = ()
     """Rules to change."""
+    file: str = ""
+    """The file to import, as it was written."""
     unread: str = ""
     """What is said of a rule without the amount that it needs."""
 
@@ -91,8 +94,9 @@ class Request:
 
 def language_of(text: str, default: str) -> str:
     """The language a message is in, by its function words; a bare name or number keeps `default`."""
-    text = _normal(text)
-    text = _QUOTED.sub(" ", text) or text  # a quoted name may be in another language
+    text = normal(text)
+    for name in (_FILE, _QUOTED):  # may be in another language
+        text = name.sub(" ", text).strip() or text
     known = {name: lexicon(name) for name in languages()}
     scores = {name: words.marker_weight * len(words.markers.findall(text)) for name, words in known.items()}
     best = max(scores.values())
@@ -134,8 +138,14 @@ def _understand(
     text: str, language: str, names: tuple[tuple[str, str], ...], today: date | None
 ) -> tuple[Request, ...]:
     words = lexicon(language)
-    masked, aside = _set_aside(_normal(text), names, words)
-    masked = _mend(masked, words)
+    if named := next((found for it in words.files if (found := it.search(text))), None):
+        return (
+            Request(
+                text=text, language=language, topic="import", file=named["file"], flags=_flags(text, words)
+            ),
+        )
+    masked, aside = _set_aside(normal(text), names, words)
+    masked = mended(masked, words)
     parts: list[str] = []
     requests: list[Request] = []
     whole = _read(masked, words, aside, today)
@@ -191,11 +201,12 @@ def _read(part: str, words: Lexicon, aside: Mapping[str, Mention], today: date |
         signs=signs_in(rest, amounts, words, aside),
         amounts=amounts,
         given=given,
-        flags=frozenset(name for name, patterns in words.flags.items() if matches(patterns, part)),
+        flags=_flags(part, words),
         selection=_selection(rest, words),
     )
+    told = _without_reason(part, words)
     for topic in words.topics:
-        if matches(topic.patterns, part) and (request.has_number or not topic.needs_number):
+        if matches(topic.patterns, told) and (request.has_number or not topic.needs_number):
             request = _decision(replace(request, topic=topic.name), part, words, aside, today)
             break
     for intent, patterns in words.intents:
@@ -204,6 +215,18 @@ def _read(part: str, words: Lexicon, aside: Mapping[str, Mention], today: date |
         ):
             return replace(request, intent=intent)
     return request
+
+
+def _flags(part: str, words: Lexicon) -> frozenset[str]:
+    return frozenset(name for name, patterns in words.flags.items() if matches(patterns, part))
+
+
+def _without_reason(part: str, words: Lexicon) -> str:
+    """A decision without its reason, whose words ("because we are overstocked") are no request; else all."""
+    match = words.reason.search(part)
+    said = part[: match.start()] if match else ""
+    first = next((topic.name for topic in words.topics if matches(topic.patterns, said)), None)
+    return said if first in DECIDED else part
 
 
 def _decision(
@@ -225,7 +248,10 @@ def _decision(
         match = words.reason.search(part)
         why = _restore(match["reason"], aside).strip(" .。!！") if match else ""
         said = part[: match.start()] if match else part
-        clauses, unread = clauses_in(said, words, times=request.given.times, today=today, reason=why)
+        once = "once" in request.flags
+        clauses, unread = clauses_in(
+            said, words, times=request.given.times, today=today, reason=why, once=once
+        )
         if not clauses and said != part:  # "a rule: never below ..." tells the rule, not its reason
             said = part
             clauses, unread = clauses_in(part, words, times=request.given.times, today=today)
@@ -324,7 +350,7 @@ def _set_aside(
 
     for name, sku in sorted(names, key=lambda pair: -len(pair[0])):
         if len(name) > 1 and name.lower() in text.lower():
-            pattern = re.compile(rf"(?<![A-Za-z0-9]){re.escape(_normal(name))}(?![A-Za-z0-9])", re.IGNORECASE)
+            pattern = re.compile(rf"(?<![A-Za-z0-9]){re.escape(normal(name))}(?![A-Za-z0-9])", re.IGNORECASE)
             while match := pattern.search(text):
                 text = text[: match.start()] + put(Mention(match.group(), sku)) + text[match.end() :]
 
@@ -339,39 +365,3 @@ def _set_aside(
 
 def _restore(part: str, aside: Mapping[str, Mention]) -> str:
     return "".join(aside[sign].text if sign in aside else sign for sign in part)
-
-
-def _normal(text: str) -> str:
-    """One way to write what can be written in several: widths, quotes and spaces."""
-    text = re.sub(r"(?<=\d)，(?=\d)", ", ", text)  # 涨到22，45 are two numbers
-    text = unicodedata.normalize("NFKC", text).replace("’", "'").replace("`", "'")
-    return re.sub(r"[ \t]+", " ", text).strip()
-
-
-def _mend(text: str, words: Lexicon) -> str:
-    """Correct misspelt keywords that the text does not hold already; other words stay as they are."""
-    said = {token.lower() for token in re.findall(r"[A-Za-z]+", text)}
-    known = set(words.keywords)
-
-    def mended(match: re.Match[str]) -> str:
-        token = match.group().lower()
-        if len(token) < 4 or token in known or words.fillers.fullmatch(token):
-            return match.group()
-        for keyword in words.keywords:
-            if keyword not in said and token[0] == keyword[0] and _misspelt(token, keyword):
-                return keyword
-        return match.group()
-
-    return re.sub(r"(?<![\w-])[A-Za-z]+(?![\w-])", mended, text)
-
-
-def _misspelt(token: str, keyword: str) -> bool:
-    """One letter added, lost or swapped with its neighbour; two slips in long words."""
-    if len(keyword) < 5 or keyword + "r" == token or keyword + "s" == token:
-        return False
-    distance = OSA.distance(token, keyword, score_cutoff=2)
-    same_letters = sorted(token) == sorted(keyword)
-    long = len(keyword) >= 9
-    return (distance == 1 and (long or len(token) != len(keyword) or same_letters)) or (
-        distance == 2 and long
-    )

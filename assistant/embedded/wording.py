@@ -8,7 +8,7 @@ from typing import Any
 import prompts
 from assistant.embedded import record_wording, shop_answers, shop_wording
 from assistant.embedded.conversation import Payload, items_of
-from assistant.embedded.decision_wording import decided, lacking, once, rules
+from assistant.embedded.decision_wording import before_write, currency, decided, lacking, once, rate, rules
 from assistant.embedded.dialogue import INSTEAD
 from assistant.embedded.planning import PLANS
 from assistant.embedded.planning_wording import PLANNING
@@ -35,11 +35,12 @@ def _render(reply: Reply) -> str:
     if reply.kind in PLANNING:
         return PLANNING[reply.kind](reply, words)
     note = words.say(f"topics.{topic}") if topic and reply.kind not in SAY_IT_ALL else ""
-    asks_back = reply.kind in ("topic", "which", "clarify", "not_found", "currency", "error")
+    asks_back = reply.kind in ("topic", "which", "clarify", "not_found", "currency", "rate", "error")
     if asks_back and topic in (*DECISIONS, *PLANS) and reply.kind != "topic":
         note = ""  # the question back says it all
     lead = words.known(f"instead.{topic}", {}) if topic in INSTEAD and not asks_back else ""
-    return paragraphs(words.sentences(note, lead), _RENDERERS[reply.kind](reply, words))
+    said = _RENDERERS[reply.kind](reply, words)
+    return paragraphs(words.sentences(note, lead), said, before_write(reply, words))
 
 
 def _price(reply: Reply, words: Sentences) -> str:
@@ -306,6 +307,7 @@ def _table(reply: Reply, words: Sentences) -> str:
     compare = reply.request.intent in ("compare", "elasticity", "facts")
     table = (compare_table if compare else price_table)(items_of(payload), words)
     return paragraphs(
+        words.say("ask.neither") if "neither" in reply.request.flags else "",
         words.say("table.lead_compare" if compare else "table.lead"),
         table,
         words.say("table.skipped", names=words.join(skipped)) if skipped else "",
@@ -334,10 +336,6 @@ def _about_first(key: str) -> Callable[[Reply, Sentences], str]:
         return words.say(key, name=safe(product.name))
 
     return asked
-
-
-def _currency(reply: Reply, words: Sentences) -> str:
-    return words.say("ask.currency", currency=next(p.currency for p in reply.resolved.products if p.currency))
 
 
 def _fixed(key: str) -> Callable[[Reply, Sentences], str]:
@@ -378,7 +376,8 @@ _RENDERERS: Mapping[str, Callable[[Reply, Sentences], str]] = {
     "which": _fixed("ask.which"),
     "at_which_price": _about_first("ask.at_which_price"),
     "which_direction": _about_first("ask.which_direction"),
-    "currency": _currency,
+    "currency": currency,
+    "rate": rate,
     "not_found": _missing,
     "error": _error,
     "decided": decided,

@@ -10,6 +10,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, AnyMessage, ToolMessage
 
@@ -29,6 +30,10 @@ if TYPE_CHECKING:
 
 RECORDING = "decisions_saved"
 """The only thing that a question may write to the shop: which prices were suggested."""
+
+
+NEW_SALES = "sales.csv"
+"""A file that questions may ask to import."""
 
 
 class _Waiting:
@@ -59,12 +64,16 @@ class DemoShop:
         # By its address: the shop that the surroundings name is the merchant's.
         self._store = Store.open(url=f"sqlite:///{place / 'shop.sqlite'}", home=place)
         create_demo(self._store)
+        files = place / "files"
+        files.mkdir()
+        _new_sales(self._store).to_csv(files / NEW_SALES, index=False)
         self._assistant = Assistant(
             self._store,
             model=self._model,
             pipeline=self._pipeline,
             tuning=_Waiting(),
             reporting=_Waiting(),
+            folders=[files],
         )
         self._pipeline = self._assistant.desk.warm()
         self._pipeline.result()  # the wait for the policy is no question's latency
@@ -91,12 +100,13 @@ class DemoShop:
         seconds = perf_counter() - start
         messages = self._assistant.messages(thread)
         material = material_of(messages)
+        proposed = [name for it in answer.pending for name in it.names]
         played = Played(
             text=answer.text,
             seconds=seconds,
             uses=tuple(tool_uses(turn_of(messages), {it.id: it for it in answer.pending})),
             said=material.said,
-            names=tuple(dict.fromkeys([*self.names, *material.names])),
+            names=tuple(dict.fromkeys([*self.names, *material.names, *proposed])),
             pending=bool(answer.to_dict().get("pending")),
             written=tuple(self._audited()[len(before) :]),
             dropped=tuple(answer.dropped),
@@ -136,6 +146,16 @@ def tool_uses(turn: list[AnyMessage], waiting: Mapping[str, Proposal] | None = N
                 )
             )
     return uses
+
+
+def _new_sales(store: Store) -> pd.DataFrame:
+    """The last period as it is and one more, and of one product that the shop has not."""
+    history = store.history()
+    days = history["date"].drop_duplicates().nlargest(2)
+    last = history[history["date"] == days.max()]
+    following = last.assign(date=days.max() + (days.max() - days.min()))
+    new = following.head(1).assign(sku="COA-CORK-4", name="Cork Coasters")
+    return pd.concat([last, following, new], ignore_index=True)
 
 
 def _limits(desk: Desk) -> dict[str, Limit]:

@@ -43,6 +43,8 @@ class ImportResult:
     rows_changed: int = 0
     """Rows that were known with other values: the newer file's hold, the audit log keeps the old ones."""
     rows_unchanged: int = 0
+    prices_changed: int = 0
+    """Of the rows changed, those whose price was another."""
     prices_recorded: int = 0
     """Rows added to the price ledger."""
     already_imported: bool = False
@@ -66,12 +68,31 @@ def take_in(
     content_hash: str,
     actor: str,
     report: Mapping[str, Any],
+    keep: bool = True,
 ) -> ImportResult:
     """Bring the store up to date with a canonical table, inside the caller's transaction.
 
-    A value that the table lacks (NaN, or no such column) does not erase one that is known.
+    A value that the table lacks (NaN, or no such column) does not erase one that is known. Without `keep`
+    the store is left as it was, and the result says what would have been done.
     Raises ValueError where the table is not canonical: a required column is missing, or a row repeats.
     """
+    attempt = session.begin_nested()
+    result = _taken_in(session, frame, source, content_hash, actor, report)
+    if keep:
+        attempt.commit()
+    else:
+        attempt.rollback()
+    return result
+
+
+def _taken_in(
+    session: Session,
+    frame: pd.DataFrame,
+    source: str,
+    content_hash: str,
+    actor: str,
+    report: Mapping[str, Any],
+) -> ImportResult:
     frame = _checked(frame)
     author = _Author(actor, dt.datetime.now(dt.UTC))
     table_hash = _table_hash(frame)
@@ -115,6 +136,7 @@ def take_in(
         rows_added=entry.rows_added,
         rows_changed=entry.rows_changed,
         rows_unchanged=entry.rows_unchanged,
+        prices_changed=int(differs["price"].sum()),
         prices_recorded=record_prices(session, moved, import_id=entry.id, now=author.now),
     )
     audit.append(author.audit("import", source, asdict(result) | {"content_hash": content_hash}))

@@ -105,7 +105,7 @@ def price_spans(
     sold = {}
     for day, units in zip(sales.day.tolist(), sales.numbers["units"].tolist(), strict=True):
         first = date_of(day)
-        for step in range((_following(first, period) - first).days):
+        for step in range((following(first, period) - first).days):
             sold[first + dt.timedelta(days=step)] = None if np.isnan(units) else units > 0
     if not sold or last_sale is None:
         return [], period
@@ -145,7 +145,7 @@ def sales_end(session: Session) -> tuple[dt.date, Period] | None:
     if row is None:
         return None
     period = _period(read_sales(session, np.array([row[0]], dtype=np.int64)).day)
-    return _following(row[1], period) - dt.timedelta(days=1), period
+    return following(row[1], period) - dt.timedelta(days=1), period
 
 
 def _period(days: NDArray[np.int64]) -> Period:
@@ -154,7 +154,7 @@ def _period(days: NDArray[np.int64]) -> Period:
     return detected_period(table) or "day" if len(np.unique(days)) > 1 else "day"
 
 
-def _following(day: dt.date, period: Period) -> dt.date:
+def following(day: dt.date, period: Period) -> dt.date:
     """The first day of the next period."""
     if period == "month":
         return (day.replace(day=1) + dt.timedelta(days=32)).replace(day=1)

@@ -121,6 +121,7 @@ class Store:
         content_hash: str,
         actor: str = "merchant",
         report: Mapping[str, Any] | None = None,
+        keep: bool = True,
     ) -> ImportResult:
         """Take a canonical table in, whole or not at all; what is known already is left as it is.
 
@@ -137,11 +138,12 @@ class Store:
             Hash of the file's bytes.
         report
             JSON to keep with the import: how the file was understood.
+        keep
+            False only tells what the import would do.
         """
+        given: dict[str, Any] = {"source": source, "content_hash": content_hash, "actor": actor}
         with self._database.write() as session:
-            return take_in(
-                session, frame, source=source, content_hash=content_hash, actor=actor, report=report or {}
-            )
+            return take_in(session, frame, **given, report=report or {}, keep=keep)
 
     def import_parts(
         self, parts: Iterable[Imported], *, actor: str = "merchant"

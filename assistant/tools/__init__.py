@@ -15,6 +15,7 @@ from assistant.tools.competing import competitors
 from assistant.tools.data import data_quality
 from assistant.tools.finding import find_products
 from assistant.tools.forecasting import forecast
+from assistant.tools.importing import IMPORT_SALES
 from assistant.tools.itself import about_assistant
 from assistant.tools.learning import START_FINE_TUNING, fine_tuning_readiness
 from assistant.tools.measuring import unit_price
@@ -37,7 +38,7 @@ READS: tuple[BaseTool, ...] = (
     price_test, reference_price, unit_price, compare, elasticity, competitors, catalogue_overview,
     data_quality, track_record, audit, show_rules, fine_tuning_readiness, about_assistant,
 )  # fmt: skip
-WRITES: tuple[Write, ...] = (APPROVE, REJECT, SET_RULES, UNDO, START_FINE_TUNING, START_REPORT)
+WRITES: tuple[Write, ...] = (APPROVE, REJECT, SET_RULES, UNDO, IMPORT_SALES, START_FINE_TUNING, START_REPORT)
 """Carried out only after the merchant's yes."""
 TOOLS: tuple[BaseTool, ...] = (*READS, *(write.tool for write in WRITES))
 """In the order in which the model sees them."""

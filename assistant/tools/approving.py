@@ -10,6 +10,7 @@ from pydantic import Field
 
 from assistant.desk import Decision, DeskError
 from assistant.facts import Fact, Sheet, facts_for, labels, money, what_if_facts
+from assistant.tools.converting import Converted, converted
 from assistant.tools.pricing import names_of, products_of
 from assistant.tools.result import Result, Runtime, Turn
 from assistant.tools.writing import Row, Staged, Undo, Write, carry_out, words_of
@@ -43,17 +44,34 @@ def approve(
     ] = None,
     amount: Annotated[float | None, Field(description="Or a change in money: -2 is 2 off.")] = None,
     reason: Reason = None,
+    currency: Annotated[
+        str | None,
+        Field(
+            description="ISO 4217 code of the price or amount, where the merchant names another currency.",
+            pattern="^[A-Z]{3}$",
+        ),
+    ] = None,
+    rate: Annotated[
+        float | None,
+        Field(
+            description="The merchant's rate for that: how much of the shop's currency one of it is.", gt=0
+        ),
+    ] = None,
 ) -> Result:
     """Approve suggestions, or the merchant's own price for one product, for the record of this shop.
 
     The merchant is shown the change and asked before anything is done: call this at once, do not ask
     first. Nothing is sent to the shop. Give none of price, percent and amount for the suggested price; for an
-    own price get the product's `decision_id` from recommend. Say what `done` says.
+    own price get the product's `decision_id` from recommend. Say what `done` says. Never convert a price:
+    give `currency`, and `rate` only as the merchant said it.
     Example: {"status": "ok", "language": "en", "done": "Approved: **Lavender Candle 200 g** at $16.20 from
     Nov 23, 2026.", "rows": [{"label": "Price", "before": "$18.00", "after": "$16.20"}], "notes": []}
     """
     own = {"price": price, "percent": percent, "amount": amount}
-    return carry_out(runtime, "approve", stage_approval, decision_ids=decision_ids, reason=reason, **own)
+    named: dict[str, Any] = {"currency": currency, "rate": rate}
+    return carry_out(
+        runtime, "approve", stage_approval, decision_ids=decision_ids, reason=reason, **own, **named
+    )
 
 
 @tool(response_format="content_and_artifact")
@@ -73,6 +91,8 @@ def stage_approval(
     percent: float | None = None,
     amount: float | None = None,
     reason: str | None = None,
+    currency: str | None = None,
+    rate: float | None = None,
 ) -> Staged:
     """Prices entered in the ledger. Raises `DeskError`."""
     decisions = [turn.desk.current(id) for id in dict.fromkeys(decision_ids)]
@@ -80,7 +100,7 @@ def stage_approval(
     if any(value is not None for value in own.values()):
         if len(decisions) > 1:
             raise DeskError("one_own_price")
-        return _own_price(turn, decisions[0], reason=reason, **own)
+        return _own_price(turn, decisions[0], reason=reason, currency=currency, rate=rate, **own)
     if nothing := [it for it in decisions if it.recommendation.abstained]:
         raise DeskError("nothing_to_approve", name=_name(nothing[0].recommendation))
     facts = {it.id: facts_for(it.recommendation, turn.language) for it in decisions}
@@ -105,12 +125,19 @@ def _own_price(
     decision: Decision,
     *,
     reason: str | None,
+    currency: str | None,
+    rate: float | None,
     price: float | None,
     percent: float | None,
     amount: float | None,
 ) -> Staged:
     """The merchant's own price, with what it would do and which of their rules it breaks."""
     it = decision.recommendation
+    told: Converted | None = None
+    named = price if price is not None else amount
+    if currency is not None and it.currency not in (None, currency) and named is not None:
+        told = converted(turn, named, said=currency, rate=rate, own=str(it.currency))
+        price, amount = (told.value, None) if price is not None else (None, told.value)
     what_if = turn.desk.what_if(it.sku, store=it.store, price=price, percent=percent, amount=amount)
     if (price := round(what_if.at.price, 2)) != what_if.at.price:  # judged is what will be written down
         what_if = turn.desk.what_if(it.sku, store=it.store, price=price)
@@ -120,6 +147,8 @@ def _own_price(
     suggested = [] if it.abstained else [_named(facts_for(it, turn.language), "price")]
     cautions = tuple(code for code in what_if.cautions if not code.startswith("breaks_"))
     notes = [*_broken_rules(turn, what_if), *_cautions(turn, cautions)]
+    if told is not None:
+        facts, notes = [*facts, *told.facts], [told.note, *notes]
     return _staged(
         turn, [decision], "own_price", rows=_rows(turn, what_if, facts),
         facts=[*facts, *filter(None, suggested)], notes=notes, reason=reason, price=price,

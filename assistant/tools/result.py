@@ -6,6 +6,7 @@ import json
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Protocol, runtime_checkable
 
 from langchain.tools import ToolRuntime
@@ -65,6 +66,8 @@ class Turn:
     """Which chat model answers; None where nobody said."""
     tuning: Learner | None = None
     reporting: Reporter | None = None
+    folders: tuple[Path, ...] = ()
+    """Whose files the merchant may have read; none where whoever writes may sit at another computer."""
     confirmed: Mapping[str, str] = field(default_factory=dict)
     """What the merchant agreed to: digests of staged writes by the ids of their tool calls."""
     staged: dict[str, Staged] = field(default_factory=dict)
@@ -121,6 +124,7 @@ def run(runtime: Runtime, report: Callable[[Desk, Language], Report]) -> Result:
 def explained(error: Exception, language: Language) -> tuple[str, str]:
     """The code of what went wrong, and a message that a merchant can act on; what is a fault of ours is
     logged."""
+    from assistant.store.importing import error_text
     from policy.decision.given import QuestionError
     from policy.history import HistoryError
     from policy.model.adapter_files import AdapterError
@@ -131,7 +135,7 @@ def explained(error: Exception, language: Language) -> tuple[str, str]:
         case QuestionError():
             return error.code, question_text(error, language)
         case HistoryError():
-            return "history", str(error)
+            return "history", error_text(error, language)
         case StoreError():
             return "store", str(error)
         case AdapterError():

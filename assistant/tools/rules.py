@@ -205,7 +205,23 @@ def _notes(turn: Turn, proposal: RulesProposal) -> tuple[list[Fact], list[str]]:
         called: Mapping[str, str] = labels(turn.language)["rules"]
         listed = labels(turn.language)["answer"]["comma"].join(called.get(it, it) for it in against)
         notes.insert(1, words("notes.conflict", rules=listed))
+    pack, before = ((side or {}).get("pack_of") for side in (proposal.after, proposal.before))
+    if pack and pack != before and key is not None and not against:
+        said, note = _pack_now(turn, key, pack)
+        facts += said
+        notes.append(note)
     return facts, notes
+
+
+def _pack_now(turn: Turn, sku: str, pack: Mapping[str, Any]) -> tuple[list[Fact], str]:
+    """What a pack and as many single ones cost now."""
+    words, desk = words_of(turn), turn.desk
+    whole, single = desk.product(sku), desk.product(str(pack["sku"]))
+    sheet = Sheet(f"{sku}.pack", turn.language, currency=whole.currency)
+    sheet.price("pack", whole.price, label=words("rows.price"))
+    sheet.price("singles", pack["units"] * single.price, label=words("rows.price"))
+    sheet.add("units", f"{pack['units']}", pack["units"], "units", words("rows.count"))
+    return sheet.facts, words("notes.pack", **{fact.key: fact.value for fact in sheet.facts})
 
 
 def _own(desk: Desk, scope: Scope, key: str | None) -> dict[str, Any] | None:

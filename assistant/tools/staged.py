@@ -48,6 +48,8 @@ class Staged:
     """Name by SKU."""
     skus: Sequence[str] = ()
     decision_ids: Sequence[str] = ()
+    content: str = ""
+    """Hash of what is read from outside the shop, where anything is: a file's bytes."""
 
     @property
     def every_fact(self) -> list[Fact]:
@@ -59,5 +61,5 @@ class Staged:
     def digest(self) -> str:
         """The same for writes that show and touch the same."""
         shown = [self.summary, [row.to_dict() for row in self.rows], list(self.notes)]
-        touched = [list(self.skus), list(self.decision_ids)]
+        touched = [list(self.skus), list(self.decision_ids), self.content]
         return hashlib.sha256(json.dumps([shown, touched]).encode()).hexdigest()[:16]

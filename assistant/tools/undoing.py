@@ -10,9 +10,9 @@ from typing import Any
 from langchain_core.tools import tool
 
 from assistant.desk import DeskError
-from assistant.tools import approving, learning, reporting, rules
+from assistant.tools import approving, importing, learning, reporting, rules
 from assistant.tools.result import Result, Runtime, Turn
-from assistant.tools.writing import CONFIRMED, Staged, Undo, Write, carry_out
+from assistant.tools.writing import CONFIRMED, Staged, Undo, Write, carry_out, words_of
 
 UNDOABLE: Mapping[str, Write] = {
     write.tool.name: write
@@ -44,11 +44,13 @@ def stage_undo(turn: Turn) -> Staged:
     """The last confirmed change of this merchant reversed. Raises `DeskError` where there is none."""
     log = turn.desk.store.audit(limit=sys.maxsize)
     undone = {entry.detail["entry"] for entry in log if entry.action == UNDONE}
+    imported = False
     for entry in log:
         detail: Mapping[str, Any] = entry.detail
         if entry.action != CONFIRMED or entry.actor != turn.user or entry.id in undone:
             continue
         write, record = UNDOABLE.get(detail["tool"]), detail["undo"]
+        imported |= detail["tool"] == importing.IMPORT_SALES.tool.name
         if write is None or write.take_back is None or record is None:
             continue  # an undo itself
         staged = write.take_back(turn, record)
@@ -58,8 +60,9 @@ def stage_undo(turn: Turn) -> Staged:
             turn.desk.store.note(UNDONE, {"entry": id}, actor=turn.user)
             return None
 
-        return replace(staged, commit=commit)
-    raise DeskError("nothing_to_undo")
+        notes = [*staged.notes, *([words_of(turn)("notes.import_stays")] if imported else [])]
+        return replace(staged, commit=commit, notes=notes)
+    raise DeskError("import_stays" if imported else "nothing_to_undo")
 
 
 UNDO = Write(undo, stage_undo)

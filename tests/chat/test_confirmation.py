@@ -5,8 +5,10 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from langchain_core.messages import AIMessage, BaseMessage
 from scripts import RECOMMEND, SET_RULES, approving, call, says_result, values, written
@@ -204,7 +206,7 @@ def test_an_approval_asked_for_before_the_program_ended_is_made_after(
     assert verdict is not None and verdict.price == 16.2
 
 
-def test_nothing_is_written_by_a_call_that_was_not_shown(store: Store) -> None:
+def test_nothing_is_written_by_a_call_that_was_not_shown(store: Store, tmp_path: Path) -> None:
     # Whatever calls the tool, without the merchant's yes it makes nothing.
     from langchain.tools import ToolRuntime
 
@@ -212,7 +214,9 @@ def test_nothing_is_written_by_a_call_that_was_not_shown(store: Store) -> None:
     from assistant.tools import WRITES, Turn
 
     policy: Any = ThumbPolicy()
-    turn = Turn(desk=Desk(store, pipeline=policy), language="en")
+    turn = Turn(desk=Desk(store, pipeline=policy), language="en", folders=(tmp_path,))
+    more = history().assign(date=lambda it: it["date"] + pd.Timedelta(weeks=12))
+    more.to_csv(tmp_path / "sales.csv", index=False)
     runtime = ToolRuntime(
         state={}, context=turn, config={}, stream_writer=lambda _: None, tool_call_id="1", store=None
     )
@@ -222,14 +226,17 @@ def test_nothing_is_written_by_a_call_that_was_not_shown(store: Store) -> None:
         "reject": {"decision_ids": [decision.id]},
         "set_rules": {"scope": "store", "changes": {"max_change": 0.1}},
         "undo": {},
+        "import_sales": {"path": "sales.csv"},
         "start_fine_tuning": {},
         "start_report": {},
     }
     assert {write.tool.name for write in WRITES} == set(arguments)
     for write in WRITES:
         content, _ = write.tool.func(**arguments[write.tool.name], runtime=runtime)  # type: ignore[attr-defined]
-        assert json.loads(content)["status"] == "error"
+        code = json.loads(content)["code"]
+        assert code in ("not_confirmed", "nothing_to_undo", "no_tuning_here", "no_report_here")
     assert written(store) == []
+    assert len(store.history()) == len(history())
 
 
 # Several things at once

@@ -13,6 +13,8 @@ from policy.history import HistoryError, HistoryNote, HistoryReport
 from prompts import load, substitute
 
 Language = Literal["en", "zh"]
+SOME_BAD = ("some_bad", "rows_ragged")
+"""The remedy, or else the code, of a `HistoryError` where a file can be used without its bad rows."""
 SHOWN = 12
 """Unused columns that a report names before it only counts them."""
 
@@ -111,13 +113,21 @@ class ImportReport:
             more = len(self.ignored) - SHOWN
             names = ", ".join(self.ignored[:SHOWN]) + (f" … (+{more})" if more > 0 else "")
             lines.append(substitute(line["ignored"], names=names))
-        notes = [note for note in (*self.notes, *history.notes) if note.code != "unknown_columns"]
-        if notes:
+        if mended := self.mended(language):
             lines.append(line["notes"])
-        for note in notes:
-            detail = words["periods"].get(note.detail, note.detail)
-            lines.append("- " + substitute(words["notes"][note.code], count=f"{note.count:,}", detail=detail))
+        lines += [f"- {text}" for text, _ in mended]
         return "\n".join(lines)
+
+    def mended(self, language: Language) -> list[tuple[str, tuple[str, str]]]:
+        """What was mended, assumed or set aside: a sentence each, with the count and the detail in it."""
+        words = _words(language)
+        told = []
+        for note in (*self.notes, *self.history.notes):
+            if note.code != "unknown_columns":
+                values = f"{note.count:,}", words["periods"].get(note.detail, note.detail)
+                text = substitute(words["notes"][note.code], count=values[0], detail=values[1])
+                told.append((text, values))
+        return told
 
 
 def combined(reports: Sequence[ImportReport]) -> ImportReport:
