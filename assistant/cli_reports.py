@@ -40,6 +40,8 @@ def report(arguments: argparse.Namespace) -> int:
     out = Path(arguments.out)
     # A report stands on a shop: that of this file's series, where a file is given, else the installed one.
     home = arguments.data_dir or (str(out / SHOP) if arguments.file else None)
+    if arguments.workers and arguments.engine != "ray":
+        raise InputError("--workers counts the processes of Ray. Leave it out, or add --engine ray.")
     began = time.monotonic()
     try:
         store = Store.open(home=home)

@@ -60,6 +60,7 @@ def test_without_a_file_it_is_the_installed_shop(
     create_demo(Store.open(home=home))
     status, made, _ = run("--out", str(tmp_path / "out"), "--language", "en", "zh", capsys=capsys)
     assert (status, made["products"], made["files"]) == (0, 21, ["en/report.json", "zh/report.json"])
+    assert (made["abstained"], made["unpriced"]) == (3, 0)  # sold out, new, of a price that never changed
     chinese = (Path(made["folder"]) / "zh" / "report.json").read_text(encoding="utf-8")
     assert json.loads(chinese)["language"] == "zh"
 
@@ -90,6 +91,14 @@ def test_another_run_is_status_4(home: Path, tmp_path: Path, capsys: pytest.Capt
     with only_run(store):
         status, _, said = run("--out", str(tmp_path / "out"), capsys=capsys)
     assert status == 4 and "Another run" in said
+
+
+def test_processes_are_counted_for_ray_only(
+    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    create_demo(Store.open(home=home))
+    status, _, said = run("--out", str(tmp_path / "out"), "--workers", "2", capsys=capsys)
+    assert status == 1 and "--engine ray" in said
 
 
 @pytest.mark.parametrize(
