@@ -46,7 +46,7 @@ LOCALES = {"en": "en-US", "zh": "zh-CN"}
 TONES = {"good": "#00704F", "bad": "#B03A00", "warning": "#8A5A00", None: INK}
 CARDS = 4
 """Indicators in a row."""
-FIGURE_HEIGHT = 190.0
+FIGURE_HEIGHT = 170.0
 """Of a product's figures, in points."""
 SMALLEST = 0.85
 """How far a product's facts shrink, so that they end on its page."""
