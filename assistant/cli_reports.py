@@ -8,7 +8,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -44,13 +44,20 @@ def report(arguments: argparse.Namespace) -> int:
         raise InputError("--workers counts the processes of Ray. Leave it out, or add --engine ray.")
     began = time.monotonic()
     try:
-        store = Store.open(home=home)
-        with only_run(store):
+        with ExitStack() as held:
+
+            def opened() -> Store:
+                store = Store.open(home=home)
+                held.enter_context(only_run(store))
+                return store
+
             seconds = {}
             if arguments.file:
                 print(words("stages.import"), file=sys.stderr, flush=True)
-                load_file(arguments, lambda: store, sys.stderr)
+                store, _ = load_file(arguments, opened, sys.stderr)  # opens none for a file without sales
                 seconds["import"] = time.monotonic() - began
+            else:
+                store = opened()
             made = _made(arguments, store, out, languages)
     except Stopped:
         print(words("ended.stopped"), file=sys.stderr)

@@ -93,6 +93,27 @@ def test_another_run_is_status_4(home: Path, tmp_path: Path, capsys: pytest.Capt
     assert status == 4 and "Another run" in said
 
 
+def test_a_file_without_sales_leaves_nothing_behind(
+    sales: Path, home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "reports"
+    status, _, said = run(str(tmp_path / "slaes.csv"), "--out", str(out), capsys=capsys)
+    assert status == 1 and "There is no file" in said
+    sales.write_text("nothing,of\nthe,kind\n")
+    assert run(str(sales), "--out", str(out), capsys=capsys)[0] == 1
+    assert not out.exists() and not home.exists()
+
+
+def test_a_file_waits_for_another_run_too(
+    sales: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "reports"
+    with only_run(Store.open(home=str(out / "shop"))):
+        status, _, said = run(str(sales), "--out", str(out), capsys=capsys)
+    assert status == 4 and "Another run" in said
+    assert not Store.open(home=str(out / "shop")).products()
+
+
 def test_processes_are_counted_for_ray_only(
     home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
