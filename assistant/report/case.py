@@ -105,6 +105,17 @@ class Case:
         return "edited" if own else "approved"
 
     @property
+    def set_aside(self) -> bool:
+        """Whether the suggested change will not be made: rejected, or given another price, whose gain nobody
+        worked out."""
+        return self.moves and self.status in ("rejected", "edited")
+
+    @property
+    def counts(self) -> bool:
+        """Whether the suggested change is in the report's totals."""
+        return self.moves and not self.set_aside
+
+    @property
     def risks(self) -> list[Risk]:
         """What speaks for caution about a suggested change, the worst first."""
         it, found = self.it, set[Risk]()

@@ -235,16 +235,16 @@ def test_a_reduction_is_announced_in_whole_per_cent_and_never_rounded_up() -> No
     assert "may not be announced" in said["B"]
 
 
-def test_verdicts_show_as_status() -> None:
+def ruled(sku: str, ruling: Any, price: float | None) -> Verdict:
     at = dt.datetime(2026, 11, 23, tzinfo=dt.UTC)
+    return Verdict(
+        decision_id=f"D-{sku}", verdict=ruling, price=price, effective_from=at.date() if price else None,
+        reason=None, actor="me", at=at,
+    )  # fmt: skip
 
-    def verdict(sku: str, ruling: Any, price: float | None) -> Verdict:
-        return Verdict(
-            decision_id=f"D-{sku}", verdict=ruling, price=price, effective_from=at.date() if price else None,
-            reason=None, actor="me", at=at,
-        )  # fmt: skip
 
-    found = [verdict("A", "approved", 12.0), verdict("B", "approved", 11.5), verdict("C", "rejected", None)]
+def test_verdicts_show_as_status() -> None:
+    found = [ruled("A", "approved", 12.0), ruled("B", "approved", 11.5), ruled("C", "rejected", None)]
     document = written(
         *(entry(sku) for sku in "ABCD"), statuses={verdict.decision_id: verdict for verdict in found}
     )
@@ -256,6 +256,41 @@ def test_verdicts_show_as_status() -> None:
     assert (
         "Approved at $11.50 from Nov 23, 2026." in next(it for it in document.pages if it.id == "B").sentences
     )
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_totals_leave_out_what_was_decided_otherwise(language: Language) -> None:
+    # Of 5 gains of 120 profit and 80 revenue, one was rejected and one approved at a price of the merchant's.
+    rivals = {"standing": {"competitor_price": 10.0, "competitor_date": "2026-11-16"}}
+    statuses = {
+        it.decision_id: it
+        for it in (
+            ruled("A", "approved", 12.0), ruled("B", "approved", 11.5), ruled("C", "rejected", None),
+            ruled("D", "withdrawn", None),
+        )
+    }  # fmt: skip
+    document = written(*(entry(sku, **rivals) for sku in "ABCDE"), language=language, statuses=statuses)
+    told = facts(document, "headline")
+    assert (told["moves"], told["set_aside"], told["gain_total"]) == (5, 2, 360)
+    figures = facts(document, "key_figures")
+    assert (figures["revenue_now"], figures["revenue_then"]) == (5000, 5240)
+    assert (figures["profit_now"], figures["profit_then"]) == (3000, 3360)
+    assert figures["index_then"] == pytest.approx((3 * 12 + 2 * 10) / 50)
+    effects = rows(document, "effects")[0]
+    assert (effects["products"], effects["revenue_change"], effects["profit_change"]) == (3, 240, 360)
+    assert [(row["products"], row["independent"]) for row in rows(document, "totals")] == [(3, 360)]
+    assert len(rows(document, "actions")) == 5
+
+
+def test_what_was_rejected_is_neither_worth_most_nor_the_largest_risk() -> None:
+    best = entry("BEST", 10.0, 12.0, units=(100.0, 99.0), spread=900.0)
+    rejected = {"D-BEST": ruled("BEST", "rejected", None)}
+    said = " ".join(section(written(best, entry("NEXT"), statuses=rejected), "headline").sentences)
+    assert "Thing NEXT" in said and "Thing BEST" not in said
+    alone = written(best, statuses=rejected)
+    assert "gain_total" not in facts(alone, "headline")
+    assert "totals" not in {table.id for it in alone.sections for table in it.tables}
+    assert "so there is no effect to take apart" in section(alone, "effects").sentences[0]
 
 
 # The number check

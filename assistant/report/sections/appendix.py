@@ -24,7 +24,7 @@ def appendix(
     Parameters
     ----------
     gains
-        Of the suggested changes, by currency and objective.
+        Of the suggested changes that are not set aside, by currency and objective.
     """
     statements, words = composer.statements, composer.statements.words
     sheet = scope.sheet("report.appendix")

@@ -22,11 +22,13 @@ class Effects:
 
     def __init__(self, composer: Composer) -> None:
         self._composer = composer
+        self._set_aside = 0
         self._groups: defaultdict[Group, Effect] = defaultdict(Effect)
 
     def add(self, case: Case) -> None:
         it = case.it
-        if not case.moves or it.take is None or it.keep is None:
+        self._set_aside += case.set_aside
+        if not case.counts or it.take is None or it.keep is None:
             return
         effect = effect_of(it.take, it.keep)
         self._groups[it.currency, "all", ""].add(effect)
@@ -37,7 +39,7 @@ class Effects:
     def section(self, scope: Scope) -> Section:
         composer, words, period = self._composer, self._composer.statements.words, scope.period_word
         if not self._groups:
-            said = (words("effects.none"),)
+            said = (words("effects.none_left" if self._set_aside else "effects.none"),)
             return Section(id="effects", title=words("effects.title"), sentences=said)
         sheet = scope.sheet("report.effects")
         said_keys = []
@@ -59,6 +61,7 @@ class Effects:
                 said_keys.append(kind)
         values = values_of(sheet) | {"period": period}
         said_all = [words(f"effects.{key}", **values) for key in said_keys] + [words("effects.how")]
+        said_all += [words("effects.set_aside")] if self._set_aside else []
         costed = any(effect.costed for effect in self._groups.values())
         columns = [composer.column("group"), composer.column("products", "count")]
         for kind in ("revenue", "profit") if costed else ("revenue",):

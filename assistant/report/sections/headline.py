@@ -25,19 +25,21 @@ class Headline:
     def __init__(self, composer: Composer) -> None:
         self._composer = composer
         self._moves: Counter[str] = Counter()
+        self._set_aside = 0
         self._gains: dict[tuple[str | None, str], GainTotal] = {}
         self._best: Case | None = None
         self._worst: Case | None = None
 
     @property
     def gains(self) -> dict[tuple[str | None, str], GainTotal]:
-        """Of the suggested changes, by currency and objective."""
+        """Of the suggested changes that are not set aside, by currency and objective."""
         return self._gains
 
     def add(self, case: Case) -> None:
         self._moves[case.move] += 1
+        self._set_aside += case.set_aside
         gain = case.it.gain
-        if not case.moves or gain is None:
+        if not case.counts or gain is None:
             return
         self._gains.setdefault((case.it.currency, case.it.objective), GainTotal()).add(gain)
         if self._best is None or gain.mean > _gain(self._best).mean:
@@ -51,10 +53,14 @@ class Headline:
         moves = self._moves
         counted(sheet, {"products": scope.products, "moves": moves["raise"] + moves["cut"]})
         counted(sheet, {key: moves[key] for key in ("raise", "cut", "keep")})
+        counted(
+            sheet, {"set_aside": self._set_aside, "counting": moves["raise"] + moves["cut"] - self._set_aside}
+        )
         counted(sheet, {"not_priced": scope.products - sum(moves[key] for key in ("raise", "cut", "keep"))})
         sheet.percent("interval", INTERVAL_LEVEL)
         values = values_of(sheet) | {"period": scope.period_word}
         said = [words("headline.change" if moves["raise"] + moves["cut"] else "headline.none", **values)]
+        said += [words("headline.set_aside", **values)] if self._set_aside else []
         totals = self._totals(scope) if scope.one_currency else []
         for objective, own in totals:
             said.append(self._said_of_total(objective, own, values))
@@ -102,8 +108,8 @@ class Headline:
         """The largest gain and the largest risk, in one sentence where they are the same product's."""
         words = self._composer.statements.words
         blind = self._gains.get((worst.it.currency, "revenue"))
-        moves = self._moves["raise"] + self._moves["cut"]
-        if blind is not None and 2 * blind.count > moves:
+        counting = self._moves["raise"] + self._moves["cut"] - self._set_aside
+        if blind is not None and 2 * blind.count > counting:
             # Most changes could lose money and nobody would know: that outweighs any one product's range.
             known = values | {"gain_products": count(blind.count, self._composer.language)}
             return [words("headline.best", **values | _told(best)), words("headline.no_costs", **known)], [

@@ -15,7 +15,7 @@ from assistant.report.statements import counted, values_of
 
 @dataclass
 class _Sums:
-    """Expected money a period at the prices now and with every suggestion taken."""
+    """Expected money a period at the prices now and with every suggestion that is not set aside."""
 
     products: int = 0
     now: float = 0.0
@@ -34,10 +34,12 @@ class KeyFigures:
         self._composer = composer
         self._revenue, self._profit, self._costed = _Sums(), _Sums(), _Sums()
         self._own, self._rival = _Sums(), 0.0
+        self._set_aside = 0
         self._promo, self._cover = array("d"), array("d")
 
     def add(self, case: Case) -> None:
         it, standing = case.it, case.standing
+        self._set_aside += case.set_aside
         if case.entry.promo_share is not None:
             self._promo.append(case.entry.promo_share)
         if standing.cover is not None and standing.stock:
@@ -45,7 +47,7 @@ class KeyFigures:
         keep = it.keep
         if keep is None:
             return
-        then = it.take if case.moves and it.take is not None else keep
+        then = it.take if case.counts and it.take is not None else keep
         self._revenue.add(keep.revenue.mean, then.revenue.mean)
         if keep.profit is not None and then.profit is not None:
             self._profit.add(keep.profit.mean, then.profit.mean)
@@ -97,7 +99,11 @@ class KeyFigures:
             shown.append("cover")
         else:
             said.append("no_stock")
-        values = values_of(sheet) | {"period": scope.period_word}
+        taken = "rest" if self._set_aside else "all"
+        values = values_of(sheet) | {
+            "period": scope.period_word,
+            "taken": words(f"key_figures.taken_{taken}"),
+        }
         sentences = [words(f"key_figures.{key}", **values) for key in said]
         return Section(
             id="key_figures",
