@@ -37,8 +37,8 @@ MOST_PAGES = 10_000
 """Product pages in all: more would make a file that nobody can open or send."""
 NARROW, WIDE = 4, 8
 """Columns up to which a table is kept together, and above which it is printed across."""
-LONG = 24
-"""Letters above which a text is given a wide column."""
+LONG: Mapping[Language, int] = {"en": 24, "zh": 12}
+"""Letters above which a text is given a wide column; Chinese ones are twice as wide."""
 
 
 def write_html(document: Document, path: Path) -> None:
@@ -143,8 +143,9 @@ def _table(table: Table, document: Document, words: Wording, *, titled: bool) ->
     name = escape(table.id)
     if titled:
         yield f"<h3>{escape(table.title)}</h3>\n"
+    language = document.language
     heads = "".join(
-        f'<th scope="col" data-kind="{column.kind}"{_class(column)}>{escape(column.label)}</th>'
+        f'<th scope="col" data-kind="{column.kind}"{_class(column, language)}>{escape(column.label)}</th>'
         for column in table.columns
     )
     shape = " wide" if len(table.columns) > WIDE else " narrow" if len(table.columns) <= NARROW else ""
@@ -186,9 +187,9 @@ def _row(columns: Sequence[Column], row: Row, document: Document) -> str:
             inner += f" <small>{escape(beside)}</small>"
         data = "" if value is None else f' data-v="{value!r}"'
         if place == 0:
-            parts.append(f'<th scope="row"{_class(column, shown)}{data}>{inner}</th>')
+            parts.append(f'<th scope="row"{_class(column, document.language, shown)}{data}>{inner}</th>')
         else:
-            parts.append(f"<td{_class(column, shown)}{data}>{inner}</td>")
+            parts.append(f"<td{_class(column, document.language, shown)}{data}>{inner}</td>")
     return f"<tr>{''.join(parts)}</tr>\n"
 
 
@@ -214,11 +215,11 @@ def _short(cell: tuple[str, float | int | None, str]) -> object:
     return [shown, value, beside] if beside else shown if value is None else [shown, value]
 
 
-def _class(column: Column, shown: str = "") -> str:
+def _class(column: Column, language: Language, shown: str = "") -> str:
     """Numbers to the right; codes on one line; long texts with room."""
     if column.kind not in ("text", "code"):
         return ' class="n"'
-    name = "code" if column.kind == "code" else "long" if len(shown) > LONG else ""
+    name = "code" if column.kind == "code" else "long" if len(shown) > LONG[language] else ""
     return f' class="{name}"' if name else ""
 
 

@@ -4,7 +4,8 @@
 (() => {
   const PAGE = 50, PRINTED = 300, FEW = 12; // rows on screen, rows on paper, rows that need no controls
   const SHORT = 25; // rows that are shown at full height
-  const LONG = 24; // letters above which a text is given a wide column, as in `html.py`
+  // Letters above which a text is given a wide column, as in `html.py`.
+  const LONG = document.documentElement.lang.startsWith("zh") ? 12 : 24;
   const words = JSON.parse(document.getElementById("words").textContent);
   const digits = new Intl.NumberFormat(document.documentElement.lang);
   const collator = new Intl.Collator(document.documentElement.lang, { numeric: true });

@@ -12,8 +12,11 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from assistant.report.compose import compose
 from assistant.report.html import page_anchor, write_html
+from assistant.wording import Language
 from tests.report.large_report import Reread, large, product_page
+from tests.report.made_entries import entry, priced
 from tests.report.sample_report import document
 
 CHROMIUM, PDFTOTEXT = shutil.which("chromium"), shutil.which("pdftotext")
@@ -71,6 +74,25 @@ def opened(page: Page, file: Path, fragment: str = "") -> Page:
 
 def first_cells(page: Page, table: str = "actions") -> list[str]:
     return page.locator(f"#table-{table} tbody th").all_inner_texts()
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_what_a_decision_needs_is_in_sight_on_a_laptop(
+    page: Page, tmp_path: Path, language: Language
+) -> None:
+    pan = {"name": "Cast Iron Pan 28 cm (Black)"}
+    catalogue = priced(entry("PAN-28-BLACK", 59.0, 47.2, spread=900.0, record=pan, category="kitchen"))
+    write_html(compose(catalogue, language, statuses={}), tmp_path / "report.html")
+    opened(page, tmp_path / "report.html")
+    seen = page.locator("#table-actions").evaluate(
+        """table => {
+          const edge = table.parentElement.getBoundingClientRect().right + 1;
+          return [...table.tHead.rows[0].cells].filter(it => it.getBoundingClientRect().right <= edge).length;
+        }"""
+    )
+    shown = [column.key for column in compose(catalogue, language, statuses={}).table("actions").columns]
+    assert {"price", "profit_gain", "reason", "risk", "status"} <= set(shown[:seen])
+    assert seen < len(shown)  # the rest is reached by scrolling
 
 
 def test_rows_are_found_whatever_block_they_are_in(page: Page, reports: Path) -> None:
