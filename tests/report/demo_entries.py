@@ -46,7 +46,13 @@ def demo_priced(home: Path) -> Priced:
         )
     return Priced(
         entries=entries,
-        unpriced=(Unpriced(sku="OLD-1", store=None, reason="Its price is empty in every row."),),
+        unpriced=(
+            Unpriced(
+                sku="OLD-1",
+                store=None,
+                reasons={"en": "Its price is empty in every row.", "zh": "每一行的价格都是空的。"},
+            ),
+        ),
         made_at="2026-11-23T08:00:00+00:00",
         last_report=None,
         manifest={"model": entries[0].recommendation.model_hash, "inputs": [{"file": "demo"}]},

@@ -201,10 +201,14 @@ def test_one_broken_product_does_not_stop_the_rest(
                 "(SELECT id FROM products WHERE sku IN ('CHG-65W', 'PAN-28'))"
             )
         )
-    found = made(shop, tmp_path / "out", pipeline)
+    found = made(shop, tmp_path / "out", pipeline, languages=("en", "zh"))
     assert (found.products, found.unpriced) == (21, 2)
-    text = json.dumps(document(found))
-    assert "several currencies" in text and "CHG-65W" in text
+    assert found.folder is not None
+    for language, reason in {"en": "several currencies", "zh": "多种货币"}.items():
+        text = (found.folder / language / "report.json").read_text(encoding="utf-8")
+        tables = {it["id"]: it for part in json.loads(text)["sections"] for it in part["tables"]}
+        why = {row["sku"]: row["why"] for row in tables["not_priced"]["rows"]}
+        assert reason in why["CHG-65W"] and reason in why["PAN-28"]
 
 
 def test_a_broken_product_cannot_spoil_the_others_by_riding_along(
@@ -235,7 +239,10 @@ def test_a_number_that_is_none_is_the_products_fault(
         ]  # fmt: skip
 
     monkeypatch.setattr(PricingPipeline, "appraise", broken)
-    assert made(shop, tmp_path / "out", pipeline).unpriced == 1
+    found = made(shop, tmp_path / "out", pipeline, languages=("zh",))
+    assert found.unpriced == 1 and "策略无法为它定价（ValueError" in json.dumps(
+        document(found), ensure_ascii=False
+    )
 
 
 def test_forecasts_of_earlier_reports_are_held_against_sales(
