@@ -93,10 +93,8 @@ class Pricer:
             keys = [(it.recommendation.store or "", it.recommendation.sku) for it in entries]
             yield from zip(keys, said, strict=True)
             return
-        except (StoreError, OSError, MemoryError):  # not the products' fault
-            raise
         except Exception as error:
-            if _is_adapter_error(error):
+            if not is_products_fault(error):
                 raise
             reasons = {language: _reason(error, language) for language in LANGUAGES}
             if not _is_history_error(error):
@@ -201,6 +199,13 @@ class Pricer:
         }
 
 
+def is_products_fault(error: Exception) -> bool:
+    """Whether what went wrong may lie in the products' records, so that others can still be priced."""
+    from policy.model.adapter_files import AdapterError
+
+    return not isinstance(error, (StoreError, AdapterError, OSError, MemoryError))
+
+
 def _as_json(values: Mapping[str, Any]) -> str:
     return json.dumps(values, ensure_ascii=False, allow_nan=False)
 
@@ -221,12 +226,6 @@ def _is_history_error(error: Exception) -> bool:
     from policy.history import HistoryError
 
     return isinstance(error, HistoryError)
-
-
-def _is_adapter_error(error: Exception) -> bool:
-    from policy.model.adapter_files import AdapterError
-
-    return isinstance(error, AdapterError)
 
 
 def _by_product(history: pd.DataFrame) -> dict[Key, pd.DataFrame]:
