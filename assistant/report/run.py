@@ -106,7 +106,7 @@ def make_report(
         kept = work.begin(
             basis,
             {
-                "run": _plan(store, pipeline, products, rules, objective, profile, last).to_dict(),
+                "run": _plan(store, pipeline, products, objective, profile, last).to_dict(),
                 "last_report": last[0]["made_at"] if last else None,
                 "last_left": last[0].get("left", "") if last else "",
             },
@@ -166,7 +166,6 @@ def _plan(
     store: Store,
     pipeline: PricingPipeline,
     products: Sequence[Product],
-    rules: Mapping[str, Rules],
     objective: Objective,
     profile: Profile | None,
     last: Sequence[Mapping[str, Any]],

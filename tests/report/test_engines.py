@@ -30,7 +30,7 @@ Work = tuple[list[Batch], Plan]
 def work(shop: Store, pipeline: PricingPipeline) -> Work:
     """The demo shop in nine batches."""
     products, rules = shop.products(), shop.rules_for()
-    plan = run._plan(shop, pipeline, products, rules, "profit", "eu", [])
+    plan = run._plan(shop, pipeline, products, "profit", "eu", [])
     return list(batches(products, rules, size=3)), plan
 
 

@@ -36,7 +36,7 @@ def made(shop: Store, out: Path, pipeline: PricingPipeline, **options: Any) -> M
 def priced(shop: Store, pipeline: PricingPipeline, *, size: int, **plan: Any) -> list[Entry]:
     """Every entry, by batches of a size."""
     products, rules = shop.products(), shop.rules_for()
-    laid = run._plan(shop, pipeline, products, rules, "profit", None, [])
+    laid = run._plan(shop, pipeline, products, "profit", None, [])
     pricer = Pricer(shop, pipeline, replace(laid, **plan))
     lines = [
         it for batch in run.batches(products, rules, size=size) for it in pricer.lines(batch).splitlines()
@@ -280,7 +280,7 @@ def test_an_empty_shop_and_a_folder_that_cannot_be_written_are_one_clear_line(
 
 
 def test_a_shop_whose_plan_was_kept_by_json_has_the_same_plan(shop: Store, pipeline: PricingPipeline) -> None:
-    plan = run._plan(shop, pipeline, shop.products(), shop.rules_for(), "revenue", "china", [])
+    plan = run._plan(shop, pipeline, shop.products(), "revenue", "china", [])
     assert Plan.from_dict(json.loads(json.dumps(plan.to_dict()))) == plan
     assert (plan.period, plan.outlets) == ("week", False)
 
