@@ -101,13 +101,15 @@ def check(
     ]
     moves = {fact.subject: fact.raw for fact in facts if fact.key == "change" and fact.raw is not None}
     own, named = numbers_in(user_text), named_in(text, products)
+    names = tuple(names)
+    plain = _without(text, named, names)
     sku_of = {fact.subject: _sku(fact.subject, products) for fact in facts}
     unsupported: list[Unsupported] = []
     cited: list[Cited] = []
     numbers = numbers_in(text, masked=name_spans(text, names))
     for number in numbers:
         same = [ref for ref in references if _same(number, ref.number, ref.fact.unit)]
-        agreeing = [ref for ref in same if agrees(text, number, ref.fact, ref.number, moves)]
+        agreeing = [ref for ref in same if agrees(plain, number, ref.fact, ref.number, moves)]
         owners = owners_of(text, number.start, named)
         theirs = [ref for ref in agreeing if not owners or sku_of[ref.fact.subject] in (None, *owners)]
         if theirs:
@@ -127,11 +129,25 @@ def check(
             unsupported.append(Unsupported(first.start, second.end, pair, "order"))
     bad = [(it.start, it.end) for it in unsupported]
     unsupported += [
-        it for it in _wrong_advice(text, facts, moves, named, sku_of) if not _beside(text, it, bad)
+        it for it in _wrong_advice(plain, facts, moves, named, sku_of) if not _beside(text, it, bad)
     ]
     unsupported.sort(key=lambda it: it.start)
     kept = [it for it in cited if not any(a <= it.start < b for a, b in bad)]
     return Verdict(tuple(unsupported), tuple(kept))
+
+
+def _without(text: str, named: Sequence[Named], names: Sequence[str]) -> str:
+    """The text with products' names blotted out, place by place: the cutting board advises no cut."""
+    spans = [(it.start, it.end) for it in named]
+    spans += [
+        match.span()
+        for name in names
+        if name and name in text
+        for match in re.finditer(re.escape(name), text)
+    ]
+    for start, end in spans:
+        text = text[:start] + "x" * (end - start) + text[end:]
+    return text
 
 
 def _sku(subject: str, products: Mapping[str, str]) -> str | None:
