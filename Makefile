@@ -64,4 +64,4 @@ constraints: | $(VENV)/bin/python
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis
-	find app.py assistant policy prompts tests -name __pycache__ -prune -exec rm -rf {} +
+	find assistant policy prompts tests -name __pycache__ -prune -exec rm -rf {} +

@@ -48,7 +48,7 @@ from assistant.outside import Outside
 from assistant.series import Series, from_json
 from assistant.store import Store
 from assistant.tools import TOOLS, Turn
-from assistant.tools.result import Learner
+from assistant.tools.result import Learner, Reporter
 from assistant.tools.writing import WORDS
 from assistant.whereabouts import whereabouts
 from assistant.wording import Language, wording
@@ -109,6 +109,7 @@ class Assistant:
         pipeline: PricingPipeline | Future[PricingPipeline] | None = None,
         user: str = "merchant",
         tuning: Learner | None = None,
+        reporting: Reporter | None = None,
         folders: Iterable[Path] = (),
     ) -> None:
         """Starts to load the policy in the background.
@@ -125,12 +126,15 @@ class Assistant:
             Who speaks: conversations are theirs alone, and what they confirm is recorded as theirs.
         tuning
             The shop's fine-tuning, where it can be started from here.
+        reporting
+            The shop's reports, where one can be made from here.
         folders
             Files in them may be imported by naming their path. Only for whoever sits at this computer.
         """
         self.desk = Desk(store, pipeline=pipeline)
         self.desk.warm()
-        self._user, self._tuning, self._folders = user, tuning, tuple(folders)
+        self._user, self._tuning, self._reporting = user, tuning, reporting
+        self._folders = tuple(folders)
         self._memory = Memory(store, user)
         model = model or chosen_model()
         self._where = whereabouts(model, name_of(model))
@@ -263,6 +267,7 @@ class Assistant:
             user=self._user,
             where=self._where,
             tuning=self._tuning,
+            reporting=self._reporting,
             folders=self._folders,
             confirmed=confirmed or {},
         )

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
 
+from assistant.cli_report_options import add_export_options, add_report_options, add_review_options
 from assistant.cli_rules import add_rules
 
 PROGRAM = "pricing-assistant"
@@ -18,8 +19,11 @@ PASSED_ON = {
 }
 """Commands with a parser of their own: module with `main(argv)`, and what the command does."""
 
-ASKED = ("assistant", "assistant.evaluation.command")
-"""The suite of `evaluate` that asks questions, which `policy` knows nothing of, and its module."""
+OWN_SUITES = {
+    "assistant": "assistant.evaluation.command",
+    "report": "assistant.evaluation.report_speed",
+}
+"""Suites of `evaluate` about what `policy` knows nothing of, and their modules."""
 
 ADAPTER_ACTIONS: dict[str, tuple[str, str | None, str]] = {
     "list": ("list the adapters, and what lies there broken or unfinished", None, "list"),
@@ -74,10 +78,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(arguments: list[str]) -> int:
     if arguments and arguments[0] in PASSED_ON:
         module, _ = PASSED_ON[arguments[0]]
-        suite, asking = ASKED
         words = " ".join(arguments).replace("=", " ").split()
-        if words[0] == "evaluate" and suite in words and "--suite" in words:
-            module = asking
+        if words[0] == "evaluate" and "--suite" in words:
+            module = next((own for suite, own in OWN_SUITES.items() if suite in words), module)
         return int(import_module(module).main(arguments[1:]) or 0)
     parsed = parser().parse_args(arguments)
     command: Callable[[argparse.Namespace], int] = getattr(import_module(parsed.module), parsed.command)
@@ -163,6 +166,8 @@ def parser() -> argparse.ArgumentParser:
     backtest.add_argument("--json", action="store_true", help="print the report as JSON")
     backtest.add_argument("--language", choices=("en", "zh"), default="en", help="language of the report")
 
+    _add_report(commands)
+
     load = _add(commands, "import", "load a file of sales into the shop", "import sales.xlsx", "import_file")
     _add_file(load)
     _add_data_dir(load)
@@ -193,6 +198,8 @@ def parser() -> argparse.ArgumentParser:
     _add_data_dir(demo)
 
     _add_adapters(commands)
+
+    _add_review(commands)
 
     for name, (_, summary) in PASSED_ON.items():
         commands.add_parser(name, help=summary, add_help=False)
@@ -241,6 +248,21 @@ def _add(
     return added
 
 
+def _add_report(commands: _Commands) -> None:
+    report = _add(
+        commands,
+        "report",
+        "price a whole shop and write the report to act on and to forward",
+        "report sales.csv --out reports --formats html xlsx --since-last\n\n"
+        "exit status: 0 made, 1 bad input, 2 wrong usage, 3 nothing new since the last (--since-last),\n"
+        "4 another run makes a report of this shop, 130 stopped: the same command goes on where it was",
+        module="assistant.cli_reports",
+    )
+    _add_file(report, optional=True)
+    add_report_options(report)
+    _add_data_dir(report)
+
+
 def _add_adapters(commands: _Commands) -> None:
     summary = "list, promote, roll back adapters"
     group = _add(commands, "adapters", summary, "adapters rollback")
@@ -260,16 +282,44 @@ def _add_adapters(commands: _Commands) -> None:
         action.add_argument("--language", choices=("en", "zh"), default="en", help="language of the output")
 
 
+def _add_review(commands: _Commands) -> None:
+    module = "assistant.cli_review"
+    review = _add(
+        commands,
+        "report-review",
+        "record what was decided in a report's workbook",
+        "report-review report.xlsx",
+        "report_review",
+        module,
+    )
+    add_review_options(review)
+
+    export = _add(
+        commands,
+        "report-export",
+        "write the approved prices in the import layout of a shop",
+        "report-export --for shopify --catalogue products_export.csv --out prices.csv",
+        "report_export",
+        module,
+    )
+    add_export_options(export)
+    for command in (review, export):
+        _add_data_dir(command)
+        command.add_argument("--json", action="store_true", help="print the result as JSON")
+        command.add_argument("--language", choices=("en", "zh"), default="en", help="language of the output")
+
+
 def _add_data_dir(command: argparse._ActionsContainer) -> None:
     command.add_argument(
         "--data-dir", metavar="DIR", help="where the shop is kept (default: PRICING_ASSISTANT_HOME)"
     )
 
 
-def _add_file(command: argparse.ArgumentParser) -> None:
+def _add_file(command: argparse.ArgumentParser, *, optional: bool = False) -> None:
     command.add_argument(
         "file",
         metavar="FILE",
+        nargs="?" if optional else None,
         help="sales as CSV, TSV, Excel or Parquet: a row per sale, or per product and period",
     )
     command.add_argument("--period", choices=("day", "week", "month"), help="default: found from the dates")

@@ -7,10 +7,11 @@ import json
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 from uuid import uuid4
 
 from assistant.adapters import adapter_words, priced_by
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from assistant.agent import Answer, Assistant
-    from assistant.store import Store
+    from assistant.store import ImportResult, Store
     from assistant.store.importing import Imported
     from assistant.wording import Language, Wording
 
@@ -191,19 +192,35 @@ def import_file(arguments: argparse.Namespace) -> int:
     """Load a file into the shop, all of it or nothing."""
     from assistant.store import Store
 
-    imported = read_file(arguments)
-    print(imported.report.to_text(arguments.language))
-    store = Store.open(home=arguments.data_dir)
-    result = store.import_history(
-        imported.frame,
-        source=imported.report.file,
-        content_hash=imported.report.sha256,
-        report=imported.report.to_dict(),
-    )
+    store, result = load_file(arguments, lambda: Store.open(home=arguments.data_dir), sys.stdout)
     from assistant.cli_tables import import_summary
 
     print("\n" + import_summary(result, store.place, arguments.language))
     return 0
+
+
+def load_file(
+    arguments: argparse.Namespace, opened: Callable[[], Store], out: TextIO
+) -> tuple[Store, ImportResult]:
+    """Bring a shop up to date with a file, in parts where it is large, and tell what was understood of it.
+
+    Raises `InputError` in the language asked for; nothing is loaded then, and where the file holds no sales
+    at all the shop is not even opened.
+    """
+    from assistant.store.importing import read_parts
+
+    with _in_language(arguments.language):
+        parts = read_parts(
+            arguments.file,
+            period=arguments.period,
+            gaps=arguments.gaps,
+            skip_bad_rows=arguments.skip_bad_rows,
+        )
+        first = next(parts)
+        store = opened()
+        report, result = store.import_parts(chain([first], parts))
+    print(report.to_text(arguments.language), file=out, flush=True)
+    return store, result
 
 
 def demo(arguments: argparse.Namespace) -> int:

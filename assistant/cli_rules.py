@@ -54,22 +54,19 @@ def rules_for(arguments: argparse.Namespace, history: pd.DataFrame) -> Rules | d
     """
     from policy.decision.rules import Rules
 
-    typed = {rule: getattr(arguments, name) for name, rule in _OPTIONS.items() if hasattr(arguments, name)}
     try:
         if arguments.rules is None:
-            return Rules(**typed)
-        layers = _read(Path(arguments.rules))
+            return Rules(**_typed(arguments))
         category = {}
         if "category" in history:
             known = history[history["category"].notna()]
             category = dict(zip(known["sku"].astype(str), known["category"].astype(str), strict=True))
         skus = sorted(set(history["sku"].astype(str)))
-        _require_held(layers["categories"], set(category.values()), "category")
-        _require_held(layers["products"], set(skus), "product")
+        layers = _layers(arguments, skus=set(skus), categories=set(category.values()))
         return {
             sku: Rules.layered(
                 [
-                    layers["store"] | typed,
+                    layers["store"],
                     layers["categories"].get(category.get(sku, ""), {}),
                     layers["products"].get(sku, {}),
                 ]
@@ -77,9 +74,46 @@ def rules_for(arguments: argparse.Namespace, history: pd.DataFrame) -> Rules | d
             for sku in skus
         }
     except ValueError as error:
-        from assistant.cli_commands import InputError
+        raise _input_error(error) from error
 
-        raise InputError(str(error)) from error
+
+def rule_layers(
+    arguments: argparse.Namespace, *, skus: set[str], categories: set[str]
+) -> dict[str, dict[str, Any]]:
+    """The rules that were typed or are in a file, by scope: `store`, `categories`, `products`.
+
+    Raises `InputError` for rules that cannot be, or that are about what the shop does not hold.
+    """
+    from policy.decision.rules import Rules
+
+    try:
+        layers = _layers(arguments, skus=skus, categories=categories)
+        for fields in (layers["store"], *layers["categories"].values(), *layers["products"].values()):
+            Rules.from_dict(fields)
+    except ValueError as error:
+        raise _input_error(error) from error
+    return layers
+
+
+def _typed(arguments: argparse.Namespace) -> dict[str, Any]:
+    return {rule: getattr(arguments, name) for name, rule in _OPTIONS.items() if hasattr(arguments, name)}
+
+
+def _layers(
+    arguments: argparse.Namespace, *, skus: set[str], categories: set[str]
+) -> dict[str, dict[str, Any]]:
+    layers: dict[str, dict[str, Any]] = {name: {} for name in _LAYERS}
+    if arguments.rules is not None:
+        layers = _read(Path(arguments.rules))
+    _require_held(layers["categories"], categories, "category")
+    _require_held(layers["products"], skus, "product")
+    return layers | {"store": layers["store"] | _typed(arguments)}
+
+
+def _input_error(error: ValueError) -> ValueError:
+    from assistant.cli_commands import InputError
+
+    return InputError(str(error))
 
 
 def _read(path: Path) -> dict[str, dict[str, Any]]:

@@ -16,7 +16,7 @@ from rich.text import Text
 
 from assistant.cli_report import UNLIMITED
 from assistant.facts import count, direction, facts_for, gain_total_facts, labels
-from assistant.wording import Language
+from assistant.wording import Language, printable
 from policy.decision.recommendation import Recommendation
 from prompts import load
 
@@ -149,8 +149,8 @@ def _row(
         cells["test"].format(price=facts["test_price"]) if "test_price" in facts else None,
     ]
     return Row(
-        product=_printable(f"{r.store} / {r.sku}" if with_outlet and r.store else r.sku),
-        name=_printable(r.name) if r.name and r.name != r.sku else None,
+        product=printable(f"{r.store} / {r.sku}" if with_outlet and r.store else r.sku),
+        name=printable(r.name) if r.name and r.name != r.sku else None,
         now=facts["current_price"],
         suggested=facts["price"] if moved else None,
         change=facts["change"] if moved else NOTHING,
@@ -197,8 +197,3 @@ def pricing_begins(products: int, language: Language) -> str:
 
 def _words(language: Language) -> dict[str, Any]:
     return tomllib.loads(load(language, "terminal.toml"))
-
-
-def _printable(text: str) -> str:
-    """Data as it may be shown: a name cannot carry terminal escapes or break the line."""
-    return "".join(character if character.isprintable() else " " for character in text)

@@ -18,7 +18,7 @@ from pydantic import BaseModel
 from assistant.embedded.lexicon import languages, lexicon
 from assistant.facts import Fact
 from assistant.tools import WRITES, Turn
-from assistant.tools.writing import WORDS, Row
+from assistant.tools.writing import WORDS, Row, Staged
 from assistant.wording import Language, wording
 
 _LOG = logging.getLogger(__name__)
@@ -141,15 +141,16 @@ def proposal_text(waiting: Sequence[Proposal], language: Language) -> str:
     """What is asked of the merchant, in Markdown. No language model words it."""
     words = wording(language, WORDS)
     if len(waiting) == 1:
-        parts = [words("ask.one", summary=waiting[0].summary), *_details(waiting[0], language)]
+        parts = [words("ask.one", summary=waiting[0].summary), *details(waiting[0], language)]
     else:
         parts = [words("ask.many")]
         for it in waiting:
-            parts += [it.summary, *_details(it, language)]
+            parts += [it.summary, *details(it, language)]
     return "\n\n".join([*parts, words("ask.question")])
 
 
-def _details(it: Proposal, language: Language) -> list[str]:
+def details(it: Proposal | Staged, language: Language) -> list[str]:
+    """The difference that a write makes, and what to know of it, in Markdown."""
     words = wording(language, WORDS)
     parts = []
     if it.rows:

@@ -186,7 +186,7 @@ class Desk:
         # Where the cost is unknown the record says revenue though profit was asked for.
         for objective in dict.fromkeys(("profit", cast("Objective", kept["objective"]))):
             for it in self.recommend([kept["sku"]], objective=objective):
-                if it.id == decision_id or it.recommendation == Recommendation.from_dict(kept):
+                if it.id == decision_id or it.recommendation.repeats(Recommendation.from_dict(kept)):
                     return Decision(it.recommendation, decision_id)
         raise DeskError("stale_decision", id=decision_id)
 

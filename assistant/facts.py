@@ -10,7 +10,7 @@ from datetime import date, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
 
-from babel import Locale
+from babel.core import Locale
 from babel.dates import format_date
 from babel.numbers import format_currency, format_decimal, format_percent, get_currency_precision
 
@@ -18,10 +18,11 @@ import prompts
 from assistant.wording import Language
 
 if TYPE_CHECKING:
+    from policy.decision.given import QuestionError
     from policy.decision.outcomes import WhatIf
     from policy.decision.recommendation import Interval, Outcome, Recommendation
 
-LOCALES: Mapping[Language, str] = {"en": "en_US", "zh": "zh_CN"}
+LOCALES: Mapping[Language, Locale] = {"en": Locale.parse("en_US"), "zh": Locale.parse("zh_CN")}
 INTERVAL_LEVEL = 0.80
 """Share of outcomes that the policy's intervals are meant to hold (`Interval`)."""
 WHOLE_MONEY_FROM = 100.0
@@ -124,7 +125,7 @@ def span(number: float, period: str, language: Language) -> str:
     size = abs(number)
     shown = round(number, 2 if size < 1 else 1 if size < 10 else 0)
     forms: Mapping[str, str] = labels(language)["periods"][period]
-    plural = Locale.parse(LOCALES[language]).plural_form(shown)
+    plural = LOCALES[language].plural_form(shown)
     text = str(format_decimal(shown + 0.0, format="#,##0.##", locale=LOCALES[language]))
     return forms.get(plural, forms["other"]).format(count=text)
 
@@ -317,6 +318,19 @@ def rule_fault(error: BaseException | None, language: Language) -> dict[str, str
 def day(text: str, language: Language) -> str:
     """A date in ISO 8601 as people read it, e.g. `Nov 23, 2026`."""
     return str(format_date(date.fromisoformat(text[:10]), "medium", locale=LOCALES[language]))
+
+
+def question_text(error: QuestionError, language: Language) -> str:
+    """What is wrong with a question to the policy, in the merchant's language."""
+    words, values = labels(language), dict(error.values)
+    if "name" in values:
+        values["name"] = words["inputs"].get(str(values["name"]), values["name"])
+    if "period" in values:
+        values["period"] = words["period"].get(str(values["period"]), values["period"])
+    for key in ("date", "first", "end"):
+        if key in values:
+            values[key] = day(str(values[key]), language)
+    return str(words["questions"][error.code]).format_map(values)
 
 
 def moment(at: datetime, language: Language) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 
 import prompts
@@ -97,12 +98,12 @@ def check(
     """
     products = products or {}
     references = [
-        _Reference(fact, number) for fact in facts if fact.unit != "text" for number in numbers_in(fact.value)
+        _Reference(fact, number) for fact in facts if fact.unit != "text" for number in _stated(fact.value)
     ]
     moves = {fact.subject: fact.raw for fact in facts if fact.key == "change" and fact.raw is not None}
     own, named = numbers_in(user_text), named_in(text, products)
     names = tuple(names)
-    plain = _without(text, named, names)
+    plain = _without(text, (*names, *products.values()))
     sku_of = {fact.subject: _sku(fact.subject, products) for fact in facts}
     unsupported: list[Unsupported] = []
     cited: list[Cited] = []
@@ -129,24 +130,18 @@ def check(
             unsupported.append(Unsupported(first.start, second.end, pair, "order"))
     bad = [(it.start, it.end) for it in unsupported]
     unsupported += [
-        it for it in _wrong_advice(plain, facts, moves, named, sku_of) if not _beside(text, it, bad)
+        it for it in _wrong_advice(text, facts, moves, named, sku_of, products) if not _beside(text, it, bad)
     ]
     unsupported.sort(key=lambda it: it.start)
     kept = [it for it in cited if not any(a <= it.start < b for a, b in bad)]
     return Verdict(tuple(unsupported), tuple(kept))
 
 
-def _without(text: str, named: Sequence[Named], names: Sequence[str]) -> str:
-    """The text with products' names blotted out, place by place: the cutting board advises no cut."""
-    spans = [(it.start, it.end) for it in named]
-    spans += [
-        match.span()
-        for name in names
-        if name and name in text
-        for match in re.finditer(re.escape(name), text)
-    ]
-    for start, end in spans:
-        text = text[:start] + "x" * (end - start) + text[end:]
+def _without(text: str, names: Iterable[str]) -> str:
+    """The text with full names of several words blotted out, place by place: a cutting board is no cut."""
+    for name in sorted({name for name in names if " " in name.strip()}, key=len, reverse=True):
+        if name in text:
+            text = text.replace(name, "x" * len(name))
     return text
 
 
@@ -161,7 +156,7 @@ def _reversed(first: Number, second: Number, facts: Sequence[Fact]) -> bool:
     pairs = [
         ((low, high), fact.unit)
         for fact in facts
-        if fact.key.endswith("_range") and len(ends := numbers_in(fact.value)) == 2
+        if fact.key.endswith("_range") and len(ends := _stated(fact.value)) == 2
         for low, high in [ends]
     ]
     by_id = {fact.id: fact for fact in facts}
@@ -169,11 +164,11 @@ def _reversed(first: Number, second: Number, facts: Sequence[Fact]) -> bool:
         for key, other in _STEPS.items():
             start = by_id.get(f"{fact.subject}.{other}") if fact.key == key else None
             if start is not None:
-                pairs.append(((numbers_in(start.value)[0], numbers_in(fact.value)[0]), fact.unit))
+                pairs.append(((_stated(start.value)[0], _stated(fact.value)[0]), fact.unit))
         if fact.key.startswith("clamp.") and fact.key.endswith(".after"):
             start = by_id.get(f"{fact.id.removesuffix('.after')}.before")
             if start is not None:
-                pairs.append(((numbers_in(start.value)[0], numbers_in(fact.value)[0]), fact.unit))
+                pairs.append(((_stated(start.value)[0], _stated(fact.value)[0]), fact.unit))
 
     def stated(a: Number, b: Number) -> bool:
         return any(
@@ -194,11 +189,15 @@ def _wrong_advice(
     moves: Mapping[str, float],
     named: Sequence[Named],
     sku_of: Mapping[str, str | None],
+    products: Mapping[str, str],
 ) -> list[Unsupported]:
     """Advice to raise or cut a price that no change of that product, or of any, goes along with."""
     found = []
     silent = {fact.subject for fact in facts if fact.key == "abstained"}
     for start, end, sign, of_price in advice_in(text):
+        name = next((it for it in named if it.start <= start < it.end), None)
+        if name is not None and text[name.start : name.end].casefold() == products[name.sku].casefold():
+            continue  # a product that is called so
         after = [it for it in named if it.start >= end]
         owners = owners_of(text, end, after) or owners_of(text, start, named)
         about = {subject for subject in (*moves, *silent) if not owners or sku_of[subject] in owners}
@@ -244,6 +243,12 @@ def drop_unsupported(text: str, verdict: Verdict, language: Language) -> tuple[s
         return str(words["dropped_all"]), dropped
     note = words["dropped_one"] if len(dropped) == 1 else words["dropped_many"]
     return f"{body}\n\n{note}", dropped
+
+
+@lru_cache(maxsize=4096)
+def _stated(value: str) -> tuple[Number, ...]:
+    """The numbers of a fact, which many statements are held against."""
+    return tuple(numbers_in(value))
 
 
 # What the same number is

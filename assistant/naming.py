@@ -7,6 +7,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 
 _MEASURE = (
@@ -105,9 +106,8 @@ def owners_of(text: str, place: int, named: Sequence[Named]) -> frozenset[str]:
 
     The product named last before the number, else first after it; where several are compared, any of them.
     """
-    cuts = [0, *(match.end() for match in _SEGMENT_END.finditer(text)), len(text)]
     # An end inside a name ends nothing.
-    cuts = [cut for cut in cuts if not any(it.start < cut < it.end for it in named)]
+    cuts = [cut for cut in _cuts(text) if not any(it.start < cut < it.end for it in named)]
     start, end = next(((a, b) for a, b in pairwise(cuts) if a <= place < b), (0, len(text)))
     near = [it for it in named if start <= it.start and it.end <= end]
     if not near:
@@ -116,6 +116,12 @@ def owners_of(text: str, place: int, named: Sequence[Named]) -> frozenset[str]:
         return frozenset(it.sku for it in near)
     before = [it for it in near if it.start <= place]
     return frozenset({(before[-1] if before else near[0]).sku})
+
+
+@lru_cache(maxsize=16)
+def _cuts(text: str) -> tuple[int, ...]:
+    """Where the segments of a text begin and end; it is asked for every number of it."""
+    return (0, *(match.end() for match in _SEGMENT_END.finditer(text)), len(text))
 
 
 def _forms(products: Mapping[str, str]) -> dict[str, list[str]]:

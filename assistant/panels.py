@@ -200,6 +200,15 @@ def notice(title: str, text: str, *, kind: str) -> str:
     return f'<div class="notice {kind}" role="{role}"><strong>{escape(title)}</strong><p>{lines}</p></div>'
 
 
+def progress(done: float, line: str, name: str) -> str:
+    """A bar with a line below it; `done` is a share of 1, `name` what it is about, for screen readers."""
+    return (
+        f'<div class="bar" role="progressbar" aria-label="{escape(name)}" aria-valuemin="0" '
+        f'aria-valuemax="100" aria-valuenow="{100 * done:.0f}"><div style="width: {100 * done:.1f}%">'
+        f"</div></div><p>{escape(line)}</p>"
+    )
+
+
 def empty(text: str) -> str:
     """What stands where nothing is yet."""
     return f'<div class="empty">{SKETCH}<p>{escape(text)}</p></div>'

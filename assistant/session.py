@@ -16,18 +16,21 @@ from assistant.confirmation import Proposal
 from assistant.evidence import Evidence, View, evidence_of, figure_of
 from assistant.follow_ups import follow_ups
 from assistant.memory import Conversation
+from assistant.reporting import Reporting
 from assistant.store import Store
 from assistant.store.demo import ACTOR as DEMO
 from assistant.store.demo import create_demo
 from assistant.store.importing import SOME_BAD, read_history
 from assistant.transcript import Said, transcript
 from assistant.tuning import Tuning
+from assistant.verdicts import Waiting
 from assistant.wording import Language, wording
 from policy.history import HistoryError
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
+    from assistant.desk import Desk
     from assistant.store.importing import ImportReport
 
 UPLOAD_LIMIT_MB = 50
@@ -46,7 +49,7 @@ class UploadTooLarge(ValueError):
 class Visit:
     """One open page: the shop it asks about, its conversation and the evidence of its last answer."""
 
-    def __init__(self, key: str, shop: Assistant, tuning: Tuning) -> None:
+    def __init__(self, key: str, shop: Assistant, tuning: Tuning, reporting: Reporting) -> None:
         self.key = key
         self.report: ImportReport | None = None
         """How the visitor's file was understood; None while they look at the installed shop."""
@@ -58,8 +61,12 @@ class Visit:
         """What stands behind it, part by part."""
         self.tuning = tuning
         """Fine-tuning on the sales that the page is about: the shop's, or the visitor's file's."""
+        self.reporting = reporting
+        """Reports of the same."""
+        self.waiting: Waiting | None = None
+        """What was decided beside the report and waits for a yes."""
         self._shop = shop
-        self._shop_tuning = tuning
+        self._shop_tuning, self._shop_reporting = tuning, reporting
         self._assistant = shop
         self._folder: Path | None = None
         self._thread = _new_thread(key)
@@ -70,6 +77,16 @@ class Visit:
         self._turn = threading.Lock()
         self._question: str | None = None
         self._new = False
+
+    @property
+    def desk(self) -> Desk:
+        """Of the shop that the page is about."""
+        return self._assistant.desk
+
+    @property
+    def store(self) -> Store:
+        """The same shop's."""
+        return self.desk.store
 
     @property
     def ready(self) -> bool:
@@ -228,14 +245,14 @@ class Visit:
             store.import_history(
                 imported.frame, source=path.name, content_hash=report.sha256, report=report.to_dict()
             )
-            tuning = Tuning(store)
-            assistant = Assistant(store, pipeline=self._shop.desk.warm(), tuning=tuning)
+            tuning, reporting = Tuning(store), Reporting(store)
+            assistant = Assistant(store, pipeline=self._shop.desk.warm(), tuning=tuning, reporting=reporting)
         except BaseException:
             shutil.rmtree(folder)
             raise
         self._leave_file()
         self._assistant, self._folder, self.report = assistant, folder, report
-        self.tuning = tuning
+        self.tuning, self.reporting = tuning, reporting
         self.begin()
         return report
 
@@ -251,10 +268,12 @@ class Visit:
         self._stop()
         if self._folder is not None:
             self.tuning.close(keep=False)
+            self.reporting.close(keep=False)
             _close(self._assistant)
             shutil.rmtree(self._folder)
         self._assistant, self._folder, self.report = self._shop, None, None
-        self.tuning = self._shop_tuning
+        self.tuning, self.reporting = self._shop_tuning, self._shop_reporting
+        self.waiting = None
         self.begin()
 
     def create_demo(self) -> None:
@@ -294,16 +313,21 @@ class Sessions:
     def __init__(self, home: str | None = None, *, folders: Iterable[Path] = ()) -> None:
         """`folders` hold files that whoever opens the page may import into the shop by naming their path."""
         store = Store.open(home=home)
-        self._tuning = Tuning(store)
-        self._shop = Assistant(store, tuning=self._tuning, folders=folders)
+        self._tuning, self._reporting = Tuning(store), Reporting(store)
+        self._shop = Assistant(store, tuning=self._tuning, reporting=self._reporting, folders=folders)
         self._visits: dict[str, Visit] = {}
         self._lock = threading.Lock()
+
+    @property
+    def reports(self) -> Path:
+        """The folder of the shop's reports: what of the shop's folder may be downloaded."""
+        return self._reporting.folder
 
     def visit(self, key: str) -> Visit:
         """The page's visit, begun where it is new."""
         with self._lock:
             if key not in self._visits:
-                self._visits[key] = Visit(key, self._shop, self._tuning)
+                self._visits[key] = Visit(key, self._shop, self._tuning, self._reporting)
             return self._visits[key]
 
     def end(self, key: str) -> None:
@@ -318,6 +342,7 @@ class Sessions:
         for key in list(self._visits):
             self.end(key)
         self._tuning.close()
+        self._reporting.close()
         _close(self._shop)
 
 

@@ -10,10 +10,11 @@ from babel.dates import format_date
 
 from assistant import panels
 from assistant.adapters import adapter_error_text
+from assistant.background import Run
 from assistant.facts import LOCALES, percent
 from assistant.page import Changes, shown
 from assistant.session import Visit
-from assistant.tuning import Run, Tuning
+from assistant.tuning import Tuning
 from assistant.tuning_figures import curve_figure, measures_figure
 from assistant.tuning_report import (
     WORDS,
@@ -187,11 +188,7 @@ def _progress(run: Run, words: Wording) -> str:
     )
     if run.status == "stopping":
         line = words("progress.stopping")
-    return (
-        f'<div class="bar" role="progressbar" aria-label="{escape(words("tab.title"))}" aria-valuemin="0" '
-        f'aria-valuemax="100" aria-valuenow="{100 * run.done:.0f}"><div style="width: {100 * run.done:.1f}%">'
-        f"</div></div><p>{escape(line)}</p>"
-    )
+    return panels.progress(run.done, line, words("tab.title"))
 
 
 def _ended(run: Run, words: Wording, *, unfinished: bool) -> str:

@@ -75,3 +75,8 @@ def preferred_language(accept_language: str | None) -> Language:
 def safe(name: str) -> str:
     """A name that Markdown shows as it is, on one line."""
     return re.sub(r"([\\`*\[\]<>|])", r"\\\1", " ".join(name.split()))
+
+
+def printable(text: str) -> str:
+    """Data as a terminal may show it: a name cannot carry terminal escapes or break the line."""
+    return "".join(character if character.isprintable() else " " for character in text)

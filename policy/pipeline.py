@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pandas as pd
 
+from policy.decision.appraisal import Appraisal, appraise
 from policy.decision.bounds import Circumstances
 from policy.decision.curves import demand_curves
 from policy.decision.foresee import Forecast, Given, foresee
 from policy.decision.outcomes import LEVELS, DemandCurve, WhatIf
+from policy.decision.predicted import predicted_demand
 from policy.decision.product import Product, product_of
 from policy.decision.recommend import Label, circumstances_by_product, labels_of, recommend
 from policy.decision.recommendation import Objective, Recommendation
@@ -19,12 +21,11 @@ from policy.decision.rules import Rules
 from policy.decision.standing import Standing, standings
 from policy.decision.ties import Key
 from policy.decision.what_if import under_rules, what_if
-from policy.history import HistoryError, canonical_history
+from policy.history import HistoryError, Period, canonical_history
 from policy.learning.store.progress import Progress
 from policy.learning.store.readiness import Readiness, readiness
 from policy.model.adapter_folders import base_beside
-from policy.model.future import MOST_AHEAD, future_periods
-from policy.model.inference import infer
+from policy.model.future import MOST_AHEAD
 from policy.model.loading import LoadedModel, load_model
 from policy.model.panel import Panel, make_panel
 from policy.model.pool import AdapterPool, FittedRows
@@ -177,28 +178,10 @@ class PricingPipeline:
         The key columns of `future`, in its order, with `mean` and one column per level ("0.1", ...), in
         units per period. Products that the history does not know raise.
         """
-        levels = tuple(float(q) for q in quantile_levels)
-        if not levels or not all(0 < q < 1 for q in levels) or list(levels) != sorted(set(levels)):
-            raise ValueError(f"`quantile_levels` must increase within (0, 1), got {quantile_levels!r}.")
         panel, _ = self._panel(history)
-        fitted = self._fitted(panel)
-        ahead, rows, columns = future_periods(panel, future)
-        horizon = ahead.price.shape[1]
-        posterior, _ = infer(
-            self._model.network,
-            panel.extended(ahead),
-            start_price=panel.first_price,
-            ahead=horizon,
-            adapters=fitted,
+        return predicted_demand(
+            self._model.network, panel, future, quantile_levels=quantile_levels, adapters=self._fitted(panel)
         )
-        chosen = posterior.take(rows * horizon + columns)
-        prices = ahead.price[rows, columns][:, None]
-        found = chosen.quantiles(prices, levels)[:, 0]
-        result = future[[c for c in ("store", "sku", "date", "price") if c in future]].copy()
-        result["mean"] = chosen.mean_units(prices)[:, 0]
-        for i, level in enumerate(levels):
-            result[f"{level:g}"] = found[:, i]
-        return result
 
     def forecast(
         self,
@@ -370,6 +353,23 @@ class PricingPipeline:
         prices charged so far. No forecast; in order of (store, sku)."""
         panel, labels = self._panel(history)
         return standings(panel, labels)
+
+    def appraise(
+        self,
+        history: pd.DataFrame,
+        *,
+        period: Period,
+        objective: Objective = "profit",
+        rules: Rules | Mapping[str, Rules] | None = None,
+    ) -> list[Appraisal]:
+        """`recommend`, `standings` and `demand_curve` of every product from one reading, as reports need,
+        in order of (store, sku). A part of a shop is taken to have the `period` of the whole."""
+        frame, _ = canonical_history(history)
+        panel = make_panel(frame, period)
+        limits, fitted = Rules() if rules is None else rules, self._fitted(panel)
+        return appraise(
+            self._model, panel, labels_of(frame), objective=objective, rules=limits, adapters=fitted
+        )
 
     def readiness(self, history: pd.DataFrame) -> Readiness:
         """Whether the history is enough for `fine_tune`, counted against what it requires."""

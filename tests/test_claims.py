@@ -166,3 +166,12 @@ def test_each_number_tells_where_it_stands_and_what_it_states() -> None:
         ("$15.49", "CAN-LAV-200.price"),
         ("$15", MERCHANT),
     ]
+
+
+def test_advice_in_a_products_name_is_none() -> None:
+    sheet = Sheet("A", "en", currency="USD")
+    sheet.price("current_price", 18.0)
+    sheet.percent("change", 0.0)
+    name = "Raise it high tent"
+    assert check(f"{name}: keep $18.00.", sheet.facts, names=[name], products={"A": name}).supported
+    assert not check("Raise it to $18.00.", sheet.facts, names=[name], products={"A": name}).supported

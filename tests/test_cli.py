@@ -58,8 +58,10 @@ def pipeline(monkeypatch: pytest.MonkeyPatch) -> PricedPipeline:
 
 
 @pytest.mark.parametrize(
-    "command", ["app", "chat", "ask", "recommend", "backtest", "import", "demo", "fine-tune", "adapters"]
-)
+    "command",
+    ["app", "chat", "ask", "recommend", "backtest", "report", "report-review", "report-export", "import",
+     "demo", "fine-tune", "adapters"],
+)  # fmt: skip
 def test_every_command_shows_an_example(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stopped:
         cli.main([command, "--help"])
@@ -71,8 +73,8 @@ def test_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         cli.main(["--help"])
     listed = set(re.findall(r"^ {4}(\S+)", capsys.readouterr().out, re.MULTILINE))
-    own = {"app", "chat", "ask", "recommend", "backtest", "import", "demo", "fine-tune", "adapters"}
-    assert listed == own | {"pretrain", "evaluate"}
+    own = {"app", "chat", "ask", "recommend", "backtest", "report", "import", "demo", "fine-tune", "adapters"}
+    assert listed == own | {"report-review", "report-export", "pretrain", "evaluate"}
 
 
 @pytest.mark.parametrize(

@@ -285,7 +285,6 @@ def test_an_invented_number_is_refused_and_what_is_known_is_given(ask: Ask) -> N
     [
         "which prices are wrong?",
         "哪些商品该调价",
-        "weekly report please",
     ],
 )
 def test_questions_about_the_whole_shop(ask: Ask, text: str) -> None:

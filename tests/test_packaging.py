@@ -48,7 +48,7 @@ def test_every_dependency_is_used_and_every_import_declared() -> None:
     declared = {name_of(requirement) for requirement in DECLARED["dependencies"]}
     optional = {
         name_of(r)
-        for extra in ("openai", "postgres", "benchmarks")
+        for extra in ("openai", "postgres", "benchmarks", "distributed")
         for r in DECLARED["optional-dependencies"][extra]
     }
     # One top-level module, several distributions: only those declared are ours to account for.

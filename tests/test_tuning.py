@@ -15,10 +15,11 @@ from small_shop import open_shop
 
 from assistant import tuning_page
 from assistant.adapters import adapter_error_text
+from assistant.background import Run
 from assistant.page import Changes
 from assistant.session import Visit
 from assistant.store import Store
-from assistant.tuning import Run, Tuning
+from assistant.tuning import Tuning
 from assistant.tuning_figures import curve_figure, measures_figure
 from assistant.wording import LANGUAGES, Language
 from policy.model.adapter_files import AdapterError

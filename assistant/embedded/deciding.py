@@ -6,7 +6,7 @@ the merchant's yes, so that here nothing is asked twice.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -15,8 +15,19 @@ from assistant.embedded.products import Ask, Resolved, State, resolve
 from assistant.embedded.replies import MOST_PRODUCTS, Reply, asks_back, other_currency
 from assistant.embedded.ruling import change_rules, correction, list_rules
 from assistant.embedded.understanding import Request
+from assistant.report.progress import Format
+from assistant.wording import Language
 
 VERDICTS = ("approve", "action", "reject")
+REPORT_FORMS: Mapping[str, Format] = {
+    "report_html": "html",
+    "report_xlsx": "xlsx",
+    "report_csv": "csv",
+    "report_pdf": "pdf",
+    "report_json": "json",
+}
+"""The file that a flag asks for."""
+REPORT_LANGUAGES: Mapping[str, Language] = {"report_in_en": "en", "report_in_zh": "zh"}
 
 
 def decide(request: Request, state: State, ask: Ask) -> Reply | None:
@@ -37,9 +48,18 @@ def decide(request: Request, state: State, ask: Ask) -> Reply | None:
         return change_rules(request, state, ask)
     if request.topic == "training" and "start_tuning" in request.flags:
         return _outcome(request, ask([Call.of("start_fine_tuning")]))
+    if request.topic == "report" and "make_report" in request.flags and "not_a_report" not in request.flags:
+        return _report(request, ask)
     if request.topic in VERDICTS:
         return _verdict(request, state, ask)
     return None
+
+
+def _report(request: Request, ask: Ask) -> Reply:
+    """The report of the whole shop, as a file and in a language that may be named."""
+    form = next((it for flag, it in REPORT_FORMS.items() if flag in request.flags), None)
+    language = next((it for flag, it in REPORT_LANGUAGES.items() if flag in request.flags), None)
+    return _outcome(request, ask([Call.of("start_report", format=form, language=language)]))
 
 
 def _file(request: Request, state: State) -> str | None:

@@ -14,6 +14,7 @@ OWN = frozenset(
         "compare", "elasticity", "competitors", "data_quality", "track_record", "audit",
         "fine_tuning_readiness", "about_assistant",
         "show_rules", "approve", "reject", "set_rules", "undo", "import_sales", "start_fine_tuning",
+        "start_report",
     }
 )  # fmt: skip
 """The tools this model knows how to use."""

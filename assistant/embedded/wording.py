@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import prompts
-from assistant.embedded import record_wording, shop_answers
+from assistant.embedded import record_wording, shop_answers, shop_wording
 from assistant.embedded.conversation import Payload, items_of
 from assistant.embedded.decision_wording import before_write, currency, decided, lacking, once, rate, rules
 from assistant.embedded.dialogue import INSTEAD
@@ -14,17 +14,6 @@ from assistant.embedded.planning import PLANS
 from assistant.embedded.planning_wording import PLANNING
 from assistant.embedded.replies import Reply
 from assistant.embedded.sentences import Sentences, bullets, lines, paragraphs, sentences, values_of
-from assistant.embedded.shop_wording import (
-    below_cost,
-    earners,
-    endings,
-    idle,
-    kept,
-    overview,
-    product_list,
-    unpriced,
-    upside,
-)
 from assistant.embedded.tables import compare_table, price_table, what_if_table
 from assistant.wording import safe
 
@@ -192,6 +181,11 @@ def _explain(reply: Reply, words: Sentences) -> str:
     item = items_of(reply.payloads[0])[0]
     if item.get("abstained"):
         return paragraphs(_abstention(item, words), words.say("abstain.not_guessing"))
+    return explanation(item, words)
+
+
+def explanation(item: Payload, words: Sentences) -> str:
+    """Why a price is recommended, as Markdown: the chat's answer and the report's page."""
     values = values_of(item, words)
     model = words.known("why.model", values) if item.get("clamps") else words.say("why.model_only")
     return paragraphs(
@@ -357,14 +351,14 @@ _RENDERERS: Mapping[str, Callable[[Reply, Sentences], str]] = {
     "elasticity": _sensitivity,
     "facts": _facts,
     "what_if": _what_if,
-    "overview": overview,
-    "below_cost_now": below_cost,
-    "idle": idle,
-    "earners": earners,
-    "kept": kept,
-    "unpriced": unpriced,
-    "upside": upside,
-    "endings": endings,
+    "overview": shop_wording.overview,
+    "below_cost_now": shop_wording.below_cost,
+    "idle": shop_wording.idle,
+    "earners": shop_wording.earners,
+    "kept": shop_wording.kept,
+    "unpriced": shop_wording.unpriced,
+    "upside": shop_wording.upside,
+    "endings": shop_wording.endings,
     "competitors": record_wording.competitors,
     "sensitivity": record_wording.sensitivity,
     "data": record_wording.data,
@@ -377,7 +371,7 @@ _RENDERERS: Mapping[str, Callable[[Reply, Sentences], str]] = {
     "audit": record_wording.audit,
     "cost_told": record_wording.cost_told,
     "none_priced": _fixed("shop.none_priced"),
-    "list": product_list,
+    "list": shop_wording.product_list,
     "clarify": _clarify,
     "which": _fixed("ask.which"),
     "at_which_price": _about_first("ask.at_which_price"),

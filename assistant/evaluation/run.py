@@ -36,11 +36,11 @@ NEW_SALES = "sales.csv"
 """A file that questions may ask to import."""
 
 
-class _Learner:
-    """Fine-tuning that can be asked for and never begins: nothing is confirmed here."""
+class _Waiting:
+    """Fine-tuning and reports that can be asked for and never begin: nothing is confirmed here."""
 
     def start(self, language: Language) -> bool:
-        raise AssertionError("fine-tuning was started without a yes")
+        raise AssertionError("something was started without a yes")
 
     def stop(self) -> None:
         """There is nothing to end."""
@@ -68,7 +68,12 @@ class DemoShop:
         files.mkdir()
         _new_sales(self._store).to_csv(files / NEW_SALES, index=False)
         self._assistant = Assistant(
-            self._store, model=self._model, pipeline=self._pipeline, tuning=_Learner(), folders=[files]
+            self._store,
+            model=self._model,
+            pipeline=self._pipeline,
+            tuning=_Waiting(),
+            reporting=_Waiting(),
+            folders=[files],
         )
         self._pipeline = self._assistant.desk.warm()
         self._pipeline.result()  # the wait for the policy is no question's latency

@@ -75,7 +75,9 @@ class Section:
     id: str
     title: str
     sentences: tuple[str, ...] = ()
-    """Each checked against facts."""
+    """Each checked against `facts`."""
+    facts: tuple[Fact, ...] = ()
+    """What the sentences may say, each formatted once."""
     indicators: tuple[Indicator, ...] = ()
     tables: tuple[Table, ...] = ()
 
@@ -193,14 +195,14 @@ def _number(column: Column, value: float, row: Row, language: Language, currency
             return f"{round(value, 2) + 0.0:.2f}"
 
 
-def every_column(table: Table) -> Sequence[Column]:
+def every_column(table: Table, language: Language) -> Sequence[Column]:
     """The columns with their intervals' ends beside them: what XLSX, CSV and JSON hold."""
+    ends = labels(language)["interval_end"]
     found: list[Column] = []
     for column in table.columns:
         found.append(column)
         for end, key in (("low", column.low), ("high", column.high)):
             if key is not None:
-                found.append(
-                    Column(key=key, label=f"{column.label} {end}", kind=column.kind, signed=column.signed)
-                )
+                label = str(ends[end]).format(column=column.label)
+                found.append(Column(key=key, label=label, kind=column.kind, signed=column.signed))
     return found

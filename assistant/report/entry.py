@@ -71,17 +71,24 @@ class Entry:
     foretold: tuple[Foretold, ...]
     """Forecasts of earlier reports whose period has come, against what was sold."""
 
+    @property
+    def unchanged(self) -> bool:
+        """Whether the last report advised the same from the same sales, rules and model."""
+        return self.earlier is not None and self.recommendation.repeats(self.earlier)
+
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types."""
-        parts = {name: getattr(self, name) for name in ("standing", "sales", "curve", "reference")}
         return {
             "recommendation": self.recommendation.to_dict(),
+            "standing": dict(vars(self.standing)),
             "category": self.category,
+            "sales": dict(vars(self.sales)),  # `asdict` would copy number by number
+            "curve": self.curve and dict(vars(self.curve)),
+            "reference": self.reference and dict(vars(self.reference)),
             "promo_share": self.promo_share,
             "decision_id": self.decision_id,
             "earlier": self.earlier and self.earlier.to_dict(),
             "foretold": [asdict(it) for it in self.foretold],
-            **{name: part and asdict(part) for name, part in parts.items()},
         }
 
     @classmethod
@@ -131,3 +138,5 @@ class Priced:
     """When the last report on this shop was made, ISO 8601; None for the first."""
     manifest: Mapping[str, Any]
     """Versions, hashes, settings and inputs."""
+    since_last: bool = False
+    """Whether only what changed since the last report is to be acted on: not entries that are `unchanged`."""

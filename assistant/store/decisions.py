@@ -74,10 +74,13 @@ def given(row: DecisionRow) -> Decision:
 def verdict(session: Session, decision_id: str) -> Verdict | None:
     """What holds of a decision now; None where nobody decided, or it was withdrawn. Raises `StoreError`."""
     row = _last_verdict(session, find(session, decision_id))
-    if row is None or row.verdict == "withdrawn":
-        return None
+    return None if row is None or row.verdict == "withdrawn" else ruling(row)
+
+
+def ruling(row: VerdictRow) -> Verdict:
+    """A row as what the store hands out."""
     return Verdict(
-        decision_id=decision_id,
+        decision_id=decision_name(row.decision_id),
         verdict=cast(Ruling, row.verdict),
         price=row.price,
         effective_from=row.effective_from,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
 from assistant.store.database import StoreError
+from assistant.store.importing import Imported, ImportReport, combined
 from assistant.store.ledger import record_prices
 from assistant.store.sales import (
     SAME,
@@ -143,6 +144,34 @@ def _taken_in(
     return result
 
 
+def take_in_parts(
+    session: Session, parts: Iterable[Imported], *, actor: str
+) -> tuple[ImportReport, ImportResult]:
+    """`take_in` the parts of one file, and put together what was understood and what it did."""
+    reports, results = [], []
+    for part in parts:
+        report = part.report
+        done = take_in(
+            session,
+            part.frame,
+            source=report.file,
+            content_hash=report.sha256,
+            actor=actor,
+            report=report.to_dict(),
+        )
+        session.flush()
+        session.expire_all()  # the products of a part are not looked at again
+        reports.append(report)
+        results.append(done)
+    counts = [it.name for it in fields(ImportResult) if it.name not in ("import_id", "already_imported")]
+    whole = replace(
+        results[-1],
+        **{name: sum(getattr(it, name) for it in results) for name in counts},
+        already_imported=all(it.already_imported for it in results),
+    )
+    return combined(reports), whole
+
+
 def _checked(frame: pd.DataFrame) -> pd.DataFrame:
     """The table with an outlet in every row, the empty string where it names none."""
     if missing := [c for c in REQUIRED if c not in frame.columns]:
@@ -172,7 +201,9 @@ def _products(
     """Each row's product id (N,), ids of new products, and audit rows of words that changed."""
     words = [c for c in WORDS if c in frame.columns]
     latest = frame.sort_values("date").groupby(["store", "sku"])[["date", *words]].last()
-    known = {(p.store, p.sku): p for p in session.scalars(sa.select(ProductRow))}
+    skus = sorted(set(latest.index.get_level_values("sku")))
+    held = (sa.select(ProductRow).where(ProductRow.sku.in_(chunk)) for chunk in chunks(skus))
+    known = {(p.store, p.sku): p for query in held for p in session.scalars(query)}
     fresh, ids, audit = [], {}, []
     for (store, sku), row in zip(latest.index, latest[words].to_dict("records"), strict=True):
         given = {c: str(row[c]) for c in words if pd.notna(row[c])}

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import bisect
 import datetime as dt
-from dataclasses import replace
+from collections.abc import Mapping
+from itertools import groupby
 
 import numpy as np
 import pandas as pd
@@ -14,8 +15,15 @@ from sqlalchemy.orm import Session
 
 from assistant.store.sales import SAME, chunks, date_of, product_of, read_sales, sort_key
 from assistant.store.schema import LedgerRow, ProductRow, SaleRow
-from policy.decision.reference_price import PriceSpan
+from policy.decision.reference_price import Note, PriceSpan
 from policy.history.periods import Period, detected_period
+
+COARSE: Mapping[Period, tuple[Note, ...]] = {
+    "day": (),
+    "week": ("prices_by_week",),
+    "month": ("prices_by_month",),
+}
+"""What to say of prices that are known by period only."""
 
 
 def record_prices(session: Session, products: NDArray[np.int64], *, import_id: int, now: dt.datetime) -> int:
@@ -77,16 +85,23 @@ def read_ledger(session: Session, sku: str) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
-def price_spans(session: Session, product: ProductRow, *, until: dt.date) -> tuple[list[PriceSpan], Period]:
+def price_spans(
+    session: Session, product: ProductRow, *, until: dt.date, newest: dt.date | None = None
+) -> tuple[list[PriceSpan], Period]:
     """The price of a product in one outlet on every day that is known, up to a day.
 
     A day is known where a period with a row of sales covers it; it has the price that the ledger gives it.
     After the newest sales of the shop, as far as this product's reach them, the ledger's price is carried on
     and called assumed. The second is the length of the periods: prices are no finer than that.
+
+    Parameters
+    ----------
+    newest
+        First day of the shop's newest sales, where the caller knows it: it takes a look at all of them.
     """
     sales = read_sales(session, np.array([product.id], dtype=np.int64))
     period = _period(sales.day)
-    last_sale = session.scalar(sa.select(sa.func.max(SaleRow.date)))
+    last_sale = newest or session.scalar(sa.select(sa.func.max(SaleRow.date)))
     sold = {}
     for day, units in zip(sales.day.tolist(), sales.numbers["units"].tolist(), strict=True):
         first = date_of(day)
@@ -94,31 +109,31 @@ def price_spans(session: Session, product: ProductRow, *, until: dt.date) -> tup
             sold[first + dt.timedelta(days=step)] = None if np.isnan(units) else units > 0
     if not sold or last_sale is None:
         return [], period
-    newest, assumed = max(sold), set()
-    if newest >= last_sale:  # up to date, so that nothing else than its price is known to hold now
-        ahead = range(1, (until - newest).days + 1)
-        assumed = {newest + dt.timedelta(days=step) for step in ahead}
+    last, assumed = max(sold), set()
+    if last >= last_sale:  # up to date, so that nothing else than its price is known to hold now
+        ahead = range(1, (until - last).days + 1)
+        assumed = {last + dt.timedelta(days=step) for step in ahead}
     query = sa.select(LedgerRow.effective_from, LedgerRow.price).where(LedgerRow.product_id == product.id)
     holds: dict[dt.date, float] = {}
     for day, price in session.execute(query.order_by(LedgerRow.id)):
         holds[day] = price  # of rows that name one day, the last recorded
     changes = sorted(holds)
-    spans: list[PriceSpan] = []
-    for date in sorted({date for date in sold if date <= until} | assumed):
+
+    def told(numbered: tuple[int, dt.date]) -> tuple[int, float, bool | None, bool, dt.date]:
+        """The same for days in a row of which the same is known."""
+        place, date = numbered
         since = changes[bisect.bisect_right(changes, date) - 1]  # the ledger knows every day of a sale
-        new = PriceSpan(
-            first=date,
-            last=date,
-            price=holds[since],
-            sold=sold.get(date),
-            assumed=date in assumed,
-            since=since,
+        return date.toordinal() - place, holds[since], sold.get(date), date in assumed, since
+
+    spans = []
+    days = sorted({date for date in sold if date <= until} | assumed)
+    for (_, price, has_sold, is_assumed, since), run in groupby(enumerate(days), key=told):
+        held = [date for _, date in run]
+        spans.append(
+            PriceSpan(
+                first=held[0], last=held[-1], price=price, sold=has_sold, assumed=is_assumed, since=since
+            )
         )
-        last = spans[-1] if spans else None
-        if last and last.last + dt.timedelta(days=1) == date and replace(last, first=date, last=date) == new:
-            spans[-1] = replace(last, last=date)
-        else:
-            spans.append(new)
     return spans, period
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +13,10 @@ import pandas as pd
 import sqlalchemy as sa
 
 from assistant.store import decisions, ledger, rulebook
+from assistant.store.audit import read_audit
 from assistant.store.database import Database, data_home, database_url, has_store
-from assistant.store.ingest import ImportResult, take_in
+from assistant.store.importing import Imported, ImportReport
+from assistant.store.ingest import ImportResult, take_in, take_in_parts
 from assistant.store.products import one_outlet, read_products, require_skus
 from assistant.store.records import (
     AuditEntry,
@@ -24,20 +27,16 @@ from assistant.store.records import (
     Scope,
     Verdict,
 )
+from assistant.store.reports import Reports
+from assistant.store.reviews import Reviews
 from assistant.store.sales import read_history
 from assistant.store.schema import AliasRow, AuditRow, IdentityRow
-from policy.decision.reference_price import Note, Profile, ReferenceCheck, reference_price
+from policy.decision.reference_price import Profile, ReferenceCheck, reference_price
 from policy.history import Period
 
 if TYPE_CHECKING:
     from policy.decision.recommendation import Recommendation
     from policy.decision.rules import Rules
-
-_COARSE: Mapping[Period, tuple[Note, ...]] = {
-    "day": (),
-    "week": ("prices_by_week",),
-    "month": ("prices_by_month",),
-}
 
 
 class Store:
@@ -93,10 +92,24 @@ class Store:
             return session.scalars(sa.select(IdentityRow.id)).one()
 
     @property
+    def home(self) -> Path:
+        """The folder on this machine of what is kept beside the database."""
+        return self._home
+
+    @property
     def adapters(self) -> Path:
-        """The shelf of the adapters fine-tuned to this shop, on this machine wherever the database is; made
-        with the first of them."""
+        """The shelf of the adapters fine-tuned to this shop; made with the first of them."""
         return self._home / "adapters"
+
+    @property
+    def lock(self) -> Path:
+        """What whoever makes a report of this shop on this machine holds."""
+        return self._home / "report.lock"
+
+    @property
+    def reports(self) -> Reports:
+        """What price reports keep in this shop."""
+        return Reports(self._database)
 
     # Products and sales
 
@@ -131,6 +144,16 @@ class Store:
         given: dict[str, Any] = {"source": source, "content_hash": content_hash, "actor": actor}
         with self._database.write() as session:
             return take_in(session, frame, **given, report=report or {}, keep=keep)
+
+    def import_parts(
+        self, parts: Iterable[Imported], *, actor: str = "merchant"
+    ) -> tuple[ImportReport, ImportResult]:
+        """Take in the parts of one file (`importing.read_parts`), all or none; what was understood and what
+        it did, put together. Raises what reading them raises."""
+        read = iter(parts)
+        first = next(read)  # before other writers have to wait
+        with self._database.write() as session:
+            return take_in_parts(session, chain([first], read), actor=actor)
 
     def products(self) -> list[Product]:
         """All products, in order of outlet and SKU."""
@@ -199,7 +222,7 @@ class Store:
             planned_price=planned_price,
             was_price=was_price,
             cut_since=cut_since,
-            notes=_COARSE[period],
+            notes=ledger.COARSE[period],
         )
 
     # Rules
@@ -236,10 +259,7 @@ class Store:
         unset
             Names that the scope shall not decide any more, so that the next wider one does.
 
-        Raises
-        ------
-        StoreError
-            The category or SKU is not known, or the rules cannot be.
+        Raises `StoreError` where the category or SKU is not known, or the rules cannot be.
         """
         with self._database.read() as session:
             return rulebook.propose_rules(session, fields, unset=unset, scope=scope, key=key)
@@ -311,11 +331,7 @@ class Store:
         price
             The merchant's own price instead of the recommended one, in store currency.
 
-        Raises
-        ------
-        StoreError
-            Where the recommendation was to abstain and no own price is given, or its product is not in the
-            store.
+        Raises `StoreError` for an abstention without an own price, and a product that is not in the store.
         """
         with self._database.write() as session:
             for id in decision_ids:
@@ -338,6 +354,11 @@ class Store:
         with self._database.write() as session:
             for id in decision_ids:
                 decisions.withdraw(session, id, actor=actor)
+
+    @property
+    def reviews(self) -> Reviews:
+        """Many verdicts at once, and the approved prices in force."""
+        return Reviews(self._database)
 
     # Audit
 
@@ -365,24 +386,8 @@ class Store:
         without
             Actions to leave out.
         """
-        query = sa.select(AuditRow).where(AuditRow.action.not_in(without))
-        if about is not None:
-            query = query.where(sa.or_(AuditRow.subject == about, AuditRow.action == "import"))
-        if until is not None:
-            end = dt.datetime.combine(until + dt.timedelta(days=1), dt.time(), tzinfo=dt.UTC)
-            query = query.where(AuditRow.at < end)
         with self._database.read() as session:
-            return [
-                AuditEntry(
-                    id=row.id,
-                    at=row.at,
-                    actor=row.actor,
-                    action=row.action,
-                    subject=row.subject,
-                    detail=row.detail,
-                )
-                for row in session.scalars(query.order_by(AuditRow.id.desc()).limit(limit))
-            ]
+            return read_audit(session, limit, about=about, until=until, without=without)
 
 
 def _audit(actor: str, action: str, subject: str | None, detail: dict[str, Any]) -> AuditRow:

@@ -24,6 +24,7 @@ from assistant.tools.pricing import explain, recommend, what_if
 from assistant.tools.promoting import promotion
 from assistant.tools.records import audit, track_record
 from assistant.tools.referring import reference_price
+from assistant.tools.reporting import START_REPORT
 from assistant.tools.result import Report, Result, Runtime, Turn
 from assistant.tools.rules import SET_RULES, show_rules
 from assistant.tools.sensitivity import elasticity
@@ -37,7 +38,7 @@ READS: tuple[BaseTool, ...] = (
     price_test, reference_price, unit_price, compare, elasticity, competitors, catalogue_overview,
     data_quality, track_record, audit, show_rules, fine_tuning_readiness, about_assistant,
 )  # fmt: skip
-WRITES: tuple[Write, ...] = (APPROVE, REJECT, SET_RULES, UNDO, IMPORT_SALES, START_FINE_TUNING)
+WRITES: tuple[Write, ...] = (APPROVE, REJECT, SET_RULES, UNDO, IMPORT_SALES, START_FINE_TUNING, START_REPORT)
 """Carried out only after the merchant's yes."""
 TOOLS: tuple[BaseTool, ...] = (*READS, *(write.tool for write in WRITES))
 """In the order in which the model sees them."""

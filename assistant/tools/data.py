@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from langchain_core.tools import tool
 from pydantic import Field
 
+from assistant.data_gaps import GAPS, Gap, gaps_of
 from assistant.desk import Decision, Desk
 from assistant.facts import labels
 from assistant.shop_facts import counted, evidence_facts, revenue_facts, span_facts
@@ -17,11 +18,6 @@ from assistant.wording import Language
 if TYPE_CHECKING:
     from policy.decision.standing import Standing
 
-ISSUES = (
-    "cost_missing", "price_never_varied", "too_little_history", "few_price_changes", "out_of_stock",
-    "stale_data", "competitor_stale", "competitor_unknown", "stock_unknown",
-)  # fmt: skip
-"""The worst first."""
 MOST_NAMES = 30
 
 
@@ -61,7 +57,7 @@ def data_quality(
         ]
         totals = values_of(facts)
         issues: list[dict[str, Any]] = []
-        for code in ISSUES:
+        for code in GAPS:
             found = [decision.recommendation for decision in decisions if code in lacking[decision.id]]
             if not found:
                 continue
@@ -99,16 +95,7 @@ def _key(decision: Decision) -> tuple[str, str | None]:
     return decision.recommendation.sku, decision.recommendation.store
 
 
-def _issues(decision: Decision, standing: Standing, *, stocked: bool, watched: bool) -> list[str]:
+def _issues(decision: Decision, standing: Standing, *, stocked: bool, watched: bool) -> list[Gap]:
     """What one product's records lack. A column that no product has is not counted product by product:
     `stocked` and `watched` are whether any has stock, and a competitor's price."""
-    it = decision.recommendation
-    holds = {
-        "cost_missing": it.unit_cost is None,
-        "few_price_changes": "few_price_changes" in it.cautions,
-        "competitor_stale": standing.competitor_stale,
-        "competitor_unknown": watched and standing.competitor_price is None,
-        "stock_unknown": stocked and standing.stock is None,
-    }
-    found = {code for code, true in holds.items() if true} | ({it.abstained} if it.abstained else set())
-    return [code for code in ISSUES if code in found]
+    return gaps_of(decision.recommendation, standing, stocked=stocked, watched=watched)

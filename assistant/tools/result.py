@@ -14,7 +14,7 @@ from pydantic import Field
 
 from assistant.adapters import adapter_error_text
 from assistant.desk import Desk, DeskError
-from assistant.facts import Fact, day, labels
+from assistant.facts import Fact, labels, question_text
 from assistant.series import Series, to_json
 from assistant.store.database import StoreError
 from assistant.tools.staged import Staged
@@ -22,7 +22,6 @@ from assistant.whereabouts import Whereabouts
 from assistant.wording import Language
 
 if TYPE_CHECKING:
-    from policy.decision.given import QuestionError
     from policy.decision.standing import Standing
 
 _LOG = logging.getLogger(__name__)
@@ -34,6 +33,19 @@ class Learner(Protocol):
 
     def start(self, language: Language) -> bool:
         """Start, or go on; False where it goes on already."""
+        ...
+
+    def stop(self) -> None:
+        """End what goes on."""
+        ...
+
+
+@runtime_checkable
+class Reporter(Protocol):
+    """Price reports of the shop, where this program can make them (`assistant.reporting.Reporting`)."""
+
+    def start(self, language: Language) -> bool:
+        """Start, or go on; False where one is being made already."""
         ...
 
     def stop(self) -> None:
@@ -53,6 +65,7 @@ class Turn:
     where: Whereabouts | None = None
     """Which chat model answers; None where nobody said."""
     tuning: Learner | None = None
+    reporting: Reporter | None = None
     folders: tuple[Path, ...] = ()
     """Whose files the merchant may have read; none where whoever writes may sit at another computer."""
     confirmed: Mapping[str, str] = field(default_factory=dict)
@@ -86,32 +99,15 @@ class Report:
 
 def run(runtime: Runtime, report: Callable[[Desk, Language], Report]) -> Result:
     """The report as JSON and artifact; what goes wrong becomes a message that a merchant can act on."""
-    from assistant.store.importing import error_text
-    from policy.decision.given import QuestionError
-    from policy.history import HistoryError
-    from policy.model.adapter_files import AdapterError
-
     desk, language = runtime.context.desk, runtime.context.language
     quotable: str | None = None
     try:
         result = report(desk, language)
-    except DeskError as error:
-        result = Report({"status": "error", "code": error.code, "message": error.message(language)})
-        if error.code == "unknown_sku":  # made up by the model, perhaps: its digits support no number
-            quotable = DeskError(error.code, sku="").message(language)
-    except QuestionError as error:
-        result = Report({"status": "error", "code": error.code, "message": _question_text(error, language)})
-    except HistoryError as error:
-        result = Report({"status": "error", "code": "history", "message": error_text(error, language)})
-    except StoreError as error:
-        result = Report({"status": "error", "code": "store", "message": str(error)})
-    except AdapterError as error:
-        message = adapter_error_text(error, language)
-        result = Report({"status": "error", "code": "adapter", "message": message})
     except Exception as error:
-        _LOG.exception("A tool failed")
-        message = str(labels(language)["errors"]["policy_failed"]).format(error=type(error).__name__)
-        result = Report({"status": "error", "code": "policy_failed", "message": message})
+        code, message = explained(error, language)
+        result = Report({"status": "error", "code": code, "message": message})
+        if code == "unknown_sku":  # made up by the model, perhaps: its digits support no number
+            quotable = DeskError(code, sku="").message(language)
     payload = {"status": result.payload["status"], "language": language} | result.payload
     artifact = {
         "facts": [fact.to_dict() for fact in result.facts],
@@ -125,17 +121,28 @@ def run(runtime: Runtime, report: Callable[[Desk, Language], Report]) -> Result:
     return json.dumps(payload, ensure_ascii=False, allow_nan=False), artifact
 
 
-def _question_text(error: QuestionError, language: Language) -> str:
-    """What is wrong with a question to the policy, in the merchant's language."""
-    words, values = labels(language), dict(error.values)
-    if "name" in values:
-        values["name"] = words["inputs"].get(str(values["name"]), values["name"])
-    if "period" in values:
-        values["period"] = words["period"].get(str(values["period"]), values["period"])
-    for key in ("date", "first", "end"):
-        if key in values:
-            values[key] = day(str(values[key]), language)
-    return str(words["questions"][error.code]).format_map(values)
+def explained(error: Exception, language: Language) -> tuple[str, str]:
+    """The code of what went wrong, and a message that a merchant can act on; what is a fault of ours is
+    logged."""
+    from assistant.store.importing import error_text
+    from policy.decision.given import QuestionError
+    from policy.history import HistoryError
+    from policy.model.adapter_files import AdapterError
+
+    match error:
+        case DeskError():
+            return error.code, error.message(language)
+        case QuestionError():
+            return error.code, question_text(error, language)
+        case HistoryError():
+            return "history", error_text(error, language)
+        case StoreError():
+            return "store", str(error)
+        case AdapterError():
+            return "adapter", adapter_error_text(error, language)
+    _LOG.error("A tool failed", exc_info=error)
+    message = str(labels(language)["errors"]["policy_failed"]).format(error=type(error).__name__)
+    return "policy_failed", message
 
 
 class Named(Protocol):

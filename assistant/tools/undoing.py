@@ -10,13 +10,19 @@ from typing import Any
 from langchain_core.tools import tool
 
 from assistant.desk import DeskError
-from assistant.tools import approving, importing, learning, rules
+from assistant.tools import approving, importing, learning, reporting, rules
 from assistant.tools.result import Result, Runtime, Turn
 from assistant.tools.writing import CONFIRMED, Staged, Undo, Write, carry_out, words_of
 
 UNDOABLE: Mapping[str, Write] = {
     write.tool.name: write
-    for write in (approving.APPROVE, approving.REJECT, rules.SET_RULES, learning.START_FINE_TUNING)
+    for write in (
+        approving.APPROVE,
+        approving.REJECT,
+        rules.SET_RULES,
+        learning.START_FINE_TUNING,
+        reporting.START_REPORT,
+    )
 }
 """What can be taken back, by the tool that made it."""
 UNDONE = "change_undone"

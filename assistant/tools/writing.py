@@ -41,13 +41,7 @@ def carry_out(runtime: Runtime, tool: str, stage: Stage, **arguments: Any) -> Re
     turn, call = runtime.context, str(runtime.tool_call_id)
 
     def report(desk: Desk, language: Language) -> Report:
-        with desk.writing:  # staged anew: another write may have come between, even of the same step
-            staged = stage(turn, **arguments)
-            if turn.confirmed.get(call) != staged.digest:
-                raise DeskError("changed_since" if call in turn.confirmed else "not_confirmed")
-            undo = staged.commit()
-            detail = {"tool": tool, "done": staged.done, "undo": undo}
-            desk.store.note(CONFIRMED, detail, actor=turn.user)
+        staged = make(turn, tool, stage, agreed=turn.confirmed.get(call), **arguments)
         payload = {
             "status": "ok",
             "done": staged.done,
@@ -66,9 +60,32 @@ def carry_out(runtime: Runtime, tool: str, stage: Stage, **arguments: Any) -> Re
     return run(runtime, report)
 
 
+def make(turn: Turn, tool: str, stage: Stage, *, agreed: str | None, **arguments: Any) -> Staged:
+    """Make a write and note it, so that it can be taken back.
+
+    Parameters
+    ----------
+    agreed
+        Digest of what the merchant agreed to; None where they were not asked.
+
+    Raises
+    ------
+    DeskError
+        It is not what they agreed to; and what the stage raises.
+    """
+    with turn.desk.writing:  # staged anew: another write may have come between, even of the same step
+        staged = stage(turn, **arguments)
+        if agreed != staged.digest:
+            raise DeskError("not_confirmed" if agreed is None else "changed_since")
+        undo = staged.commit()
+        detail = {"tool": tool, "done": staged.done, "undo": undo}
+        turn.desk.store.note(CONFIRMED, detail, actor=turn.user)
+    return staged
+
+
 def words_of(turn: Turn) -> Wording:
     """What changes are called in the turn's language."""
     return wording(turn.language, WORDS)
 
 
-__all__ = ["CONFIRMED", "WORDS", "Row", "Stage", "Staged", "Undo", "Write", "carry_out", "words_of"]
+__all__ = ["CONFIRMED", "WORDS", "Row", "Stage", "Staged", "Undo", "Write", "carry_out", "make", "words_of"]

@@ -13,6 +13,7 @@ from policy.decision.recommend import Label, search_range
 from policy.decision.situation import known, posterior_of, situation_of
 from policy.model.panel import Panel
 from policy.model.pool import FittedRows
+from policy.model.posterior import Posterior
 from policy.model.transformer import PolicyModel
 
 
@@ -24,10 +25,21 @@ def demand_curves(
     prices: Sequence[float] | None,
     points: int,
     adapters: FittedRows | None,
+    levels: tuple[float, ...] = LEVELS,
+    posterior: Posterior | None = None,
 ) -> list[DemandCurve]:
-    """Demand curves of a panel's products, in its order; parameters as of `PricingPipeline.demand_curve`."""
+    """Demand curves of a panel's products, in its order; parameters as of `PricingPipeline.demand_curve`.
+
+    Parameters
+    ----------
+    levels
+        Quantile levels in (0, 1): they cost more than all the rest of a curve.
+    posterior
+        What the network says of the panel's next period, where the caller has asked it already.
+    """
     situation = situation_of(panel, maximise_profit=True, adapters=adapters)
-    posterior = posterior_of(network, situation)
+    if posterior is None:
+        posterior = posterior_of(network, situation)
     evidence = weigh(panel)
     low, high = search_range(evidence)
     if prices is None:
@@ -37,7 +49,7 @@ def demand_curves(
         if not all(np.isfinite(p) and p > 0 for p in prices) or not len(prices):
             raise ValueError(f"`prices` must be positive numbers, got {prices!r}.")
         grid = np.broadcast_to(np.sort(np.asarray(prices, dtype=float)), (len(panel), len(prices)))
-    quantiles = posterior.quantiles(grid, LEVELS)
+    quantiles = posterior.quantiles(grid, levels)
     mean = posterior.mean_units(grid)
     expected = mean_objective(posterior, grid, situation.objective_cost, situation.stock)
     limit = np.where(np.isfinite(situation.stock), situation.stock, np.inf)[:, None]
@@ -57,7 +69,7 @@ def demand_curves(
                 period=panel.period,
                 prices=grid[row].copy(),
                 mean=mean[row],
-                quantiles={f"{q:g}": quantiles[row, :, i] for i, q in enumerate(LEVELS)},
+                quantiles={f"{q:g}": quantiles[row, :, i] for i, q in enumerate(levels)},
                 elasticity=interval_at(slopes, row),
                 current_price=float(situation.current_price[row]),
                 unit_cost=cost,

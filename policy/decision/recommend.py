@@ -75,8 +75,14 @@ def recommend(
     horizon: int,
     explore: bool,
     adapters: FittedRows | None = None,
+    posterior: Posterior | None = None,
 ) -> list[Recommendation]:
     """One recommendation per product of the panel, in its order, by its adapter where it has one.
+
+    Parameters
+    ----------
+    posterior
+        What the network says of the panel's next `horizon` periods, where the caller has asked it already.
 
     Raises
     ------
@@ -92,7 +98,8 @@ def recommend(
         )
     situation = situation_of(panel, maximise_profit=objective == "profit", horizon=horizon, adapters=adapters)
     evidence = weigh(panel)
-    posterior = posterior_of(model.network, situation)
+    if posterior is None:
+        posterior = posterior_of(model.network, situation)
     low, high = search_range(evidence)
     wanted = best_price(
         posterior, unit_cost=situation.objective_cost, stock=situation.stock, low=low, high=high

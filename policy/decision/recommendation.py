@@ -186,6 +186,11 @@ class Recommendation:
             return None
         return self.model_price - self.current_price - sum(d.contribution for d in self.drivers)
 
+    def repeats(self, other: Recommendation) -> bool:
+        """Whether it advises what another did, from the same sales, rules and model. Their numbers then are
+        the same but for rounding, which depends on what else was priced beside."""
+        return all(getattr(self, name) == getattr(other, name) for name in _ADVICE)
+
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types, with what is derived (`change`, `binding_rule`, `driver_remainder`) included."""
         verdicts = {"verdicts": [asdict(it) for it in self.verdicts]}
@@ -211,6 +216,10 @@ class Recommendation:
         return cls(**fields)
 
 
+_ADVICE = (
+    *("sku", "store", "date", "objective", "price", "abstained"),
+    *("history_hash", "rules_hash", "model_hash", "adapter_hash"),
+)
 _DERIVED = ("change", "binding_rule", "driver_remainder")
 
 

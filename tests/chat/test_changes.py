@@ -205,3 +205,27 @@ def test_fine_tuning_starts_after_a_yes_and_stops_on_undo(assistant: Callable[..
 def test_where_fine_tuning_cannot_start_the_way_to_is_told(assistant: Callable[..., Assistant]) -> None:
     answer = assistant(call("start_fine_tuning"), says_result).ask("learn from my sales")
     assert answer.pending == () and "pricing-assistant fine-tune" in answer.text
+
+
+# Reports
+
+
+def test_a_report_starts_after_a_yes_in_the_language_asked_for_and_stops_on_undo(
+    assistant: Callable[..., Assistant],
+) -> None:
+    making = Learning()
+    wanted = call("start_report", format="pdf", language="zh")
+    one = assistant(wanted, says_result, call("undo"), says_result, reporting=making)
+    (proposal,) = one.ask("a pdf in chinese, please").pending
+    assert "PDF" in proposal.summary and "中文" in proposal.summary
+    assert making.asked == []
+    assert "being made" in one.ask("yes").text
+    assert making.asked == ["start zh"]
+    one.ask("undo")
+    one.ask("yes")
+    assert making.asked == ["start zh", "stop"]
+
+
+def test_where_no_report_can_be_made_the_way_to_is_told(assistant: Callable[..., Assistant]) -> None:
+    answer = assistant(call("start_report"), says_result).ask("make me a report")
+    assert answer.pending == () and "pricing-assistant report" in answer.text

@@ -228,11 +228,13 @@ def test_nothing_is_written_by_a_call_that_was_not_shown(store: Store, tmp_path:
         "undo": {},
         "import_sales": {"path": "sales.csv"},
         "start_fine_tuning": {},
+        "start_report": {},
     }
     assert {write.tool.name for write in WRITES} == set(arguments)
     for write in WRITES:
         content, _ = write.tool.func(**arguments[write.tool.name], runtime=runtime)  # type: ignore[attr-defined]
-        assert json.loads(content)["code"] in ("not_confirmed", "nothing_to_undo", "no_tuning_here")
+        code = json.loads(content)["code"]
+        assert code in ("not_confirmed", "nothing_to_undo", "no_tuning_here", "no_report_here")
     assert written(store) == []
     assert len(store.history()) == len(history())
 

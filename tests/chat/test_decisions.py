@@ -347,6 +347,38 @@ def test_fine_tuning_is_started_by_asking(ask: Ask, text: str) -> None:
     assert "pricing-assistant fine-tune" in answer.text  # not from here
 
 
+# Reports
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("weekly report please", {}),
+        ("make me a report", {}),
+        ("生成价格报告", {}),
+        ("Can I get a pdf with all price suggestions?", {"format": "pdf"}),
+        ("export the recommendations as a spreadsheet", {"format": "xlsx"}),
+        ("weekly report, in chinese please", {"language": "zh"}),
+        ("所有调价建议导成pdf给我", {"format": "pdf"}),
+        ("来一份英文版周报", {"language": "en"}),
+        ("建议价导出成excel表", {"format": "xlsx"}),
+    ],
+)
+def test_a_report_is_made_when_it_is_asked_for(ask: Ask, text: str, wanted: dict[str, str]) -> None:
+    (call,) = ask(text).tool_calls
+    assert call.name == "start_report"
+    assert {key: value for key, value in call.arguments.items() if value is not None} == wanted
+
+
+@pytest.mark.parametrize(
+    "text", ["email the report to anna@shop.example", "报告发到我邮箱 anna@shop.example"]
+)
+def test_a_report_is_not_sent_anywhere_and_that_is_said(ask: Ask, text: str) -> None:
+    answer = ask(text)
+    assert "start_report" not in [call.name for call in answer.tool_calls]
+    assert "e-mail" in answer.text or "邮件" in answer.text
+
+
 # What is no decision
 
 

@@ -2,25 +2,26 @@
 
 reading.py   bytes → cells under a header        columns.py  whose column is which (names in columns.toml)
 values.py    money and counts, dates.py dates     sales.py    cells → rows of sales, and what is wrong
-report.py    what was understood, in words
+report.py    what was understood, in words           parts.py     large files, some products at a time
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
 from assistant.store.importing.columns import ColumnMatch, dates_orders, match_columns, plain, platform_of
-from assistant.store.importing.reading import read_cells
-from assistant.store.importing.report import SOME_BAD, ImportReport, error_text, problem
+from assistant.store.importing.parts import cells_in_parts
+from assistant.store.importing.reading import Cells, read_cells
+from assistant.store.importing.report import SOME_BAD, ImportReport, combined, error_text, problem
 from assistant.store.importing.sales import Sheet, as_text, read_sales
 from policy.history import Gaps, Period, canonical_history
 from policy.history.jumps import refuse_jumps
 
-__all__ = ["SOME_BAD", "ImportReport", "Imported", "error_text", "read_history"]
+__all__ = ["SOME_BAD", "ImportReport", "Imported", "combined", "error_text", "read_history", "read_parts"]
 
 _ISO_OF_SIGN = {"$": "USD", "¥": "CNY"}
 """What a sign that several countries share is taken for; the report says so."""
@@ -56,12 +57,34 @@ def read_history(
     """
     path = Path(path)
     cells = read_cells(path, skip_bad_rows=skip_bad_rows)
+    return _imported(cells, path.name, period=period, gaps=gaps, skip_bad_rows=skip_bad_rows)
+
+
+def read_parts(
+    path: str | Path, *, period: Period | None = None, gaps: Gaps | None = None, skip_bad_rows: bool = False
+) -> Iterator[Imported]:
+    """Read sales as `read_history` does, a large file in parts: memory does not grow with it.
+
+    Each part has all rows of its products, a random choice of them, and is judged as a file of its own; the
+    period and what gaps mean are found out from the first and hold for the others. `combined` puts the
+    reports together.
+    """
+    path = Path(path)
+    for cells in cells_in_parts(path, skip_bad_rows=skip_bad_rows):
+        imported = _imported(cells, path.name, period=period, gaps=gaps, skip_bad_rows=skip_bad_rows)
+        period, gaps = imported.report.history.period, imported.report.history.gaps
+        yield imported
+
+
+def _imported(
+    cells: Cells, file: str, *, period: Period | None, gaps: Gaps | None, skip_bad_rows: bool
+) -> Imported:
     blank = [_is_blank(cells.table[i]) for i in range(len(cells.header))]
     matches = match_columns(cells.header, blank=blank)
-    _refuse_twins(matches, cells.header, blank, path.name)
+    _refuse_twins(matches, cells.header, blank, file)
     platform = platform_of(cells.header)
     sheet = Sheet(cells, matches, platform)
-    rows = read_sales(sheet, file=path.name, skip_bad_rows=skip_bad_rows)
+    rows = read_sales(sheet, file=file, skip_bad_rows=skip_bad_rows)
     seen = [note.detail for note in sheet.notes if note.code == "currency_seen"]
     if seen:
         rows = rows.assign(currency=_ISO_OF_SIGN.get(seen[0], seen[0]))
@@ -71,7 +94,7 @@ def read_history(
     refuse_jumps(table)
     used = {match.position for match in matches}
     report = ImportReport(
-        file=path.name,
+        file=file,
         sha256=cells.sha256,
         kind=cells.kind,
         platform=platform.title if platform else None,

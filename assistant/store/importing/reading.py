@@ -121,11 +121,10 @@ def _text_table(data: bytes, path: Path, sha256: str, skip_bad_rows: bool) -> Ce
 
 
 def _delimited(text: str, encoding: str, path: Path, sha256: str, skip_bad_rows: bool) -> Cells:
-    delimiter = _delimiter(text)
+    delimiter = found_delimiter(text)
     if delimiter is None:
         raise problem("one_column", file=path.name, found=text.strip().splitlines()[0][:60])
     widest = max(len(row) for row in csv.reader(io.StringIO(text[:SAMPLE]), delimiter=delimiter))
-    ragged: tuple[int, ...] = ()
     try:
         rows = pd.read_csv(
             io.StringIO(text),
@@ -143,10 +142,31 @@ def _delimited(text: str, encoding: str, path: Path, sha256: str, skip_bad_rows:
         # Some row has more cells than any in the sample; read slowly, and find them.
         rows = _padded(list(csv.reader(io.StringIO(text), delimiter=delimiter)), "").astype("str")
     rows.index += 1
+    at, header = named_columns(rows)
+    body, ragged = even_rows(rows.iloc[at + 1 :], len(header), delimiter, path, skip_bad_rows)
+    return Cells(
+        table=without_blank_rows(body, path, header),
+        header=tuple(header),
+        sha256=sha256,
+        kind="csv",
+        encoding=encoding,
+        delimiter=delimiter,
+        ragged=ragged,
+    )
+
+
+def named_columns(rows: pd.DataFrame) -> tuple[int, list[str]]:
+    """Where the header of text is, and its names without blank ones at the end."""
     at = _header_row(rows)
     header = [cell.strip() for cell in rows.iloc[at]]
-    width = max((i + 1 for i, cell in enumerate(header) if cell), default=0)
-    body = rows.iloc[at + 1 :]
+    return at, header[: max((i + 1 for i, cell in enumerate(header) if cell), default=0)]
+
+
+def even_rows(
+    body: pd.DataFrame, width: int, delimiter: str, path: Path, skip_bad_rows: bool
+) -> tuple[pd.DataFrame, tuple[int, ...]]:
+    """Rows with as many cells as the header, and the numbers of those set aside for having more."""
+    ragged: tuple[int, ...] = ()
     if (overfull := (body.iloc[:, width:] != "").any(axis=1)).any():
         numbers = tuple(int(number) for number in body.index[overfull])
         if not skip_bad_rows:
@@ -160,16 +180,7 @@ def _delimited(text: str, encoding: str, path: Path, sha256: str, skip_bad_rows:
                 found=delimiter.join(body[overfull].iloc[0]).rstrip(delimiter)[:80],
             )
         body, ragged = body[~overfull], numbers
-    table = body.iloc[:, :width].copy()
-    return Cells(
-        table=_without_blank_rows(table, path, header[:width]),
-        header=tuple(header[:width]),
-        sha256=sha256,
-        kind="csv",
-        encoding=encoding,
-        delimiter=delimiter,
-        ragged=ragged,
-    )
+    return body.iloc[:, :width].copy(), ragged
 
 
 def _padded(rows: list[list[Any]], filler: str | None) -> pd.DataFrame:
@@ -225,7 +236,7 @@ def _in_gb2312(sign: str) -> bool:
         return False
 
 
-def _delimiter(text: str) -> str | None:
+def found_delimiter(text: str) -> str | None:
     """The delimiter under which the first rows show the most known column names, then the most cells."""
     lines = [line for line in text[:SAMPLE].splitlines() if line.strip()][:HEADER_WITHIN]
     best: tuple[tuple[int, float], str] | None = None
@@ -269,7 +280,7 @@ def _excel(data: bytes, path: Path, sha256: str) -> Cells:
     header = _names(rows.iloc[at])
     table = rows.iloc[at + 1 :].map(lambda cell: None if isinstance(cell, str) and not cell.strip() else cell)
     return Cells(
-        table=_without_blank_rows(table, path, header),
+        table=without_blank_rows(table, path, header),
         header=tuple(header),
         sha256=sha256,
         kind="excel",
@@ -292,7 +303,7 @@ def _parquet(data: bytes, path: Path, sha256: str) -> Cells:
         if not pd.api.types.is_datetime64_any_dtype(dtype):  # categories, decimals, nullable integers
             table[position] = table[position].astype(object)
     return Cells(
-        table=_without_blank_rows(table, path, header), header=tuple(header), sha256=sha256, kind="parquet"
+        table=without_blank_rows(table, path, header), header=tuple(header), sha256=sha256, kind="parquet"
     )
 
 
@@ -309,7 +320,7 @@ def _header_row(rows: pd.DataFrame) -> int:
     return next((i for i, names in enumerate(first) if sum(map(bool, names)) >= 2), 0)
 
 
-def _without_blank_rows(table: pd.DataFrame, path: Path, header: list[str]) -> pd.DataFrame:
+def without_blank_rows(table: pd.DataFrame, path: Path, header: list[str]) -> pd.DataFrame:
     filled = table.notna() & (table.astype("str").apply(lambda cells: cells.str.strip()) != "")
     table = table[filled.any(axis=1)]
     if table.empty:

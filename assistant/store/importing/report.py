@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import tomllib
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from typing import Any, Literal
 
@@ -127,3 +128,30 @@ class ImportReport:
                 text = substitute(words["notes"][note.code], count=values[0], detail=values[1])
                 told.append((text, values))
         return told
+
+
+def combined(reports: Sequence[ImportReport]) -> ImportReport:
+    """One report of a file that was read in parts."""
+    first, histories = reports[0], [it.history for it in reports]
+    history = replace(
+        first.history,
+        **{name: sum(getattr(it, name) for it in histories) for name in ("rows_in", "rows_out", "products")},
+        first_date=min(it.first_date for it in histories),
+        last_date=max(it.last_date for it in histories),
+        notes=_summed([note for it in histories for note in it.notes]),
+    )
+    return replace(first, notes=_summed([note for it in reports for note in it.notes]), history=history)
+
+
+def _summed(notes: Sequence[HistoryNote]) -> tuple[HistoryNote, ...]:
+    """The notes of parts: counts added up, details that are numbers too, of others the first."""
+    found: dict[str, HistoryNote] = {}
+    for note in notes:
+        if (known := found.get(note.code)) is None:
+            found[note.code] = note
+            continue
+        rows = note.code in ("transactions_added_up", "repeats_added_up")
+        detail = str(int(known.detail) + int(note.detail)) if rows else known.detail
+        count = known.count if note.code == "unknown_columns" else known.count + note.count
+        found[note.code] = replace(known, count=count, detail=detail)
+    return tuple(found.values())

@@ -69,6 +69,7 @@ _COUNT_WORDS = frozenset("件个只瓶盒包袋箱台条") | {
 _NUMBER = re.compile(
     r"(?P<before>\D*?)(?P<sign>[-−]?)\s*(?P<core>\d[\d.,' ]*|[.,]\d+)(?P<after>.*)", re.DOTALL
 )
+_PLAIN = re.compile(r"(-?)(\d+(?:[.,]\d+)?)", re.ASCII)
 _GROUPED = re.compile(r"\d{1,3}(?:[.,' ]\d{2,3})*[.,' ]\d{3}")
 
 
@@ -86,6 +87,8 @@ class Written:
 
 def written_number(text: str) -> Written | None:
     """The number in a cell, or None where it is no number: `$1,299.00`, `1.299,00 €`, `(12.50)`, `12 元`."""
+    if plain := _PLAIN.fullmatch(text):  # nearly all, and nothing to take off them
+        return Written(plain[2], -1.0 if plain[1] else 1.0, None)
     text = unicodedata.normalize("NFKC", text).strip().upper()
     negative = text.startswith("(") and text.endswith(")")
     text = text.strip("()").strip() if negative else text

@@ -2,126 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
-import socket
-import subprocess
-import sys
-import time
-import tomllib
-from collections.abc import Iterator
-from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
-
-import prompts
-from assistant.store import Store
-from assistant.store.demo import create_demo
-from assistant.wording import LANGUAGES
-
-CHROMIUM = shutil.which("chromium")
-ROOT = Path(__file__).parents[1]
-QUIET = [
-    "--no-sandbox",
-    "--headless",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-]
-PATIENCE_MS = 60_000
-"""For one expectation: machines that run tests may be slow, and the first question waits for the policy."""
+from pages import CHROMIUM, ask, bakery
+from playwright.sync_api import Page, expect
 
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(CHROMIUM is None, reason="there is no `chromium` on this machine (Debian's package)"),
 ]
-
-
-@pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The app as a merchant starts it, on a demo shop."""
-    folder = tmp_path_factory.mktemp("app")
-    home, log = folder / "home", folder / "app.log"
-    store = Store.open(home=home)
-    create_demo(store)
-    store.close()
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    fake = str(Path(__file__).with_name("fake_fine_tune.py"))  # the real one takes minutes
-    start = (
-        f"import sys; from assistant import tuning; tuning.COMMAND = (sys.executable, {fake!r}); "
-        "from assistant.cli import main; sys.exit(main())"
-    )
-    command = [sys.executable, "-c", start, "app", "--port", str(port), "--data-dir", str(home)]
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "FAKE_STEP": "0.1", "FAKE_ADAPTER": "random"}
-    with (
-        log.open("w", encoding="utf-8") as out,
-        subprocess.Popen(command, cwd=ROOT, env=environment, stdout=out, stderr=subprocess.STDOUT) as server,
-    ):
-        try:
-            while not (started := re.search(r"http://\S+", log.read_text(encoding="utf-8"))):
-                assert server.poll() is None, log.read_text(encoding="utf-8")
-                time.sleep(0.1)
-            yield started.group()
-        finally:
-            server.terminate()
-    assert "Traceback" not in log.read_text(encoding="utf-8")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def page(browser: Browser, address: str, request: pytest.FixtureRequest) -> Iterator[Page]:
-    """A page of its own; it may fetch from nowhere else, and nothing may go wrong in it."""
-    settings = {"locale": "en-US", "viewport": {"width": 1280, "height": 900}} | getattr(request, "param", {})
-    with browser.new_context(**settings) as context:
-        page = context.new_page()
-        page.set_default_timeout(PATIENCE_MS)
-        wrong: list[str] = []
-        page.on("pageerror", lambda error: wrong.append(str(error)))
-        page.on("console", lambda message: wrong.append(message.text) if message.type == "error" else None)
-        page.on(
-            "request",
-            lambda it: None if it.url.startswith((address, "data:", "blob:")) else wrong.append(it.url),
-        )
-        page.goto(address)
-        expect(page.locator("#chips button").first).to_have_text(re.compile(r"\S"))  # its visit has begun
-        yield page
-        assert wrong == []
-
-
-expect.set_options(timeout=PATIENCE_MS)
-
-
-PROGRESS = [
-    str(text)
-    for language in LANGUAGES
-    for table in [tomllib.loads(prompts.load(language, "interface.toml"))]
-    for text in [table["chat"]["waking"], *table["progress"].values()]
-]
-
-
-def ask(page: Page, question: str) -> str:
-    """Ask, and return the answer that took the place of the progress messages."""
-    answers = page.locator("#chat .message.bot:not(.pending)")
-    before = answers.count()
-    page.locator("#ask textarea").fill(question)
-    page.keyboard.press("Enter")
-    expect(answers).to_have_count(before + 1)
-    expect(answers.last).not_to_have_text(re.compile("|".join([r"^\s*$", *map(re.escape, PROGRESS)])))
-    return answers.last.inner_text()
 
 
 def suggested(page: Page) -> str:
@@ -277,19 +168,6 @@ def test_switching_to_chinese(page: Page) -> None:
 @pytest.mark.parametrize("page", [{"locale": "zh-CN"}], indirect=True)
 def test_a_chinese_browser_is_greeted_in_chinese(page: Page) -> None:
     expect(page.get_by_role("heading", name="定价助手")).to_be_visible()
-
-
-def bakery(folder: Path) -> Path:
-    """Two years of weekly sales of one bread, 20 % off in every fifth week."""
-    sales = folder / "bakery.csv"
-    rows = ["Product,Week,Unit price,Qty sold,Unit cost"]
-    for week in range(104):
-        price, units = (5.20, 70) if week % 5 == 0 else (6.50, 48)
-        rows.append(
-            f"Sourdough Loaf,{date(2024, 1, 1) + timedelta(weeks=week)},{price},{units + week % 7},2.10"
-        )
-    sales.write_text("\n".join(rows), encoding="utf-8")
-    return sales
 
 
 def test_an_own_file_a_broken_one_and_back(page: Page, tmp_path: Path) -> None:

@@ -1,0 +1,308 @@
+"""Making a report: plan, price batch by batch, record, put in words, print."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+import shutil
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from importlib.metadata import version
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from assistant.report.batches import SIZE, Batch, batches, newest_first, rules_of_run
+from assistant.report.checkpoints import ENTRIES, PRINTED, UNPRICED, Entries, Left, Work
+from assistant.report.entry import Entry, Priced
+from assistant.report.pricing import Plan
+from assistant.report.progress import FORMATS, Clock, Format, Made, Progress, ReportError, written_to
+from assistant.report.workers import local_engine
+from assistant.wording import Language
+
+if TYPE_CHECKING:
+    from assistant.store import Product, Store
+    from policy.decision.recommendation import Objective
+    from policy.decision.reference_price import Profile
+    from policy.decision.rules import Rules
+    from policy.pipeline import PricingPipeline
+
+JUDGED = 13
+"""Reports whose forecasts are held against what was sold: a quarter's, where one is made each week."""
+
+WORK = ".unfinished"
+"""Folder beside the reports in which a run keeps what it has done."""
+
+_RECORDED = 500
+"""Recommendations that are written to the store at once."""
+
+
+class Engine(Protocol):
+    """Something that prices batches, in any order."""
+
+    def __call__(self, todo: Sequence[Batch], plan: Plan) -> Iterator[tuple[int, str]]:
+        """The number of each batch and its lines (`Pricer.lines`)."""
+
+
+def make_report(
+    store: Store,
+    out: Path,
+    *,
+    pipeline: PricingPipeline,
+    languages: Sequence[Language] = ("en",),
+    formats: Sequence[Format] = FORMATS,
+    pages: int = 50,
+    objective: Objective = "profit",
+    layers: Mapping[str, Mapping[str, Any]] | None = None,
+    profile: Profile | None = None,
+    since_last: bool = False,
+    engine: Engine | None = None,
+    progress: Callable[[Progress], None] | None = None,
+    stop: Callable[[], bool] | None = None,
+) -> Made:
+    """Price a shop's whole catalogue and print the report into `out/<date of the priced period>`.
+
+    Whoever calls holds `only_run`. A run that was killed or stopped goes on where it was when it is called
+    again for the same sales, rules and policy, and prints the same bytes.
+
+    Parameters
+    ----------
+    pipeline
+        The policy, with the shop's adapter where it has one.
+    pages
+        Product pages of the PDF; the other formats have all.
+    layers
+        Rules of this run (`batches.rules_of_run`).
+    profile
+        Whose law the announcement of cuts is checked by; None for no check.
+    since_last
+        List for action only what changed since the last report, and print nothing where nothing did.
+    engine
+        What prices the batches; `local_engine` of the pipeline without an adapter where None.
+
+    Raises
+    ------
+    ReportError
+        The shop is empty, it changed meanwhile, or the folder cannot be written to.
+    Stopped
+        `stop` said so.
+    """
+    clock = Clock(told=progress, stop=stop)
+    work = Work(out / WORK)
+    with written_to(out), clock.stage("plan", 1) as reached:
+        products = store.products()
+        if not products:
+            raise ReportError(
+                f"The shop in {store.place} has no sales yet, so there is nothing to report on. Name a file "
+                "of sales, or load one with `pricing-assistant import FILE`."
+            )
+        out.mkdir(parents=True, exist_ok=True)
+        rules = rules_of_run(store, layers)
+        settings = {"objective": objective, "profile": profile, "size": SIZE}
+        basis = _basis(store, pipeline, rules, settings)
+        last = store.reports.made(JUDGED)
+        kept = work.begin(
+            basis,
+            {
+                "run": _plan(store, pipeline, products, rules, objective, profile, last).to_dict(),
+                "last_report": last[0]["made_at"] if last else None,
+            },
+        )
+        plan, last_report = Plan.from_dict(kept["run"]), kept["last_report"]
+        todo = list(batches(products, rules, size=SIZE))
+        reached(1)
+    resumed = _price(work, todo, plan, engine or local_engine(store, pipeline), clock)
+    if _basis(store, pipeline, rules_of_run(store, layers), settings) != basis:
+        raise ReportError(
+            "The shop's sales, rules or adapter changed while the report was being made. Run it again."
+        )
+    with written_to(out):
+        detail = {"made_at": plan.made_at, "basis": basis, "last_report": last_report}
+        counts = _record(store, work, detail, len(products), clock, only_news=since_last)
+        made = Made(
+            folder=None,
+            files=(),
+            products=len(products),
+            abstained=counts["abstained"],
+            unpriced=counts["unpriced"],
+            unchanged=counts["unchanged"],
+            made_at=plan.made_at,
+            last_report=last_report,
+            resumed=resumed,
+            seconds=clock.seconds,
+        )
+        if since_last and counts["unchanged"] == len(products):
+            work.remove()
+            return made
+        priced = Priced(
+            entries=Entries(work.folder / ENTRIES),
+            unpriced=Left(work.folder / UNPRICED),
+            made_at=plan.made_at,
+            last_report=last_report,
+            manifest=_manifest(store, pipeline, plan, basis, counts),
+            since_last=since_last,
+        )
+        files = _write(priced, store, work, languages, formats, pages, clock)
+        folder = _moved(work.folder / PRINTED, out, counts["date"])
+        work.remove()
+    return replace(made, folder=folder, files=files)
+
+
+def _plan(
+    store: Store,
+    pipeline: PricingPipeline,
+    products: Sequence[Product],
+    rules: Mapping[str, Rules],
+    objective: Objective,
+    profile: Profile | None,
+    last: Sequence[Mapping[str, Any]],
+) -> Plan:
+    """What holds for all batches, decided once."""
+    from policy.history import HistoryError
+
+    end = store.sales_end()
+    assert end is not None  # there are products, and so sales
+    _, period = end
+    for rider in islice(newest_first(products), JUDGED):
+        try:  # a product that the policy cannot read would spoil every batch
+            pipeline.appraise(store.history([rider.sku]), period=period)
+            break
+        except HistoryError:
+            continue
+    return Plan(
+        made_at=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
+        period=period,
+        outlets=any(product.store for product in products),
+        rider=(rider.sku, rider.store),
+        objective=objective,
+        profile=profile,
+        judged_since=last[-1]["made_at"] if last else None,
+    )
+
+
+def _basis(
+    store: Store, pipeline: PricingPipeline, rules: Mapping[str, Rules], settings: Mapping[str, Any]
+) -> str:
+    """What the numbers of a report rest on, as one hash."""
+    digests = {key: it.digest for key, it in {id(it): it for it in rules.values()}.items()}  # most are shared
+    said = {
+        "version": version("pricing-assistant"),
+        "shop": store.identity,
+        "state": store.reports.state(),
+        "rules": {sku: digests[id(it)] for sku, it in rules.items()},
+        "model": pipeline.model_hash,
+        "adapter": pipeline.adapter_of(),
+        **settings,
+    }
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _price(work: Work, every: Sequence[Batch], plan: Plan, engine: Engine, clock: Clock) -> int:
+    """Price what is not yet priced; returns how many products were."""
+    size = {batch.number: batch.products for batch in every}
+    ready = work.priced()
+    before = done = sum(size[number] for number in ready)
+    with clock.stage("price", sum(size.values()), before=before) as reached:
+        for number, lines in engine([batch for batch in every if batch.number not in ready], plan):
+            with written_to(work.folder.parent):
+                work.put(number, lines)
+            done += size[number]
+            reached(done)
+    return before
+
+
+def _record(
+    store: Store, work: Work, detail: Mapping[str, Any], total: int, clock: Clock, *, only_news: bool
+) -> dict[str, Any]:
+    """Keep the recommendations in the shop, give each its id, and lay the entries down in order. The report
+    is noted with them, unless only news was wanted and there is none."""
+    counts: dict[str, Any] = {"abstained": 0, "unpriced": 0, "unchanged": 0, "date": ""}
+    done = 0
+    with (
+        clock.stage("record", total) as reached,
+        (work.folder / ENTRIES).open("w", encoding="utf-8", newline="\n") as entries,
+        (work.folder / UNPRICED).open("w", encoding="utf-8", newline="\n") as unpriced,
+        store.reports.recording() as recording,
+    ):
+        found = work.products()
+        while some := list(islice(found, _RECORDED)):
+            left = [it["unpriced"] for it in some if "unpriced" in it]
+            unpriced.writelines(json.dumps(it, ensure_ascii=False) + "\n" for it in left)
+            counts["unpriced"] += len(left)
+            priced = [Entry.from_dict(it["entry"]) for it in some if "entry" in it]
+            ids = recording.ids([it.recommendation for it in priced])
+            for entry, id in zip(priced, ids, strict=True):
+                kept = replace(entry, decision_id=id)
+                entries.write(json.dumps(kept.to_dict(), ensure_ascii=False) + "\n")
+                counts["abstained"] += kept.recommendation.abstained is not None
+                counts["unchanged"] += kept.unchanged
+                counts["date"] = max(counts["date"], kept.recommendation.date[:10])
+            done += len(some)
+            reached(done)
+        if not (only_news and counts["unchanged"] == total):
+            recording.note(detail)
+    return counts
+
+
+def _manifest(
+    store: Store, pipeline: PricingPipeline, plan: Plan, basis: str, counts: Mapping[str, Any]
+) -> dict[str, Any]:
+    """How the report came about, as JSON: enough to make it again."""
+    return {
+        "version": version("pricing-assistant"),
+        "basis": basis,
+        "model": pipeline.model_hash,
+        "adapter": pipeline.adapter_of(),
+        "settings": {"objective": plan.objective, "reference": plan.profile, "period": plan.period},
+        "inputs": store.reports.inputs(),
+        "unpriced": counts["unpriced"],
+    }
+
+
+def _write(
+    priced: Priced,
+    store: Store,
+    work: Work,
+    languages: Sequence[Language],
+    formats: Sequence[Format],
+    pages: int,
+    clock: Clock,
+) -> tuple[str, ...]:
+    """Put the report in words and print it, in a folder a language where there are several."""
+    from assistant.report.compose import compose
+    from assistant.report.printing import print_report
+
+    statuses = store.reports.verdicts()
+    printed = work.folder / PRINTED
+    shutil.rmtree(printed, ignore_errors=True)  # of a run that was killed
+    names: list[str] = []
+    with clock.stage("write", len(languages) * (1 + len(formats))) as reached:
+        done = 0
+        for language in languages:
+            folder = printed / language if len(languages) > 1 else printed
+            folder.mkdir(parents=True, exist_ok=True)
+            began = time.monotonic()
+            document = compose(priced, language, statuses=statuses, folder=work.folder)
+            clock.spent("compose", began)
+            reached(done := done + 1)
+            for form in formats:
+                began = time.monotonic()
+                names += [
+                    path.relative_to(printed).as_posix()
+                    for path in print_report(document, form, folder, pages=pages)
+                ]
+                clock.spent(form, began)
+                reached(done := done + 1)
+    return tuple(names)
+
+
+def _moved(printed: Path, out: Path, date: str) -> Path:
+    """The finished folder in its place: the date, numbered where that day has reports already."""
+    name = date or dt.date.today().isoformat()
+    number = 1
+    while (place := out / (name if number == 1 else f"{name}-{number}")).exists():
+        number += 1
+    printed.replace(place)
+    return place

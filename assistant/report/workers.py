@@ -1,0 +1,99 @@
+"""Processes that price batches beside each other: each has the shop open and the policy in memory."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import get_context
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from assistant.report.batches import Batch
+from assistant.report.pricing import Plan, Pricer
+from assistant.report.progress import ReportError
+from assistant.store.database import FILE_NAME
+
+if TYPE_CHECKING:
+    from assistant.report.run import Engine
+    from assistant.store import Store
+    from policy.pipeline import PricingPipeline
+
+ENOUGH = 8
+"""Batches from which on processes of their own pay: each takes several seconds to load the policy."""
+
+
+class Worker:
+    """What one process keeps."""
+
+    def __init__(self, home: str | None, adapter: str | None, plan: Mapping[str, Any]) -> None:
+        from assistant.store import Store
+        from policy import PricingPipeline
+
+        pipeline = PricingPipeline.from_pretrained(adapter=adapter)
+        self._pricer = Pricer(Store.open(home=home), pipeline, Plan.from_dict(plan))
+
+    def priced(self, batch: Mapping[str, Any]) -> tuple[int, str]:
+        """A batch's number and lines."""
+        todo = Batch.from_dict(batch)
+        return todo.number, self._pricer.lines(todo)
+
+
+def home_of(store: Store) -> str | None:
+    """Where another process opens the same shop: its folder, or None where PRICING_ASSISTANT_DATABASE_URL,
+    which it has too, says so."""
+    folder = store.lock.parent
+    return str(folder) if Path(store.place) == folder / FILE_NAME else None
+
+
+def local_engine(store: Store, pipeline: PricingPipeline, *, adapter: Path | None = None) -> Engine:
+    """Prices on this machine: in this process, or in one a processor core where there is much to do.
+
+    Parameters
+    ----------
+    adapter
+        The shelf that `pipeline` prices with.
+    """
+
+    def priced(todo: Sequence[Batch], plan: Plan) -> Iterator[tuple[int, str]]:
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        if len(todo) < ENOUGH or cores == 1:
+            pricer = Pricer(store, pipeline, plan)
+            for batch in todo:
+                yield batch.number, pricer.lines(batch)
+            return
+        told = home_of(store), None if adapter is None else str(adapter), plan.to_dict()
+        with ProcessPoolExecutor(
+            min(cores, len(todo)), mp_context=get_context("spawn"), initializer=_start, initargs=told
+        ) as pool:
+            waiting = [pool.submit(_priced, batch.to_dict()) for batch in todo]
+            try:
+                for done in as_completed(waiting):
+                    yield done.result()
+            except BrokenProcessPool as error:
+                raise ReportError(
+                    "A process that priced products was ended, perhaps for want of memory. Run the same "
+                    "command again: it goes on with what is priced."
+                ) from error
+            finally:
+                pool.shutdown(cancel_futures=True)
+
+    return priced
+
+
+_worker: Worker | None = None
+"""Of a process of `local_engine`."""
+
+
+def _start(home: str | None, adapter: str | None, plan: Mapping[str, Any]) -> None:
+    global _worker
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever started this process says when it stops
+    os.environ["OMP_NUM_THREADS"] = "1"  # the other cores have processes of their own
+    _worker = Worker(home, adapter, plan)
+
+
+def _priced(batch: Mapping[str, Any]) -> tuple[int, str]:
+    assert _worker is not None
+    return _worker.priced(batch)

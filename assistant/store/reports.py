@@ -1,0 +1,178 @@
+"""What price reports keep in the shop and read of it: their recommendations, when they were made, by what."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from assistant.store import decisions, ledger
+from assistant.store.database import Database
+from assistant.store.records import Decision, Verdict
+from assistant.store.sales import chunks
+from assistant.store.schema import (
+    AuditRow,
+    DecisionRow,
+    ImportRow,
+    LedgerRow,
+    ProductRow,
+    RulesRow,
+    SaleRow,
+    VerdictRow,
+)
+from policy.decision.recommendation import Recommendation
+from policy.decision.reference_price import Profile, ReferenceCheck, reference_price
+
+ACTOR = "report"
+"""Who wrote a report's recommendations, in the store's records."""
+
+MADE = "report_made"
+"""The audit log's action."""
+
+Key = tuple[str, str | None]
+"""SKU and outlet of a product."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cut:
+    """A suggested reduction whose announcement is to be checked."""
+
+    sku: str
+    store: str | None
+    start: dt.date
+    price: float
+    """Store currency."""
+
+
+class Recording:
+    """One report's recommendations on their way into the store, kept all together or not at all."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def ids(self, said: Sequence[Recommendation]) -> list[str]:
+        """Keep recommendations, and give each its id. One that repeats what the last report said of its
+        product is that decision, with what was decided of it."""
+        known = _newest(self._session, [it.sku for it in said])
+        found = [known.get((it.sku, it.store or None)) for it in said]
+        ids = [
+            row.id if row is not None and it.repeats(Recommendation.from_dict(row.record)) else None
+            for it, row in zip(said, found, strict=True)
+        ]
+        fresh = [it for it, id in zip(said, ids, strict=True) if id is None]
+        new = iter(decisions.save(self._session, fresh, actor=ACTOR) if fresh else ())
+        return [next(new) if id is None else id for id in ids]
+
+    def note(self, detail: Mapping[str, Any]) -> None:
+        """Say in the audit log that the report was made. One that was noted last, and is only printed now, is
+        not noted again."""
+        last = sa.select(AuditRow.detail).where(AuditRow.action == MADE).order_by(AuditRow.id.desc())
+        if self._session.scalars(last.limit(1)).first() != dict(detail):
+            now = dt.datetime.now(dt.UTC)
+            self._session.add(AuditRow(at=now, actor=ACTOR, action=MADE, subject=None, detail=dict(detail)))
+
+
+class Reports:
+    """The reports of one shop."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def state(self) -> dict[str, int]:
+        """Numbers that change with whatever a report rests on: sales, prices approved, rules."""
+        tables = {"import": ImportRow.id, "ledger": LedgerRow.id, "rules": RulesRow.id}
+        with self._database.read() as session:
+            return {name: session.scalar(sa.select(sa.func.max(id))) or 0 for name, id in tables.items()}
+
+    def inputs(self) -> list[dict[str, Any]]:
+        """The files that the shop's sales came from, oldest first: name, SHA-256, when it was imported."""
+        query = sa.select(ImportRow.source, ImportRow.content_hash, ImportRow.created_at)
+        with self._database.read() as session:
+            rows = session.execute(query.order_by(ImportRow.id)).all()
+        files = {
+            hash: {"file": name, "sha256": hash, "imported_at": at.isoformat()} for name, hash, at in rows
+        }
+        return list(files.values())
+
+    def made(self, limit: int) -> list[dict[str, Any]]:
+        """What was noted of the last reports, newest first; each has `made_at`, ISO 8601."""
+        query = sa.select(AuditRow.detail).where(AuditRow.action == MADE).order_by(AuditRow.id.desc())
+        with self._database.read() as session:
+            return list(session.scalars(query.limit(limit)))
+
+    def earlier(self, skus: Sequence[str]) -> dict[Key, Decision]:
+        """What reports recommended last for these articles, by outlet."""
+        with self._database.read() as session:
+            return _newest(session, skus)
+
+    def since(self, skus: Sequence[str], moment: dt.datetime) -> list[Decision]:
+        """What reports recommended for these articles from a moment on, oldest first."""
+        found: list[Decision] = []
+        with self._database.read() as session:
+            for chunk in chunks(skus):
+                query = sa.select(DecisionRow).where(
+                    DecisionRow.sku.in_(chunk), DecisionRow.actor == ACTOR, DecisionRow.created_at >= moment
+                )
+                rows = session.scalars(query.order_by(DecisionRow.id))
+                found += [decisions.given(row) for row in rows]
+        return found
+
+    @contextmanager
+    def recording(self) -> Iterator[Recording]:
+        """One transaction for all that a report keeps."""
+        with self._database.write() as session:
+            yield Recording(session)
+
+    def verdicts(self) -> dict[str, Verdict]:
+        """What merchants made of all that reports recommended, by id of the decision."""
+        last = sa.select(sa.func.max(VerdictRow.id)).group_by(VerdictRow.decision_id)
+        query = (
+            sa.select(VerdictRow)
+            .join(DecisionRow, DecisionRow.id == VerdictRow.decision_id)
+            .where(VerdictRow.id.in_(last), VerdictRow.verdict != "withdrawn", DecisionRow.actor == ACTOR)
+        )
+        with self._database.read() as session:
+            found = [decisions.ruling(row) for row in session.scalars(query)]
+        return {it.decision_id: it for it in found}
+
+    def reference_prices(self, cuts: Sequence[Cut], *, profile: Profile) -> list[ReferenceCheck]:
+        """`Store.reference_price` of many products at once, in their order."""
+        found = []
+        with self._database.read() as session:
+            newest = session.scalar(sa.select(sa.func.max(SaleRow.date)))
+            rows: dict[Key, ProductRow] = {}
+            for chunk in chunks(sorted({cut.sku for cut in cuts})):
+                for row in session.scalars(sa.select(ProductRow).where(ProductRow.sku.in_(chunk))):
+                    rows[row.sku, row.store or None] = row
+            for cut in cuts:
+                spans, period = ledger.price_spans(
+                    session, rows[cut.sku, cut.store], until=cut.start - dt.timedelta(days=1), newest=newest
+                )
+                found.append(
+                    reference_price(
+                        spans,
+                        start=cut.start,
+                        profile=profile,
+                        planned_price=cut.price,
+                        notes=ledger.COARSE[period],
+                    )
+                )
+        return found
+
+
+def _newest(session: Session, skus: Sequence[str]) -> dict[Key, Decision]:
+    found: dict[Key, Decision] = {}
+    for chunk in chunks(sorted(set(skus))):
+        last = (
+            sa.select(sa.func.max(DecisionRow.id))
+            .where(DecisionRow.sku.in_(chunk), DecisionRow.actor == ACTOR)
+            .group_by(DecisionRow.sku, DecisionRow.store)
+        )
+        for row in session.scalars(sa.select(DecisionRow).where(DecisionRow.id.in_(last))):
+            found[row.sku, row.store or None] = decisions.given(row)
+    return found

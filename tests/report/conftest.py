@@ -1,0 +1,24 @@
+"""A shop for the report's runs, and the policy, loaded once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from assistant.store import Store
+from assistant.store.demo import create_demo
+from policy import PricingPipeline
+
+
+@pytest.fixture(scope="session")
+def pipeline() -> PricingPipeline:
+    return PricingPipeline.from_pretrained()
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Store:
+    """The demo shop, with nothing decided yet."""
+    store = Store.open(home=tmp_path / "shop")
+    create_demo(store)
+    return store

@@ -1,0 +1,114 @@
+"""Whatever prices the batches, the numbers are the same."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from assistant.report import run, workers
+from assistant.report.batches import Batch, batches
+from assistant.report.pricing import Plan
+from assistant.report.progress import ReportError
+from assistant.report.ray_engine import ray_engine
+from assistant.report.workers import local_engine
+from assistant.store import Store
+from policy import PricingPipeline
+
+Work = tuple[list[Batch], Plan]
+
+
+@pytest.fixture
+def work(shop: Store, pipeline: PricingPipeline) -> Work:
+    """The demo shop in nine batches."""
+    products, rules = shop.products(), shop.rules_for()
+    plan = run._plan(shop, pipeline, products, rules, "profit", "eu", [])
+    return list(batches(products, rules, size=3)), plan
+
+
+@pytest.fixture
+def in_turn(
+    shop: Store, pipeline: PricingPipeline, work: Work, monkeypatch: pytest.MonkeyPatch
+) -> dict[int, str]:
+    """Every batch priced in this process."""
+    with monkeypatch.context() as patch:
+        patch.setattr(workers, "ENOUGH", 1_000)
+        return dict(local_engine(shop, pipeline)(*work))
+
+
+@pytest.mark.slow
+def test_processes_price_as_one_process_does(
+    shop: Store,
+    pipeline: PricingPipeline,
+    work: Work,
+    in_turn: dict[int, str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(workers, "ENOUGH", 2)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})
+    assert dict(local_engine(shop, pipeline)(*work)) == in_turn
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    importlib.util.find_spec("ray") is None, reason="pip install 'pricing-assistant[distributed]'"
+)
+def test_ray_prices_as_one_process_does_though_a_worker_is_killed(
+    shop: Store, work: Work, in_turn: dict[int, str]
+) -> None:
+    psutil = pytest.importorskip("psutil")
+
+    def actors() -> Iterator[int]:
+        for child in psutil.Process().children(recursive=True):
+            if any("MapWorker" in word for word in child.cmdline()):
+                yield child.pid
+
+    found: dict[int, str] = {}
+    killed: list[int] = []
+    for number, lines in ray_engine(shop, adapter=None, workers=2)(*work):
+        found[number] = lines
+        if not killed:
+            killed += list(actors())[:1]
+            os.kill(killed[0], signal.SIGKILL)
+    assert killed
+    assert found == in_turn
+
+
+def test_without_ray_one_line_says_what_to_install(
+    shop: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("assistant.report.ray_engine.find_spec", lambda _: None)
+    with pytest.raises(ReportError, match=r"pricing-assistant\[distributed\]"):
+        ray_engine(shop, adapter=None)
+
+
+def test_another_process_finds_the_same_shop(
+    shop: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert Store.open(home=workers.home_of(shop)).identity == shop.identity
+    monkeypatch.setenv("PRICING_ASSISTANT_DATABASE_URL", f"sqlite:///{tmp_path / 'elsewhere.db'}")
+    other = Store.open()
+    assert workers.home_of(other) is None
+    assert Store.open(home=workers.home_of(other)).identity == other.identity
+
+
+@pytest.mark.slow
+def test_a_process_that_is_ended_is_one_clear_line(
+    shop: Store, pipeline: PricingPipeline, work: Work, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    psutil = pytest.importorskip("psutil")
+    monkeypatch.setattr(workers, "ENOUGH", 2)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})
+
+    def end_one_after_the_first() -> None:
+        for _ in local_engine(shop, pipeline)(*work):
+            for child in psutil.Process().children():
+                if "spawn_main" in " ".join(child.cmdline()):
+                    child.kill()
+
+    with pytest.raises(ReportError, match="same command again"):
+        end_one_after_the_first()

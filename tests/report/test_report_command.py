@@ -1,0 +1,110 @@
+"""`pricing-assistant report`: exit codes, the shop it stands on, the rules it takes."""
+
+from __future__ import annotations
+
+import json
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from assistant import cli
+from assistant.report.progress import only_run
+from assistant.store import Store
+from assistant.store.demo import create_demo
+
+
+@pytest.fixture
+def sales(tmp_path: Path) -> Path:
+    """Two products over thirty weeks; one changes its price."""
+    path = tmp_path / "sales.csv"
+    weeks = [f"{date(2025, 1, 6) + timedelta(weeks=week)}" for week in range(30)]
+    rows = [f"A,{day},{10 + week % 3},{20 - 2 * (week % 3)},4\n" for week, day in enumerate(weeks)]
+    rows += [f"B,{day},5,7,2\n" for day in weeks]
+    path.write_text("sku,date,price,units,cost\n" + "".join(rows))
+    return path
+
+
+def run(*arguments: str, capsys: pytest.CaptureFixture[str]) -> tuple[int, dict[str, Any], str]:
+    """Exit status, the JSON summary, and what was said on stderr."""
+    status = cli.main(["report", *arguments, "--json", "--formats", "json"])
+    said = capsys.readouterr()
+    return status, json.loads(said.out) if said.out else {}, said.err
+
+
+def test_a_file_makes_a_series_and_exit_codes_tell_a_scheduler(
+    sales: Path, tmp_path: Path, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "reports"
+    command = (str(sales), "--out", str(out), "--since-last")
+    status, first, said = run(*command, capsys=capsys)
+    assert status == 0, said
+    assert (first["products"], first["last_report"], first["unchanged"]) == (2, None, 0)
+    assert Path(first["folder"], "report.json").is_file()
+    assert first["seconds"].keys() >= {"import", "plan", "price", "record", "write", "json"}
+    status, second, _ = run(*command, capsys=capsys)
+    assert (status, second["folder"], second["unchanged"]) == (3, None, 2)
+    with sales.open("a") as file:
+        file.write("A,2025-08-04,11,19,4\n")
+    status, third, _ = run(*command, capsys=capsys)
+    assert (status, third["unchanged"], third["last_report"]) == (0, 1, first["made_at"])
+    assert (out / "shop").is_dir() and not home.exists()
+
+
+def test_without_a_file_it_is_the_installed_shop(
+    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status, _, said = run("--out", str(tmp_path / "out"), capsys=capsys)
+    assert status == 1 and "no sales yet" in said.strip().splitlines()[-1]
+    create_demo(Store.open(home=home))
+    status, made, _ = run("--out", str(tmp_path / "out"), "--language", "en", "zh", capsys=capsys)
+    assert (status, made["products"], made["files"]) == (0, 21, ["en/report.json", "zh/report.json"])
+    assert (made["abstained"], made["unpriced"]) == (3, 0)  # sold out, new, of a price that never changed
+    chinese = (Path(made["folder"]) / "zh" / "report.json").read_text(encoding="utf-8")
+    assert json.loads(chinese)["language"] == "zh"
+
+
+def test_rules_of_the_command_hold_in_the_report_and_stay_out_of_the_shop(
+    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = Store.open(home=home)
+    create_demo(store)
+    rules = tmp_path / "rules.json"
+    rules.write_text(json.dumps({"products": {"PAN-28": {"max_change": 0.03}}}))
+    before = store.rules_in_force()
+    command = ("--out", str(tmp_path / "out"), "--rules", str(rules), "--max-change", "5%")
+    status, _, said = run(*command, capsys=capsys)
+    assert status == 0, said
+    moved = {it.record["sku"]: abs(it.record["change"]) for it in store.decisions()}
+    assert max(moved.values()) == pytest.approx(0.05, abs=0.001)
+    assert moved["PAN-28"] <= 0.0301
+    assert store.rules_in_force() == before
+    rules.write_text(json.dumps({"products": {"PAN-82": {}}}))
+    status, _, said = run(*command, capsys=capsys)
+    assert status == 1 and "'PAN-82'" in said
+
+
+def test_another_run_is_status_4(home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    store = Store.open(home=home)
+    create_demo(store)
+    with only_run(store):
+        status, _, said = run("--out", str(tmp_path / "out"), capsys=capsys)
+    assert status == 4 and "Another run" in said
+
+
+def test_processes_are_counted_for_ray_only(
+    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    create_demo(Store.open(home=home))
+    status, _, said = run("--out", str(tmp_path / "out"), "--workers", "2", capsys=capsys)
+    assert status == 1 and "--engine ray" in said
+
+
+@pytest.mark.parametrize(
+    "arguments", [[], ["--out", "x", "--pages", "0"], ["--out", "x", "--formats", "docx"]]
+)
+def test_wrong_usage_is_status_2(arguments: list[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(["report", *arguments])
+    assert stopped.value.code == 2

@@ -1,0 +1,43 @@
+"""What reports cost: the sales are a merchant's, and the lines add up."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from assistant import cli
+from assistant.evaluation import report_speed
+from assistant.store.importing import read_history
+from policy.evaluation.tables import read_rows
+
+
+def test_sales_are_whole_and_larger_files_go_on_where_smaller_ones_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(report_speed, "PIECE", 4)
+    for products in (4, 9):
+        report_speed.write_sales(tmp_path / f"{products}.csv", products, 30)
+    small, large = (read_history(tmp_path / f"{products}.csv") for products in (4, 9))
+    assert (large.report.history.products, large.report.history.period) == (9, "week")
+    first = large.frame[large.frame["sku"].isin(set(small.frame["sku"]))].reset_index(drop=True)
+    assert first.equals(small.frame)
+    assert (large.frame["price"] * 100).round(6).mod(1).max() == 0
+
+
+@pytest.mark.slow
+def test_a_line_says_what_every_stage_took(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options = ["--products", "3", "--periods", "40", "--out", str(tmp_path), "--note", "a test"]
+    assert cli.main(["evaluate", "--suite", "report", *options]) == 0
+    (row,) = read_rows(tmp_path / "report.csv")
+    stages = sum(float(row[f"{stage}_seconds"]) for stage in report_speed.STAGES)
+    assert 0 < stages <= float(row["seconds"]) + 1
+    assert (row["products"], row["periods"], row["note"]) == ("3", "40", "a test")
+    assert 200 < float(row["peak_mib"]) < 4096
+
+
+def test_an_option_of_the_suite_is_checked(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(["evaluate", "--suite", "report", "--products", "many"])
+    assert stopped.value.code == 2
+    assert "not a whole number" in capsys.readouterr().err
