@@ -73,42 +73,6 @@ def test_another_currency_is_asked_back(ask: Ask, store: Store) -> None:
     assert [it.name for it in answer.tool_calls] == ["find_products"]
 
 
-def test_another_currency_is_asked_back_of_a_product_called_by_its_code(ask: Ask) -> None:
-    answer = ask("ket-17 要是人民币280块卖呢")
-    assert "USD" in answer.text and "280" not in answer.text
-    assert all(it.name == "find_products" for it in answer.tool_calls)
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "不要采纳薰衣草蜡烛那个，圣诞前不降价",
-        "先不用采纳薰衣草蜡烛的建议",
-        "I don't want to accept the lavender candle price",
-    ],
-)
-def test_a_refusal_is_never_staged_as_an_approval(ask: Ask, text: str) -> None:
-    answer = ask(text)
-    assert [it.tool for it in answer.pending] == ["reject"]
-    assert answer.skus == ["CAN-LAV-200"]
-
-
-@pytest.mark.parametrize(
-    "text",
-    ["keep the lavender candle's price as it is until 15 Feb 2027", "薰衣草蜡烛别动价，到2027年2月15日"],
-)
-def test_a_price_that_is_to_stay_is_a_freeze(ask: Ask, text: str) -> None:
-    answer = ask(text)
-    assert [it.tool for it in answer.pending] == ["set_rules"]
-    (row,) = values(answer)
-    assert row[2] is not None and "2027" in row[2]
-
-
-@pytest.mark.parametrize("text", ["茶具毛利不能低于五成", "prams never below 30% margin"])
-def test_a_rule_for_what_the_shop_does_not_sell_is_not_one_for_the_whole_shop(ask: Ask, text: str) -> None:
-    assert ask(text).pending == ()
-
-
 def test_an_ambiguous_product_is_asked_about_first(ask: Ask) -> None:
     question = ask("set the kettle to 30")
     assert question.pending == () and "1.0 L" in question.text and "1.7 L" in question.text
