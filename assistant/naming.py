@@ -14,6 +14,8 @@ _MEASURE = (
     r"(?:g|kg|mg|ml|cl|l|cm|mm|m|w|kw|v|a|ah|mah|gb|tb|mb|hz|oz|lb|lbs|inch|in|pc|pcs|pack|piece|pieces|ct|"
     r"克|千克|公斤|斤|毫升|升|厘米|毫米|米|瓦|寸|英寸|件套|支装|只装|片装|包装|装|片|支|入)"
 )
+_LETTER = r"[^\W_\u3400-\u9fff]"
+"""What a full name may not run on into; Chinese is written around it without a space."""
 _PART_OF_NAME = re.compile(
     rf"\d+(?:\.\d+)?[\s-]?{_MEASURE}(?![A-Za-z])|(?=[a-z\d]*[a-z])(?=[a-z]*\d)[a-z\d]+", re.IGNORECASE
 )
@@ -37,7 +39,7 @@ def name_spans(text: str, names: Iterable[str]) -> list[tuple[int, int]]:
             if re.fullmatch(r"\d{4,}", plain):
                 patterns.add(rf"(?<![\d.,$€£¥+-]){digits}(?![\d.,%元块])")
             continue
-        patterns.add(rf"(?<![^\W_]){re.escape(plain)}(?![^\W_])")
+        patterns.add(rf"(?<!{_LETTER}){re.escape(plain)}(?!{_LETTER})")
         patterns.update(
             rf"(?<![\w.,]){re.escape(part.group()).replace(chr(92) + ' ', '[ -]?')}(?![A-Za-z\d])"
             for part in _PART_OF_NAME.finditer(plain)
