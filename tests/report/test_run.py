@@ -17,7 +17,7 @@ from assistant.desk import Desk
 from assistant.report import run
 from assistant.report.entry import Entry
 from assistant.report.pricing import Plan, Pricer
-from assistant.report.progress import AlreadyRunning, Made, Progress, ReportError, Stopped, only_run
+from assistant.report.progress import FORMATS, AlreadyRunning, Made, Progress, ReportError, Stopped, only_run
 from assistant.report.run import WORK, make_report
 from assistant.store import Store
 from policy import PricingPipeline
@@ -97,7 +97,7 @@ def test_a_killed_run_goes_on_and_gives_the_same_bytes(
     monkeypatch.setattr(run.dt, "datetime", Clock)
     shop.close()
     shutil.copytree(tmp_path / "shop", tmp_path / "copy")
-    straight = made(Store.open(home=tmp_path / "copy"), tmp_path / "straight", pipeline)
+    straight = made(Store.open(home=tmp_path / "copy"), tmp_path / "straight", pipeline, formats=FORMATS)
 
     class Killed(Exception):
         """As a power cut: nothing gets to clean up."""
@@ -111,12 +111,13 @@ def test_a_killed_run_goes_on_and_gives_the_same_bytes(
         made(shop, out, pipeline, progress=kill_after_two)
     assert not [it for it in out.iterdir() if it.name != WORK]
     assert shop.reports.made(1) == []
-    again = made(shop, out, pipeline)
+    again = made(shop, out, pipeline, formats=FORMATS)
     assert 0 < again.resumed < again.products == 21
     assert not (out / WORK).exists()
     assert again.folder is not None and straight.folder is not None
-    ours, theirs = ((it / "report.json").read_bytes() for it in (again.folder, straight.folder))
-    assert ours == theirs
+    assert again.files == straight.files and {Path(it).suffix[1:] for it in again.files} == set(FORMATS)
+    for name in again.files:
+        assert (again.folder / name).read_bytes() == (straight.folder / name).read_bytes(), name
 
 
 def test_a_run_killed_while_printing_keeps_its_suggestions_once(
