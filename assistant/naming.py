@@ -18,6 +18,8 @@ _COUNTED = r"(?!\s?-?(?:units?|pieces|pcs|sales|orders|sold|products|items|件|�
 """After a name of digits alone: `1042 units` is a figure, whatever article is called 1042."""
 _ALSO_WORDS = frozenset(["a", "in"])
 """Measures that are words too: `5 a week` is no battery of 5 A."""
+_LETTER = r"[^\W_\u3400-\u9fff]"
+"""What a full name may not run on into; Chinese is written around it without a space."""
 _PART_OF_NAME = re.compile(
     rf"\d+(?:\.\d+)?[\s-]?{_MEASURE}(?![A-Za-z])|(?=[a-z\d]*[a-z])(?=[a-z]*\d)[a-z\d]+", re.IGNORECASE
 )
@@ -41,7 +43,7 @@ def name_spans(text: str, names: Iterable[str]) -> list[tuple[int, int]]:
             if re.fullmatch(r"\d{4,}", plain):
                 patterns.add(rf"(?<![\d.,$€£¥+-]){digits}(?![\d.,%元块]){_COUNTED}")
             continue
-        patterns.add(rf"(?<![^\W_]){re.escape(plain)}(?![^\W_])")
+        patterns.add(rf"(?<!{_LETTER}){re.escape(plain)}(?!{_LETTER})")
         patterns.update(
             rf"(?<![\w.,$€£¥₹₩+]){_spelt(part.group())}(?![A-Za-z\d])"
             for part in _PART_OF_NAME.finditer(plain)

@@ -311,3 +311,22 @@ def test_numerals_are_read(text: str, value: float) -> None:
 def test_signed_keeps_zero_plain() -> None:
     assert signed("$0.00") == "$0.00"
     assert signed("$0.10") == "+$0.10"
+
+
+@pytest.mark.parametrize("text", ["Oak Cutting Board at $47.25 (+5%).", "Oak Cutting Board卖 $47.25（+5%）"])
+def test_a_word_of_a_products_name_is_no_verb(text: str) -> None:
+    sheet = Sheet("CUT-BRD-OAK", "en", currency="USD")
+    sheet.price("price", 47.25)
+    sheet.price("current_price", 45.0)
+    sheet.percent("change", 0.05, sign=True)
+    products = {"CUT-BRD-OAK": "Oak Cutting Board"}
+    assert check(text, sheet.facts, products=products).supported
+    assert check(text, sheet.facts, names=list(products.values())).supported
+    against = text.replace("Board", "Board: cut to", 1)
+    assert not check(against, sheet.facts, products=products).supported
+
+
+def test_digits_of_a_name_written_between_chinese_are_no_figure() -> None:
+    name = "65W USB-C Charger"
+    assert check(f"您说{name}的成本", [], names=[name]).supported
+    assert not check("您说65件", [], names=[name]).supported

@@ -181,12 +181,13 @@ def _staged(turn: Turn, proposal: RulesProposal, *, undo: Undo) -> Staged:
 
 def _notes(turn: Turn, proposal: RulesProposal) -> tuple[list[Fact], list[str]]:
     """Products that no price would suit, the rules in conflict there, and products left as they are."""
+    desk, words = turn.desk, words_of(turn)
+    pipeline = desk.pipeline  # waited for first: two threads that import its libraries at once break both
     from policy.decision.feasible import conflicts
 
-    desk, words = turn.desk, words_of(turn)
     names_of = {product.sku: product.name or product.sku for product in desk.store.products()}
     then = desk.store.rules_for(None, proposal=proposal)
-    now = desk.pipeline.circumstances(desk.history(), rules=then)
+    now = pipeline.circumstances(desk.history(), rules=then)
     decided = [decision.recommendation for decision in desk.overview()]
     excluded = conflicts(now, then, {(it.store, it.sku): it.abstained for it in decided})
     excluded = {key: rules for key, rules in excluded.items() if key[1] in proposal.skus}
