@@ -15,11 +15,10 @@ os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 
 import gradio as gr
 
-import app_report
 from assistant import page as shown
 from assistant import panels, report_page, tuning_page
-from assistant.evidence import View
 from assistant.page import CHIPS, DECISION, EVIDENCE, THREADS, Changes
+from assistant.report.shop_export import SHOPS
 from assistant.session import UPLOAD_LIMIT_MB, Sessions, Visit
 from assistant.tuning_report import WORDS
 from assistant.wording import LANGUAGES, Language, Wording, preferred_language, wording
@@ -117,15 +116,15 @@ def _layout(words: Wording, tuning: Wording) -> Page:
             gr.Tab(wording("en", report_page.WORDS)("tab.name"), id="report") as page["report_tab"],
             gr.Row(elem_id="report", elem_classes="tuning"),
         ):
-            app_report.layout(page)
+            _report(page)
         with gr.Tab(tuning("tab.tuning"), id="tuning") as page["tuning_tab"], gr.Row(elem_classes="tuning"):
             with gr.Column(scale=5, min_width=340):
                 _run(page)
             with gr.Column(scale=6, min_width=340, elem_id="outcome", elem_classes="card"):
                 page["result_title"] = gr.HTML()
                 page["result"] = gr.HTML(elem_id="result")
-                page["measures"] = gr.Plot(show_label=False, visible=False, elem_classes="figure")
-                page["curve"] = gr.Plot(show_label=False, visible=False, elem_classes="figure")
+                figure: dict[str, Any] = {"show_label": False, "visible": False, "elem_classes": "figure"}
+                page |= {name: gr.Plot(**figure) for name in ("measures", "curve")}
     return page
 
 
@@ -183,6 +182,52 @@ def _evidence(page: Page, words: Wording) -> None:
     page["facts"] = gr.HTML(visible=False, elem_id="facts")
 
 
+def _report(page: Page) -> None:
+    """Making a report and its files on one side, what it says and what is decided on the other."""
+    with gr.Column(scale=5, min_width=340):
+        with gr.Column(elem_id="report-run", elem_classes="card"):
+            page["report_title"] = gr.HTML()
+            page["report_what"] = gr.Markdown()
+            page["report_shop"] = gr.Markdown(elem_classes="quiet")
+            with gr.Row(elem_classes="actions"):
+                page["make"] = gr.Button("", elem_id="make", elem_classes="main")
+                page["halt"] = gr.Button("", visible=False, elem_id="halt")
+            page["making"] = gr.HTML(visible=False, elem_id="making", elem_classes="progress")
+            page |= {name: gr.HTML(visible=False, elem_id=name) for name in ("unmade", "filed")}
+            with gr.Row(elem_id="files", elem_classes="actions"):
+                page |= {name: gr.DownloadButton("", visible=False, size="sm") for name in report_page.FILES}
+        with gr.Column(elem_id="report-export", elem_classes="card"):
+            page["export_title"] = gr.HTML()
+            page["export_what"] = gr.Markdown()
+            page["export_shop"] = gr.Radio(list(SHOPS), value="woocommerce", elem_id="export-shop")
+            page["catalogue"] = gr.File(visible=False, file_types=[".csv"], height=120, elem_id="catalogue")
+            with gr.Row(elem_classes="actions"):
+                page["export"] = gr.Button("", elem_id="export")
+                page["get_export"] = gr.DownloadButton("", visible=False, elem_id="get-export")
+            page["exported"] = gr.HTML(visible=False, elem_id="exported")
+    with gr.Column(scale=6, min_width=340):
+        with gr.Column(elem_id="in-short", elem_classes="card"):
+            page |= {name: gr.HTML() for name in ("in_short_title", "in_short")}
+        with gr.Column(elem_id="decide", elem_classes="card"):
+            page["decide_title"] = gr.HTML()
+            page["decide_what"] = gr.Markdown()
+            page["open_only"] = gr.Checkbox(value=True, visible=False, elem_id="open-only")
+            page["rows"] = gr.CheckboxGroup(visible=False, elem_id="rows")
+            page["choice"] = gr.Radio(value="approve", visible=False, elem_id="verdict")
+            page["own_price"] = gr.Number(visible=False, elem_id="own-price")
+            page["reason"] = gr.Textbox(visible=False, max_length=500, elem_id="reason")
+            with gr.Row(elem_classes="actions"):
+                page["show"] = gr.Button("", visible=False, elem_id="show", elem_classes="main")
+                page["workbook"] = gr.UploadButton(
+                    "", visible=False, elem_id="workbook", file_types=[".xlsx"]
+                )
+            page["proposal"] = gr.Markdown(visible=False, elem_id="proposal")
+            with gr.Row(elem_classes="actions"):
+                page["agree"] = gr.Button("", visible=False, elem_id="agree", elem_classes="main")
+                page["leave"] = gr.Button("", visible=False, elem_id="leave")
+            page["decided"] = gr.HTML(visible=False, elem_id="decided")
+
+
 def _run(page: Page) -> None:
     """What fine-tuning is, its start and progress, and the versions that came of it."""
     with gr.Column(elem_id="run", elem_classes="card"):
@@ -192,15 +237,13 @@ def _run(page: Page) -> None:
         with gr.Row(elem_classes="actions"):
             page["start"] = gr.Button("", elem_id="start", elem_classes="main")
             page["stop"] = gr.Button("", visible=False, elem_id="stop")
-        page["progress"] = gr.HTML(visible=False, elem_id="progress")
-        page["ended"] = gr.HTML(visible=False, elem_id="ended")
+        page |= {name: gr.HTML(visible=False, elem_id=name) for name in ("progress", "ended")}
     with gr.Column(elem_id="versions", elem_classes="card"):
         page["versions_title"] = gr.HTML()
         page["in_use"] = gr.HTML(visible=False)
         page["versions"] = gr.Radio(show_label=False, container=False, visible=False, elem_id="choice")
         with gr.Row(elem_classes="actions"):
-            page["use"] = gr.Button("", visible=False, elem_id="use")
-            page["undo"] = gr.Button("", visible=False, elem_id="undo")
+            page |= {name: gr.Button("", visible=False, elem_id=name) for name in ("use", "undo")}
 
 
 def _events(blocks: gr.Blocks, page: Page, sessions: Sessions) -> None:
@@ -214,6 +257,16 @@ def _events(blocks: gr.Blocks, page: Page, sessions: Sessions) -> None:
 
     def tabs(guest: Visit, language: Language) -> Changes:
         return report_page.report_tab(guest, language) | tuning_page.tuning_tab(guest, language)
+
+    def on(
+        event: Any, change: Callable[..., Changes], given: Sequence[str], outputs: Any, **own: Any
+    ) -> None:
+        """Call a change with the visit and the values of what is given."""
+
+        def handle(request: gr.Request, *values: Any) -> Updates:
+            return updates(change(visit(request), *values))
+
+        event(handle, [page[name] for name in given], outputs, **(hidden | own))
 
     def arrive(request: gr.Request) -> Updates:
         language = preferred_language(request.headers.get("accept-language"))
@@ -251,41 +304,19 @@ def _events(blocks: gr.Blocks, page: Page, sessions: Sessions) -> None:
     def told(language: Language, request: gr.Request) -> Updates:
         return updates(shown.told(visit(request), language)) or {page["headline"]: gr.skip()}
 
-    def choose(index: int, view: View | None, request: gr.Request) -> Updates:
-        return updates(shown.evidence(visit(request), index, view))
-
-    def begin(language: Language, request: gr.Request) -> Updates:
-        return updates(shown.beginning(visit(request), language))
-
-    def resume(thread: str, language: Language, request: gr.Request) -> Updates:
-        return updates(shown.resuming(visit(request), thread, language))
-
-    def forget(language: Language, request: gr.Request) -> Updates:
-        return updates(shown.forgetting(visit(request), language))
-
     def upload(path: str, language: Language, request: gr.Request) -> Iterator[Updates]:
         yield from load(Path(path), language, visit(request), skip_bad_rows=False)
 
     def set_aside(language: Language, request: gr.Request) -> Iterator[Updates]:
-        guest = visit(request)
-        if guest.refused is not None:
-            yield from load(guest.refused, language, guest, skip_bad_rows=True)
+        if (file := visit(request).refused) is not None:
+            yield from load(file, language, visit(request), skip_bad_rows=True)
 
     def load(file: Path, language: Language, guest: Visit, *, skip_bad_rows: bool) -> Iterator[Updates]:
         yield from map(updates, shown.opening(guest, file, language, skip_bad_rows=skip_bad_rows))
         yield updates(tabs(guest, language))
 
-    def back(language: Language, request: gr.Request) -> Updates:
-        guest = visit(request)
-        return updates(shown.returning(guest, language) | tabs(guest, language))
-
-    def tuning(change: Callable[..., Changes]) -> Callable[..., Updates]:
-        """A handler of the tab."""
-
-        def handle(language: Language, chosen: str | None, request: gr.Request) -> Updates:
-            return updates(change(visit(request), language, chosen))
-
-        return handle
+    def back(guest: Visit, language: Language) -> Changes:
+        return shown.returning(guest, language) | tabs(guest, language)
 
     def leave(request: gr.Request) -> None:
         sessions.end(str(request.session_hash))
@@ -293,13 +324,15 @@ def _events(blocks: gr.Blocks, page: Page, sessions: Sessions) -> None:
     # What is no stream of steps goes past the queue: the result of an event that joins the queue just as its
     # connection closes would be lost.
     hidden: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "queue": False}
+    spoken: dict[str, Any] = {"api_visibility": "private", "show_progress_on": page["chat"]}
     evidence = [page[name] for name in EVIDENCE]
     answered = [page["chat"], *(page[name] for name in (*DECISION, *CHIPS))]
     behind = [*evidence, *(page[name] for name in THREADS)]
     conversation = [*answered, *behind]
     tab = [page[name] for name in tuning_page.PARTS]
+    report = [page[name] for name in report_page.PARTS]
     shop = [page[name] for name in shown.SHOP if name not in (*CHIPS, *THREADS)]
-    moved = [*conversation, *shop, *tab, *(page[name] for name in report_page.PARTS)]
+    moved = [*conversation, *shop, *tab, *report]
     labelled = [page[name] for name in shown.LABELS if name not in ("chat", *DECISION)]
     everything = [page["language"], *labelled, *moved]
     blocks.load(arrive, None, everything, **hidden)
@@ -308,34 +341,21 @@ def _events(blocks: gr.Blocks, page: Page, sessions: Sessions) -> None:
         (page["question"], page["question"].submit),
         *((page[name], page[name].click) for name in CHIPS),
     ]:
-        trigger(
-            take,
-            [source, page["chat"]],
-            [page["question"], page["chat"]],
-            **hidden,
-        ).then(
-            answer,
-            [page["chat"], page["language"]],
-            answered,
-            api_visibility="private",
-            show_progress_on=page["chat"],
-            trigger_mode="multiple",  # the default would lose a question asked while a figure is being drawn
+        # Several at once, since the default would lose a question asked while a figure is being drawn.
+        trigger(take, [source, page["chat"]], [page["question"], page["chat"]], **hidden).then(
+            answer, [page["chat"], page["language"]], answered, trigger_mode="multiple", **spoken
         ).then(told, page["language"], behind, trigger_mode="multiple", **hidden)
     for name, approve in zip(DECISION, (True, False), strict=True):
-        page[name].click(
-            settle(approve),
-            [page["chat"], page["language"]],
-            answered,
-            api_visibility="private",
-            show_progress_on=page["chat"],
-        ).then(told, page["language"], behind, trigger_mode="multiple", **hidden)
+        page[name].click(settle(approve), [page["chat"], page["language"]], answered, **spoken).then(
+            told, page["language"], behind, trigger_mode="multiple", **hidden
+        )
     page["chat"].change(None, js=panels.TO_LATEST, **hidden)
     page["facts"].change(None, js=panels.CITE, **hidden)
     for name in ("product", "view"):
-        page[name].input(choose, [page["product"], page["view"]], evidence, **hidden)
-    page["begin"].click(begin, page["language"], conversation, **hidden)
-    page["threads"].input(resume, [page["threads"], page["language"]], conversation, **hidden)
-    page["forget"].click(forget, page["language"], conversation, **hidden)
+        on(page[name].input, shown.evidence, ["product", "view"], evidence)
+    on(page["begin"].click, shown.beginning, ["language"], conversation)
+    on(page["threads"].input, shown.resuming, ["threads", "language"], conversation)
+    on(page["forget"].click, shown.forgetting, ["language"], conversation)
     reading: dict[str, Any] = {
         "api_visibility": "private",
         "show_progress_on": page["understood"],
@@ -343,8 +363,8 @@ def _events(blocks: gr.Blocks, page: Page, sessions: Sessions) -> None:
     }
     page["upload"].upload(upload, [page["upload"], page["language"]], moved, **reading)
     page["aside"].click(set_aside, page["language"], moved, **reading)
-    page["back"].click(back, page["language"], moved, **hidden)
-    for event, change in [
+    on(page["back"].click, back, ["language"], moved)
+    of_tuning: list[tuple[Any, Callable[..., Changes]]] = [
         (page["start"].click, tuning_page.start),
         (page["stop"].click, tuning_page.stop),
         (page["tick"].tick, tuning_page.tick),
@@ -352,9 +372,27 @@ def _events(blocks: gr.Blocks, page: Page, sessions: Sessions) -> None:
         (page["versions"].input, tuning_page.choose),
         (page["use"].click, tuning_page.use),
         (page["undo"].click, tuning_page.undo),
-    ]:
-        event(tuning(change), [page["language"], page["versions"]], tab, **hidden)
-    app_report.events(page, visit, updates, hidden)
+    ]
+    for event, change in of_tuning:
+        on(event, change, ["language", "versions"], tab)
+    # What the policy has to look at waits in the queue, and is seen to be worked on.
+    slow: dict[str, Any] = {"queue": True, "show_progress": "full", "show_progress_on": page["decide_what"]}
+    of_report: list[tuple[Any, Callable[..., Changes], list[str], dict[str, Any]]] = [
+        (page["make"].click, report_page.make, [], {}),
+        (page["halt"].click, report_page.halt, [], {}),
+        (page["report_tick"].tick, report_page.tick, ["open_only"], {}),
+        (page["report_tab"].select, report_page.look, ["open_only"], {}),
+        (page["open_only"].input, report_page.listed, ["open_only"], {}),
+        (page["choice"].input, report_page.choosing, ["choice"], {}),
+        (page["show"].click, report_page.asking, ["rows", "choice", "own_price", "reason"], slow),
+        (page["workbook"].upload, report_page.reading, ["workbook"], slow),
+        (page["agree"].click, report_page.agreeing, ["open_only"], slow),
+        (page["leave"].click, report_page.leaving, [], {}),
+        (page["export_shop"].input, report_page.choosing_shop, ["export_shop"], {}),
+        (page["export"].click, report_page.exporting, ["export_shop", "catalogue"], {}),
+    ]
+    for event, change, given, settings in of_report:
+        on(event, change, ["language", *given], report, **settings)
     blocks.unload(leave)
 
 

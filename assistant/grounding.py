@@ -28,7 +28,8 @@ class Unsupported:
     text: str
     reason: str
     """`unknown`: nothing in this turn says so; `direction`: a fact says so with the opposite sign;
-    `product`: it is another product's; `order`: two numbers stand the wrong way round."""
+    `product`: it is another product's; `order`: two numbers stand the wrong way round;
+    `deed`: nothing was done that it says was."""
 
 
 @dataclass(frozen=True)
@@ -102,13 +103,15 @@ def check(
     ]
     moves = {fact.subject: fact.raw for fact in facts if fact.key == "change" and fact.raw is not None}
     own, named = numbers_in(user_text), named_in(text, products)
+    names = tuple(names)
+    plain = _without(text, (*names, *products.values()))
     sku_of = {fact.subject: _sku(fact.subject, products) for fact in facts}
     unsupported: list[Unsupported] = []
     cited: list[Cited] = []
     numbers = numbers_in(text, masked=name_spans(text, names))
     for number in numbers:
         same = [ref for ref in references if _same(number, ref.number, ref.fact.unit)]
-        agreeing = [ref for ref in same if agrees(text, number, ref.fact, ref.number, moves)]
+        agreeing = [ref for ref in same if agrees(plain, number, ref.fact, ref.number, moves)]
         owners = owners_of(text, number.start, named)
         theirs = [ref for ref in agreeing if not owners or sku_of[ref.fact.subject] in (None, *owners)]
         if theirs:
@@ -133,6 +136,14 @@ def check(
     unsupported.sort(key=lambda it: it.start)
     kept = [it for it in cited if not any(a <= it.start < b for a, b in bad)]
     return Verdict(tuple(unsupported), tuple(kept))
+
+
+def _without(text: str, names: Iterable[str]) -> str:
+    """The text with full names of several words blotted out, place by place: a cutting board is no cut."""
+    for name in sorted({name for name in names if " " in name.strip()}, key=len, reverse=True):
+        if name in text:
+            text = text.replace(name, "x" * len(name))
+    return text
 
 
 def _sku(subject: str, products: Mapping[str, str]) -> str | None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Future
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pandas as pd
@@ -20,6 +22,9 @@ from assistant.desk import Desk, DeskError
 from assistant.facts import labels
 from assistant.store import Store
 from assistant.suggesting import Assumed, Limits
+from assistant.tools.result import Turn
+from assistant.tools.rules import stage_rules
+from assistant.tools.targeting import target_price
 from assistant.wording import Language
 from policy import PricingPipeline
 from policy.decision.given import QuestionError
@@ -328,3 +333,24 @@ def test_a_policy_that_cannot_load_fails_where_it_is_needed(
     monkeypatch.setattr("assistant.desk._load", load)
     with pytest.raises(FileNotFoundError, match="no weights"):
         Desk(store).recommend(["CAN-LAV-200"])
+
+
+def test_what_brings_the_networks_libraries_is_imported_after_the_policy(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Another thread imports them while it loads: two at once break both, and nothing could be staged.
+    class Loading(Exception):
+        pass
+
+    def loading(_: Desk) -> PricingPipeline:
+        raise Loading
+
+    monkeypatch.setattr(Desk, "pipeline", property(loading))
+    for module in ("policy.decision.feasible", "policy.decision.what_would_make"):
+        monkeypatch.setitem(sys.modules, module, None)  # an import of it would fail
+    turn = Turn(desk=desk, language="en")
+    with pytest.raises(Loading):
+        stage_rules(turn, scope="store", changes={"max_increase": 0.08})
+    runtime: Any = SimpleNamespace(context=turn, tool_call_id="1")
+    text, _ = target_price.func(sku="CAN-LAV-200", price=20.0, runtime=runtime)  # type: ignore[attr-defined]
+    assert "Loading" in text

@@ -180,6 +180,31 @@ def test_a_numeric_sku_is_no_licence_for_its_number() -> None:
 # Dropping
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("Fuse 5 A", "You would sell 5 a week."), ("Fuse 5 A", "Expect $5 a week."),
+        ("Photo Frame 20 in", "Expect 20 in the first week."), ("Power Bank 10k", "It gains $10k."),
+        ("1042", "You would sell 1042 units."), ("1042", "每周会卖出1042件。"),
+    ],
+)  # fmt: skip
+def test_a_name_with_a_measure_is_no_licence_for_its_number(name: str, text: str) -> None:
+    assert not check(text, candle(), names=[name]).supported
+    assert check(f"Keep “{name}” at $18.00.", candle(), names=[name]).supported
+
+
+@pytest.mark.parametrize(
+    ("text", "caught"),
+    [
+        ("You would earn hundreds of dollars more.", ["hundreds"]), ("That is dozens.", ["dozens"]),
+        ("每周多赚上千元。", ["上千元"]), ("每周多赚几百元。", ["几百元"]), ("可多卖数十件。", ["数十"]),
+        ("晚上十点以后，以上百分之九十的情况。", ["百分之九十"]),
+    ],
+)  # fmt: skip
+def test_a_vague_number_is_a_number(text: str, caught: list[str]) -> None:
+    assert wrong(text) == caught
+
+
 def test_only_the_sentence_with_the_number_goes() -> None:
     text = "Charge $15.49. Rivals charge $14.20. That is 13.9% less."
     kept, dropped = drop_unsupported(text, verdict(text), "en")
@@ -286,3 +311,22 @@ def test_numerals_are_read(text: str, value: float) -> None:
 def test_signed_keeps_zero_plain() -> None:
     assert signed("$0.00") == "$0.00"
     assert signed("$0.10") == "+$0.10"
+
+
+@pytest.mark.parametrize("text", ["Oak Cutting Board at $47.25 (+5%).", "Oak Cutting Board卖 $47.25（+5%）"])
+def test_a_word_of_a_products_name_is_no_verb(text: str) -> None:
+    sheet = Sheet("CUT-BRD-OAK", "en", currency="USD")
+    sheet.price("price", 47.25)
+    sheet.price("current_price", 45.0)
+    sheet.percent("change", 0.05, sign=True)
+    products = {"CUT-BRD-OAK": "Oak Cutting Board"}
+    assert check(text, sheet.facts, products=products).supported
+    assert check(text, sheet.facts, names=list(products.values())).supported
+    against = text.replace("Board", "Board: cut to", 1)
+    assert not check(against, sheet.facts, products=products).supported
+
+
+def test_digits_of_a_name_written_between_chinese_are_no_figure() -> None:
+    name = "65W USB-C Charger"
+    assert check(f"您说{name}的成本", [], names=[name]).supported
+    assert not check("您说65件", [], names=[name]).supported

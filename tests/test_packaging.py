@@ -16,7 +16,6 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("policy", "assistant", "prompts")
-APP = ("app.py", "app_report.py")
 DECLARED = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
 # Not imported by name: pandas reads Parquet through it.
@@ -31,17 +30,14 @@ def imported_distributions() -> set[str]:
     """Distributions that the packages and the app import, from the machine's own records."""
     owners = packages_distributions()
     modules = set()
-    for path in [
-        *(ROOT / name for name in APP),
-        *(file for package in PACKAGES for file in (ROOT / package).rglob("*.py")),
-    ]:
+    for path in [ROOT / "app.py", *(file for package in PACKAGES for file in (ROOT / package).rglob("*.py"))]:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Import):
                 modules |= {alias.name.split(".")[0] for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
                 modules.add(node.module.split(".")[0])
                 modules |= {f"{node.module}.{alias.name}" for alias in node.names}
-    foreign = modules - set(sys.stdlib_module_names) - {*PACKAGES, "app", "app_report"}
+    foreign = modules - set(sys.stdlib_module_names) - {*PACKAGES, "app"}
     found = {name.lower().replace("_", "-") for module in foreign for name in owners.get(module, [])}
     if any(module.startswith("langgraph.checkpoint.sqlite") for module in modules):
         found.add("langgraph-checkpoint-sqlite")
@@ -75,7 +71,7 @@ def test_every_dependency_has_a_floor_and_a_pin() -> None:
 def test_the_wheel_carries_every_file(tmp_path: Path) -> None:
     tree = tmp_path / "tree"
     tree.mkdir()
-    for name in (*PACKAGES, *APP, "pyproject.toml", "README.md", "LICENSE"):
+    for name in (*PACKAGES, "app.py", "pyproject.toml", "README.md", "LICENSE"):
         source = ROOT / name
         if source.is_dir():
             shutil.copytree(source, tree / name, ignore=shutil.ignore_patterns("__pycache__"))
@@ -92,4 +88,4 @@ def test_the_wheel_carries_every_file(tmp_path: Path) -> None:
         for path in (ROOT / package).rglob("*")
         if path.is_file() and "__pycache__" not in path.parts
     }
-    assert carried == wanted | set(APP)
+    assert carried == wanted | {"app.py"}

@@ -261,3 +261,36 @@ def test_a_search_that_fails_is_said_to_have_failed(text: str) -> None:
     messages += [AIMessage("", tool_calls=[asked]), ToolMessage(failed, tool_call_id="1")]
     (reply,) = next_step(messages)
     assert isinstance(reply, Reply) and reply.kind == "error" and "The shop is closed." in render([reply])
+
+
+def test_money_over_a_time_is_no_price() -> None:
+    assert read("I need 500 bucks a week from the charger").amounts.prices == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "asked"),
+    [
+        ("did the promotion of last november pay off for the charger?", "past_promo"),
+        ("去年双十一充电器的活动赚了吗", "past_promo"),
+        ("刀具套装怎么试价比较稳", "price_test"),
+        ("what is the biggest change allowed for candles?", "rules_list"),
+        ("现在有啥规矩", "rules_list"),
+        ("今天我都定了啥", "audit"),
+        ("charge customers with an iphone 10 percent more", "personal"),
+    ],
+)
+def test_what_is_spoken_of_is_told_from_its_neighbours(text: str, asked: str) -> None:
+    assert read(text).topic == asked
+
+
+@pytest.mark.parametrize(
+    ("text", "intent"),
+    [
+        ("who is cheaper than me?", "competitors"),
+        ("which numbers of mine are you missing?", "gaps"),
+        ("哪个卖得最好", "earners"),
+        ("我店里都有啥？", "find"),
+    ],
+)
+def test_questions_about_the_whole_shop(text: str, intent: str) -> None:
+    assert read(text).intent == intent

@@ -305,3 +305,11 @@ def test_bold_chinese_ends_before_its_punctuation(file: str) -> None:
     for bold, after in re.findall(r"\*\*([^*\n]+)\*\*(.?)", prompts.load("zh", file)):
         assert bold[-1] not in "：。，；！？”）" or after in tuple("：。，；（"), bold
         assert not (bold.endswith("name}") and after.isalpha()), bold  # a name may end in a bracket
+
+
+@pytest.mark.parametrize("language", languages())
+def test_every_reason_for_no_price_is_a_caution_in_words(language: str) -> None:
+    from policy.decision.recommendation import AbstentionCode
+
+    told = tomllib.loads(prompts.load(language, "labels.toml"))["cautions"]
+    assert set(get_args(AbstentionCode)) <= set(told)

@@ -77,6 +77,8 @@ def continued(request: Request, state: State) -> Request:
         return request
     says_more = request.has_number or request.given != Circumstances()
     other_product = bool(request.mentions) and bool(request.flags & {"same_question", "likewise"})
+    if request.mentions and request.given.named("unit_cost", RELATIVE) and not other_product:
+        return request  # a product and what it costs now: a question of its own
     plain = request.intent in (UNKNOWN, "find", "what_if") or (request.intent == "price" and says_more)
     if not (plain or instead) or not (says_more or other_product or state.asked):
         return request

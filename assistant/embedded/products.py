@@ -122,6 +122,8 @@ def _found(request: Request, mentions: Sequence[Mention], state: State, ask: Ask
     for mention in mentions:
         if mention.sku is not None:
             known = [p for p in (*state.focus, *state.candidates) if p.sku == mention.sku]
+            if not known and request.amounts.currency is not None:  # told against the shop's own
+                known = [p for p in _rows(ask([_find(mention.sku)])[0]) if p.sku == mention.sku]
             settled[mention] = known[:1] or [Product(mention.sku, mention.text)]
         elif len(named := fitting(mention.text, state.candidates)) == 1:
             settled[mention] = named

@@ -9,7 +9,7 @@ from datetime import date
 from itertools import pairwise
 from typing import Any
 
-from assistant.embedded.amounts import Span, parse_number
+from assistant.embedded.amounts import Span, parse_number, value_of
 from assistant.embedded.dates import When
 from assistant.embedded.lexicon import Lexicon, RuleWords
 
@@ -143,7 +143,7 @@ def _changes(
 def _value(rule: RuleWords, match: re.Match[str], words: Lexicon) -> Value:
     if rule.kind in _FIXED:
         return _FIXED[rule.kind]
-    return _READ[rule.kind](parse_number(match["n"], words))
+    return _READ[rule.kind](value_of(match, words))
 
 
 def _freeze(_: re.Match[str], words: Lexicon, told: _Told) -> Value:

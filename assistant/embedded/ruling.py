@@ -87,6 +87,11 @@ def _of_clause(
         found = _scopes(request, clause.mentions, state, ask, several=bool(fields & _OF_SEVERAL))
         if isinstance(found, Reply):
             return found
+        said = request.text.lower()
+        lost = tuple(it.text for it in clause.mentions if said.startswith(it.text.lower()))
+        if not found and lost and "every" not in request.flags:
+            # What opens the sentence names something: a rule meant for it must not hold for the whole shop.
+            return Reply(kind="not_found", request=request, resolved=Resolved(missing=lost))
         scopes = found or [("store", None)]
     if GROUP not in fields:
         return [(scope, clause.changes) for scope in scopes]

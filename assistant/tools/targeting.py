@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from langchain_core.tools import tool
 from pydantic import Field
@@ -12,6 +12,11 @@ from assistant.planning_facts import target_facts
 from assistant.tools.asking import Outlet
 from assistant.tools.result import Report, Result, Runtime, Sku, about_one, run, values_of
 from assistant.wording import Language
+
+if TYPE_CHECKING:
+    from policy.decision.product import Product
+    from policy.decision.rules import Rules
+    from policy.decision.what_would_make import WhatWouldMake
 
 
 @tool(response_format="content_and_artifact")
@@ -32,11 +37,13 @@ def target_price(
     """
 
     def report(desk: Desk, language: Language) -> Report:
-        from policy.decision.what_would_make import what_would_make
+        def question(product: Product, rules: Rules) -> WhatWouldMake:
+            # Once the policy is loaded: two threads that import its libraries at once break both.
+            from policy.decision.what_would_make import what_would_make
 
-        it = desk.ask(
-            sku, lambda product, rules: what_would_make(product, price=price, rules=rules), store=store
-        )
+            return what_would_make(product, price=price, rules=rules)
+
+        it = desk.ask(sku, question, store=store)
         facts = target_facts(it, language)
         values = values_of(facts)
         changes = [
