@@ -20,7 +20,8 @@ Kind = Literal[
     "forecast", "cover", "break_even", "clearance", "no_stock", "promotion", "target", "reference",
     "unit_price", "assumed", "cannot", "promo_choice", "cost_asked", "price_test",
     "below_cost_now", "idle", "earners", "kept", "unpriced", "upside", "endings", "competitors",
-    "sensitivity", "data", "compared", "none_priced", "track", "readiness", "place", "range_meaning", "imports", "span",
+    "sensitivity", "data", "compared", "none_priced", "track", "readiness", "place", "imports", "span",
+    "range_meaning",
     "audit", "cost_told", "error", "decided", "rules", "once", "lacking",
     "topic", "help", "greeting", "thanks", "unknown",
 ]  # fmt: skip
