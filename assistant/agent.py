@@ -2,52 +2,38 @@
 
 from __future__ import annotations
 
-import json
-import logging
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
-from langchain.agents import create_agent
-from langchain.agents.middleware import (
-    AgentMiddleware,
-    ModelCallLimitMiddleware,
-    ModelRequest,
-    ToolCallLimitMiddleware,
-    ToolErrorMiddleware,
-    dynamic_prompt,
-)
-from langchain.agents.middleware.types import ToolCallRequest
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, AnyMessage, HumanMessage
 from langchain_core.runnables import RunnableConfig
-from langgraph.checkpoint.base import BaseCheckpointSaver
-from langgraph.graph.state import CompiledStateGraph
 from langgraph.types import Command
 from langsmith import tracing_context
 
-import prompts
 from assistant.confirmation import (
+    Claims,
     Proposal,
-    confirmation,
     confirmed,
     proposal_text,
     proposals,
     refused,
     reply_of,
 )
+from assistant.deeds import told_by, with_told
 from assistant.desk import Desk
 from assistant.facts import Fact, labels
+from assistant.graph import graph
 from assistant.grounding import Cited, check
 from assistant.memory import Conversation, Memory
-from assistant.models import chosen_model, is_embedded, name_of, stays_here
-from assistant.number_check import NumberCheck, artifacts_of, checked_mark, turn_of
-from assistant.outside import Outside
+from assistant.models import chosen_model, name_of
+from assistant.number_check import artifacts_of, checked_mark, is_merchants, turn_of
 from assistant.series import Series, from_json
 from assistant.store import Store
-from assistant.tools import TOOLS, Turn
+from assistant.tools import Turn
 from assistant.tools.result import Learner, Reporter
 from assistant.tools.writing import WORDS
 from assistant.whereabouts import whereabouts
@@ -56,8 +42,6 @@ from assistant.wording import Language, wording
 if TYPE_CHECKING:
     from policy.pipeline import PricingPipeline
 
-MODEL_CALLS, TOOL_CALLS = 10, 16
-"""Most calls in one turn; a question that needs more is not going to be answered."""
 STEPS = 80
 """Most steps of the graph in one turn, above what the limits on calls allow."""
 
@@ -139,6 +123,7 @@ class Assistant:
         model = model or chosen_model()
         self._where = whereabouts(model, name_of(model))
         self._graph = graph(model, self._memory.checkpoints)
+        self._claims = Claims()
 
     def ask(self, text: str, *, thread: str = "default", language: Language | None = None) -> Answer:
         """Answer one message. `language` is for messages that could be in any, such as a bare SKU."""
@@ -153,18 +138,12 @@ class Assistant:
         undone, and the answer says so.
         """
         config = self._config(thread)
-        waiting = self._waiting(config)
         self._memory.said(thread, text)
-        if waiting and (agreed := reply_of(text)) is not None:
+        if self._waiting(config) and (agreed := reply_of(text)) is not None:
             yield from self.settle(agreed, thread=thread)
             return
-        note = ""
-        if waiting:
-            leave: Command[Any] = Command(resume=refused(waiting, "cancelled"))
-            for _ in self._run(leave, config, self._turn(waiting[0].language), until="tools"):
-                pass
-            note = wording(waiting[0].language, WORDS)("ask.cancelled")
-        turn = self._turn(self._language(text, config, language))
+        note = self._left_undone(config)
+        turn = self._turn(config, self._language(text, config, language), said=text)
         yield from self._answering({"messages": [HumanMessage(text)]}, thread, turn, note=note)
 
     def confirm(self, thread: str = "default", *, approve: bool, reason: str | None = None) -> Answer:
@@ -180,16 +159,16 @@ class Assistant:
         nothing waits (two pages, a button pressed twice) nothing is done either.
         """
         config = self._config(thread)
-        waiting = self._waiting(config)
-        if not waiting:
-            language = self._language("", config, None)
-            text = wording(language, WORDS)("ask.nothing")
-            yield Answer(text, language, facts=[], skus=[], decision_ids=[], tool_calls=[], dropped=[])
-            return
-        agreed = {it.id: it.digest for it in waiting} if approve else {}
-        turn = self._turn(waiting[0].language, confirmed=agreed)
-        answers = confirmed(waiting) if approve else refused(waiting, "declined", reason)
-        yield from self._answering(Command(resume=answers), thread, turn)
+        with self._claims.of(lambda: self._waiting(config)) as waiting:
+            if not waiting:
+                language = self._language("", config, None)
+                text = wording(language, WORDS)("ask.nothing")
+                yield Answer(text, language, facts=[], skus=[], decision_ids=[], tool_calls=[], dropped=[])
+                return
+            agreed = {it.id: it.digest for it in waiting} if approve else {}
+            turn = self._turn(config, waiting[0].language, confirmed=agreed)
+            answers = confirmed(waiting) if approve else refused(waiting, "declined", reason)
+            yield from self._answering(Command(resume=answers), thread, turn)
 
     def pending(self, thread: str = "default") -> tuple[Proposal, ...]:
         """The writes that wait in a conversation."""
@@ -231,11 +210,25 @@ class Assistant:
                 yield call
         waiting = self._waiting(config)
         messages = turn_of(self._messages(config))
-        answer = (
-            _asking(waiting, calls, turn.language) if waiting else _answer(messages, calls, turn.language)
-        )
+        if waiting:
+            answer = _asking(waiting, calls, turn.language)
+            if turn.confirmed:  # what was agreed to before is done, and this asks for more
+                note = "\n\n".join([*filter(None, [note]), *told_by(messages)])
+        else:
+            answer = _answer(messages, calls, turn.language)
         self._memory.keep_latest(thread)
         yield _noted(answer, note) if note else answer
+
+    def _left_undone(self, config: RunnableConfig) -> str:
+        """Leave what waits undone, and say so; nothing where nothing waits."""
+        with self._claims.of(lambda: self._waiting(config)) as waiting:
+            if not waiting:
+                return ""
+            language = waiting[0].language
+            leave: Command[Any] = Command(resume=refused(waiting, "cancelled"))
+            for _ in self._run(leave, config, self._turn(config, language), until="tools"):
+                pass
+            return wording(language, WORDS)("ask.cancelled")
 
     def _run(
         self,
@@ -260,7 +253,15 @@ class Assistant:
     def _config(self, thread: str) -> RunnableConfig:
         return {**self._memory.config(thread), "recursion_limit": STEPS}
 
-    def _turn(self, language: Language, *, confirmed: dict[str, str] | None = None) -> Turn:
+    def _turn(
+        self,
+        config: RunnableConfig,
+        language: Language,
+        *,
+        said: str = "",
+        confirmed: dict[str, str] | None = None,
+    ) -> Turn:
+        earlier = [message.text for message in self._messages(config) if is_merchants(message)]
         return Turn(
             desk=self.desk,
             language=language,
@@ -269,6 +270,7 @@ class Assistant:
             tuning=self._tuning,
             reporting=self._reporting,
             folders=self._folders,
+            said="\n".join([*earlier, said]),
             confirmed=confirmed or {},
         )
 
@@ -285,42 +287,6 @@ class Assistant:
         marks = [mark for message in self._messages(config) if (mark := checked_mark(message))]
         previous = marks[-1]["language"] if marks else "en"
         return "zh" if language_of(text, preferred or previous) == "zh" else "en"
-
-
-def graph(model: BaseChatModel, checkpoints: BaseCheckpointSaver) -> CompiledStateGraph[Any, Turn, Any, Any]:
-    """The agent: model and tools in turn, within limits, every write confirmed and every answer checked."""
-    # `Any`: the limits declare state of their own, which the types of `create_agent` cannot join.
-    middleware: list[AgentMiddleware[Any, Turn, Any]] = [
-        _system_prompt,
-        ModelCallLimitMiddleware(run_limit=MODEL_CALLS, exit_behavior="end"),
-        ToolCallLimitMiddleware(run_limit=TOOL_CALLS, exit_behavior="continue"),
-        confirmation(),
-        ToolErrorMiddleware(_tool_failed),
-        NumberCheck(name_of(model)),
-        *([] if is_embedded(model) else [Outside()]),
-    ]
-    return create_agent(
-        model, tools=list(TOOLS), middleware=middleware, context_schema=Turn, checkpointer=checkpoints
-    )
-
-
-def _tool_failed(error: Exception, request: ToolCallRequest) -> str:
-    """What the model hears of a tool that broke where no tool's own words say it."""
-    logging.getLogger(__name__).error("The tool %s failed", request.tool_call["name"], exc_info=error)
-    turn = cast(Turn, request.runtime.context)
-    message = str(labels(turn.language)["errors"]["policy_failed"]).format(error=type(error).__name__)
-    payload = {"status": "error", "language": turn.language, "code": "tool_failed", "message": message}
-    return json.dumps(payload, ensure_ascii=False)
-
-
-@dynamic_prompt
-def _system_prompt(request: ModelRequest[Turn]) -> str:
-    context = request.runtime.context
-    today, period = context.desk.records.clock
-    where = labels(context.language)["answer"]["stays_here" if stays_here(request.model) else "goes_outside"]
-    return prompts.fill(
-        context.language, "system.txt", today=today.isoformat(), period=period, where=str(where)
-    )
 
 
 def _next(steps: Iterator[Any]) -> Any | None:
@@ -380,7 +346,7 @@ def _answer(turn: list[AnyMessage], calls: list[ToolCall], language: Language) -
     results = results or [artifact for _, artifact in artifacts]
     facts = {fact["id"]: Fact(**fact) for artifact in results for fact in artifact["facts"]}
     return Answer(
-        text=last.text if mark else str(labels(language)["answer"]["limit"]),
+        text=last.text if mark else with_told(str(labels(language)["answer"]["limit"]), turn),
         language=language,
         facts=list(facts.values()),
         skus=list(dict.fromkeys(sku for artifact in results for sku in artifact["skus"])),

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, cast
 
@@ -19,7 +21,7 @@ from assistant.embedded.lexicon import languages, lexicon
 from assistant.facts import Fact
 from assistant.tools import WRITES, Turn
 from assistant.tools.writing import WORDS, Row, Staged
-from assistant.wording import Language, wording
+from assistant.wording import Language, safe, wording
 
 _LOG = logging.getLogger(__name__)
 
@@ -109,6 +111,29 @@ def _read(values: Mapping[str, Any], interrupt: str) -> Proposal:
     return Proposal(**{**values, **lists, "rows": rows, "facts": facts, "interrupt": interrupt})
 
 
+class Claims:
+    """Who settles what waits: of two threads (two pages, a button pressed twice) one does, once."""
+
+    def __init__(self) -> None:
+        self._claimed: set[str] = set()
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def of(self, waiting: Callable[[], tuple[Proposal, ...]]) -> Iterator[tuple[Proposal, ...]]:
+        """What waits, for this thread alone until the end; nothing where another is settling it."""
+        with self._lock:
+            found = waiting()
+            ours = {it.interrupt for it in found}
+            if not ours.isdisjoint(self._claimed):
+                found, ours = (), set()
+            self._claimed |= ours
+        try:
+            yield found
+        finally:
+            with self._lock:
+                self._claimed -= ours
+
+
 def confirmed(waiting: Sequence[Proposal]) -> dict[str, Any]:
     """What the graph resumes with where the merchant agreed."""
     return {it.interrupt: {"type": "approve"} for it in waiting}
@@ -159,7 +184,7 @@ def details(it: Proposal | Staged, language: Language) -> list[str]:
         none = words("ask.none")
         body = [
             "| "
-            + " | ".join([_cell(row.label), *(s.value if s else none for s in (row.before, row.after))])
+            + " | ".join([safe(row.label), *(safe(s.value) if s else none for s in (row.before, row.after))])
             + " |"
             for row in it.rows
         ]
@@ -167,7 +192,3 @@ def details(it: Proposal | Staged, language: Language) -> list[str]:
     if it.notes:
         parts.append("\n".join(f"- {note}" for note in it.notes))
     return parts
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|")

@@ -28,7 +28,8 @@ class Unsupported:
     text: str
     reason: str
     """`unknown`: nothing in this turn says so; `direction`: a fact says so with the opposite sign;
-    `product`: it is another product's; `order`: two numbers stand the wrong way round."""
+    `product`: it is another product's; `order`: two numbers stand the wrong way round;
+    `deed`: nothing was done that it says was."""
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -12,6 +14,7 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.sqlite import SqliteSaver
 
 from assistant.store import Store, data_home
+from assistant.store.database import WAIT_SECONDS, StoreError
 
 FILE = "conversations.sqlite"
 LONGEST_TITLE = 80
@@ -33,10 +36,13 @@ class Memory:
     though they are kept in the same file: every name is prefixed here with whose it is."""
 
     def __init__(self, store: Store, user: str) -> None:
+        """Raises `StoreError` where the file cannot be used."""
         self._owner = f"{store.identity}/{quote(user, safe='')}/"
-        self._connection = sqlite3.connect(_file(store), check_same_thread=False)
+        # As long as the store waits for another program that writes.
+        self._place = _file(store)
+        self._connection = sqlite3.connect(self._place, timeout=WAIT_SECONDS, check_same_thread=False)
         self.checkpoints = SqliteSaver(self._connection)
-        with self.checkpoints.cursor() as cursor:
+        with self._explained(), self.checkpoints.cursor() as cursor:
             cursor.execute(
                 "CREATE TABLE IF NOT EXISTS conversations (thread_id TEXT PRIMARY KEY, owner TEXT NOT NULL, "
                 "title TEXT NOT NULL, started_at TEXT NOT NULL, updated_at TEXT NOT NULL)"
@@ -47,11 +53,14 @@ class Memory:
         return {"configurable": {"thread_id": self._owner + thread}}
 
     def said(self, thread: str, text: str) -> None:
-        """Note a message of the user: the first one names the conversation."""
+        """Note a message of the user: the first one names the conversation.
+
+        Raises `StoreError`, before anything else is done with the message, where it cannot be kept.
+        """
         title = " ".join(text.split())
         title = title if len(title) <= LONGEST_TITLE else f"{title[: LONGEST_TITLE - 1]}…"
         now = dt.datetime.now(dt.UTC).isoformat()
-        with self.checkpoints.cursor() as cursor:
+        with self._explained(), self.checkpoints.cursor() as cursor:
             cursor.execute(
                 "INSERT INTO conversations VALUES (?, ?, ?, ?, ?) "
                 "ON CONFLICT (thread_id) DO UPDATE SET updated_at = excluded.updated_at",
@@ -96,6 +105,16 @@ class Memory:
     def close(self) -> None:
         """Let go of the file."""
         self._connection.close()
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise StoreError(
+                f"The conversations in {self._place} cannot be used ({error}). Close other programs that use "
+                "the file, or, where it is damaged, move it away: conversations then begin anew."
+            ) from error
 
 
 def _file(store: Store) -> Path:

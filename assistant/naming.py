@@ -14,6 +14,10 @@ _MEASURE = (
     r"(?:g|kg|mg|ml|cl|l|cm|mm|m|w|kw|v|a|ah|mah|gb|tb|mb|hz|oz|lb|lbs|inch|in|pc|pcs|pack|piece|pieces|ct|"
     r"克|千克|公斤|斤|毫升|升|厘米|毫米|米|瓦|寸|英寸|件套|支装|只装|片装|包装|装|片|支|入)"
 )
+_COUNTED = r"(?!\s?-?(?:units?|pieces|pcs|sales|orders|sold|products|items|件|单|款|种|箱|瓶)(?![A-Za-z]))"
+"""After a name of digits alone: `1042 units` is a figure, whatever article is called 1042."""
+_ALSO_WORDS = frozenset(["a", "in"])
+"""Measures that are words too: `5 a week` is no battery of 5 A."""
 _LETTER = r"[^\W_\u3400-\u9fff]"
 """What a full name may not run on into; Chinese is written around it without a space."""
 _PART_OF_NAME = re.compile(
@@ -37,11 +41,11 @@ def name_spans(text: str, names: Iterable[str]) -> list[tuple[int, int]]:
             digits = re.escape(plain)
             patterns.add(rf"(?<=[`'\"“「#]){digits}(?=[`'\"”」])|(?:sku|商品|货号|编号)[\s:：#]*{digits}\b")
             if re.fullmatch(r"\d{4,}", plain):
-                patterns.add(rf"(?<![\d.,$€£¥+-]){digits}(?![\d.,%元块])")
+                patterns.add(rf"(?<![\d.,$€£¥+-]){digits}(?![\d.,%元块]){_COUNTED}")
             continue
         patterns.add(rf"(?<!{_LETTER}){re.escape(plain)}(?!{_LETTER})")
         patterns.update(
-            rf"(?<![\w.,]){re.escape(part.group()).replace(chr(92) + ' ', '[ -]?')}(?![A-Za-z\d])"
+            rf"(?<![\w.,$€£¥₹₩+]){_spelt(part.group())}(?![A-Za-z\d])"
             for part in _PART_OF_NAME.finditer(plain)
         )
         patterns.update(
@@ -50,6 +54,12 @@ def name_spans(text: str, names: Iterable[str]) -> list[tuple[int, int]]:
     for pattern in patterns:
         spans.extend(match.span() for match in re.finditer(pattern, text, re.IGNORECASE))
     return spans
+
+
+def _spelt(part: str) -> str:
+    """A part of a name with a measure, written together, apart or with a hyphen as far as it stays one."""
+    gap = "-?" if re.sub(r"[\d.\s-]", "", part).lower() in _ALSO_WORDS else "[ -]?"
+    return re.escape(part).replace(chr(92) + " ", gap)
 
 
 # Whose number it is
@@ -68,6 +78,7 @@ _MARKS = re.compile(r"[^\W_]+(?:[-'][^\W_]+)*")
 _JOINING = frozenset(["a", "an", "and", "for", "in", "of", "on", "or", "per", "set", "the", "to", "with"])
 # Beyond these a name says nothing of a number; a comma does not end its reach ("Mug: cut to $5, from $6").
 _SEGMENT_END = re.compile(r"[.](?!\d)|[;!?；。！？\n]|\s(?:but|while|whereas)\s|而(?!非|不)|但")
+_BAR = re.compile(r"(?<!\\)\|")
 _SEVERAL = re.compile(
     r"\b(?:than|respectively|versus|vs\.?|both|each|compared)\b|比|分别|都|各", re.IGNORECASE
 )
@@ -105,13 +116,14 @@ def owners_of(text: str, place: int, named: Sequence[Named]) -> frozenset[str]:
     """SKUs of the products that a number at this place may be said of; none where no name is near.
 
     The product named last before the number, else first after it; where several are compared, any of them.
+    In a row of a table that names none it is the one at the head of the column.
     """
     # An end inside a name ends nothing.
     cuts = [cut for cut in _cuts(text) if not any(it.start < cut < it.end for it in named)]
     start, end = next(((a, b) for a, b in pairwise(cuts) if a <= place < b), (0, len(text)))
     near = [it for it in named if start <= it.start and it.end <= end]
     if not near:
-        return frozenset()
+        return _of_column(text, place, named)
     if _SEVERAL.search(text, start, end):
         return frozenset(it.sku for it in near)
     before = [it for it in near if it.start <= place]
@@ -122,6 +134,20 @@ def owners_of(text: str, place: int, named: Sequence[Named]) -> frozenset[str]:
 def _cuts(text: str) -> tuple[int, ...]:
     """Where the segments of a text begin and end; it is asked for every number of it."""
     return (0, *(match.end() for match in _SEGMENT_END.finditer(text)), len(text))
+
+
+def _of_column(text: str, place: int, named: Sequence[Named]) -> frozenset[str]:
+    """SKUs of the products in the first row of the table, in the column of a place; none outside a table."""
+    start = head = text.rfind("\n", 0, place) + 1
+    if not text.startswith("|", start):
+        return frozenset()
+    while head and text.startswith("|", before := text.rfind("\n", 0, head - 1) + 1):
+        head = before
+    column = len(_BAR.findall(text, start, place))
+    bars = [match.start() for match in _BAR.finditer(text, head, text.find("\n", head))]
+    if head == start or column >= len(bars):
+        return frozenset()
+    return frozenset(it.sku for it in named if bars[column - 1] < it.start < bars[column])
 
 
 def _forms(products: Mapping[str, str]) -> dict[str, list[str]]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
+from uuid import uuid4
 
 from langchain.agents.middleware import AgentMiddleware, AgentState
 from langchain.agents.middleware.types import ModelRequest, ModelResponse
@@ -14,17 +14,17 @@ from langchain_core.messages import AIMessage, AnyMessage, HumanMessage, ToolMes
 from langgraph.errors import GraphBubbleUp
 
 import prompts
+from assistant.deeds import claimed, inert, told_by, with_told
 from assistant.facts import Fact, labels
 from assistant.grounding import Verdict, check, drop_unsupported, resend_message
 from assistant.models import is_embedded
-from assistant.tools import WRITES, Turn
+from assistant.tools import Turn
 from assistant.wording import Language
 
 CHECKED = "number_check"
 """Key of an answer's `response_metadata` that this check writes, and `name` of the messages it sends back."""
 EMPTY, UNSUPPORTED, CUT_OFF = "empty answer", "no supported statement", "unfinished answer"
 """Why an answer is none, where the client raised nothing."""
-_WRITING = frozenset(write.tool.name for write in WRITES)
 REMEMBERED_TURNS = 8
 """Merchant's messages that the model sees; older ones stay in the thread."""
 
@@ -43,6 +43,8 @@ class Material:
     """Name by SKU of the products that any turn found."""
     said: str
     """The merchant's messages that the model sees, and messages of tools about what went wrong."""
+    turn: tuple[AnyMessage, ...]
+    """What came after the merchant's last message."""
 
 
 class NumberCheck(AgentMiddleware[AgentState[Any], Turn, Any]):
@@ -75,7 +77,7 @@ class NumberCheck(AgentMiddleware[AgentState[Any], Turn, Any]):
         language = request.runtime.context.language
         draft = _called(handler, request, messages)
         if draft.tool_calls:
-            return _without_broken_calls(draft)
+            return _called_apart(_without_broken_calls(draft), request.messages)
         material = material_of(messages)
         verdict = _verdict(draft, material)
         resent = any(_mark(message).get("resent") for message in turn_of(messages))
@@ -83,7 +85,8 @@ class NumberCheck(AgentMiddleware[AgentState[Any], Turn, Any]):
             sent = [*messages, *_sent_back(draft, verdict, language)]
             draft, resent = _called(handler, request, sent), True
             if draft.tool_calls:
-                return _marked(_without_broken_calls(draft), resent=True)
+                draft = _called_apart(_without_broken_calls(draft), request.messages)
+                return _marked(draft, resent=True)
             verdict = _verdict(draft, material)
         if not draft.text.strip():
             return self._instead(request, handler, messages, EMPTY)
@@ -95,6 +98,9 @@ class NumberCheck(AgentMiddleware[AgentState[Any], Turn, Any]):
             if text == labels(language)["answer"]["dropped_all"] and not is_embedded(request.model):
                 return self._instead(request, handler, messages, UNSUPPORTED, dropped)
             draft = draft.model_copy(update={"content": text})
+        if request.runtime.context.confirmed:  # what came of a yes is not left to the model's words
+            whole = with_told(draft.text, material.turn)
+            draft = draft.model_copy(update={"content": whole}) if whole != draft.text else draft
         draft = _without_broken_calls(draft)
         return _checked_mark(draft, material, dropped=dropped, resent=resent, language=language)
 
@@ -115,10 +121,9 @@ class NumberCheck(AgentMiddleware[AgentState[Any], Turn, Any]):
             return _marked(AIMessage(text), failed=failed, dropped=[], language=language)
         key = "too_long" if kind.endswith("ContextOverflowError") else "instead"
         note = words[key].format(model=self._model_name, error=kind)
-        if told := _told(
-            messages
-        ):  # what was decided in this turn is settled: planning it anew would ask again
-            message, material = AIMessage(f"{told}\n\n{note}"), material_of(messages)
+        if told := told_by(turn_of(messages)):
+            # What was decided in this turn is settled: planning it anew would ask again.
+            message, material = AIMessage("\n\n".join([*told, note])), material_of(messages)
             return _checked_mark(message, material, failed=failed, dropped=[], language=language)
         from assistant.embedded import EmbeddedChatModel
 
@@ -159,7 +164,8 @@ def artifacts_of(messages: Sequence[AnyMessage]) -> list[tuple[str, dict[str, An
 
 def material_of(messages: Sequence[AnyMessage]) -> Material:
     """Facts of the tools of this turn, names that any turn found, and what the merchant said."""
-    now = [artifact for _, artifact in artifacts_of(turn_of(messages))]
+    turn = turn_of(messages)
+    now = [artifact for _, artifact in artifacts_of(turn)]
     said = [message.text for message in messages if is_merchants(message)]
     return Material(
         facts=tuple(Fact(**fact) for artifact in now for fact in artifact["facts"]),
@@ -168,6 +174,7 @@ def material_of(messages: Sequence[AnyMessage]) -> Material:
         },
         names=tuple(name for _, artifact in artifacts_of(messages) for name in artifact["names"]),
         said="\n".join([*said, *(text for artifact in now for text in artifact["messages"])]),
+        turn=tuple(turn),
     )
 
 
@@ -183,17 +190,6 @@ def _mark(message: AnyMessage) -> dict[str, Any]:
 
 def _marked(message: AIMessage, **mark: Any) -> AIMessage:
     return message.model_copy(update={"response_metadata": {**message.response_metadata, CHECKED: mark}})
-
-
-def _told(messages: Sequence[AnyMessage]) -> str:
-    """What the tools that write said in this turn: what is done, or why it is not."""
-    results = [
-        json.loads(str(message.text))
-        for message in turn_of(messages)
-        if isinstance(message, ToolMessage) and message.name in _WRITING and message.status != "error"
-    ]
-    said = [str(it.get("done") or it.get("message") or "") for it in results if isinstance(it, dict)]
-    return "\n\n".join(filter(None, dict.fromkeys(said)))
 
 
 def _sent_back(draft: AIMessage, verdict: Verdict, language: Language) -> list[AnyMessage]:
@@ -219,8 +215,24 @@ def _without_broken_calls(message: AIMessage) -> AIMessage:
     return message.model_copy(update={"invalid_tool_calls": []}) if message.invalid_tool_calls else message
 
 
+def _called_apart(message: AIMessage, before: Sequence[AnyMessage]) -> AIMessage:
+    """The message with an id of its own for every call: a yes holds for one call, told apart by its id."""
+    used = {call["id"] for it in before if isinstance(it, AIMessage) for call in it.tool_calls}
+    calls = []
+    for call in message.tool_calls:
+        if not call["id"] or call["id"] in used:
+            call = {**call, "id": f"call-{uuid4().hex}"}
+        used.add(call["id"])
+        calls.append(call)
+    return message if calls == message.tool_calls else message.model_copy(update={"tool_calls": calls})
+
+
 def _verdict(draft: AIMessage, material: Material) -> Verdict:
-    return check(draft.text, material.facts, material.said, names=material.names, products=material.products)
+    found = check(draft.text, material.facts, material.said, names=material.names, products=material.products)
+    deeds = claimed(draft.text, material.turn)
+    if not deeds:
+        return found
+    return replace(found, unsupported=tuple(sorted([*found.unsupported, *deeds], key=lambda it: it.start)))
 
 
 def _checked_mark(message: AIMessage, material: Material, **mark: Any) -> AIMessage:
@@ -232,4 +244,6 @@ def _checked_mark(message: AIMessage, material: Material, **mark: Any) -> AIMess
 def _called(handler: Handler, request: ModelRequest[Turn], messages: list[AnyMessage]) -> AIMessage:
     message = handler(request.override(messages=messages)).result[-1]
     assert isinstance(message, AIMessage)
-    return message
+    if is_embedded(request.model) or (text := inert(message.text)) == message.text:
+        return message
+    return message.model_copy(update={"content": text})

@@ -19,7 +19,8 @@ _WORD = "|".join(sorted((*_ENGLISH, *_BIG), key=len, reverse=True))
 # Small counts of the answer's own parts ("three reasons") are no claims about the shop.
 _OWN_PARTS = r"(?!\s(?:\w+\s)?(?:reasons?|things?|options?|steps?|ways?|questions?|choices?|sentences?)\b)"
 english_pattern = re.compile(
-    rf"\b(?:a\s(?=hundred|thousand|million|billion|dozen))?(?:{_WORD})"
+    rf"\b(?:hundreds|thousands|millions|billions|dozens)\b"
+    rf"|\b(?:a\s(?=hundred|thousand|million|billion|dozen))?(?:{_WORD})"
     rf"(?:(?:(?:(?<=hundred)|(?<=thousand))\sand)?[\s-](?:{_WORD}))*\b{_OWN_PARTS}",
     re.IGNORECASE,
 )
@@ -37,7 +38,8 @@ _IDIOM = (
     "|一[下些起般样定直旦边面共致会时味并律概切方旁向度])"
 )
 chinese_pattern = re.compile(
-    rf"{_NO_QUANTITY_BEFORE}{_IDIOM}[十零〇一二两三四五六七八九][零〇一二两三四五六七八九十百千万亿]*"
+    r"(?:[几数][十百千万亿]|(?<![以晚早网线加])上[百千万亿]|成[百千])(?<!百(?=分))[十百千万亿]*"
+    rf"|{_NO_QUANTITY_BEFORE}{_IDIOM}[十零〇一二两三四五六七八九][零〇一二两三四五六七八九十百千万亿]*"
     rf"(?:点[零〇一二三四五六七八九]+)?{_OWN_PARTS_ZH}"
 )
 
@@ -78,6 +80,7 @@ def english_value(text: str) -> Decimal:
     """`twenty-five` is 25, `a hundred and ten` 110, `two thousand` 2000, `two dozen` 24."""
     total, current = 0, 0
     for word in re.findall(r"[a-z]+", text.lower()):
+        word = word.removesuffix("s") if word.removesuffix("s") in _BIG else word
         if word in _ENGLISH:
             current += _ENGLISH[word]
         elif word in ("hundred", "dozen"):
@@ -88,8 +91,8 @@ def english_value(text: str) -> Decimal:
 
 
 def chinese_value(text: str) -> Decimal:
-    """`十二` is 12, `三百五` 350, `两万` 20000, `二零二六` 2026, `八五` 85, `一点五` 1.5."""
-    whole, _, fraction = text.partition("点")
+    """`十二` is 12, `三百五` 350, `两万` 20000, `二零二六` 2026, `八五` 85, `一点五` 1.5, `上千` 1000."""
+    whole, _, fraction = re.sub("^[几数上成]", "", text).partition("点")
     decimals = "".join(str(_CHINESE[digit]) for digit in fraction)
     if not any(character in _POWERS for character in whole):
         return Decimal(

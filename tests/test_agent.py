@@ -13,7 +13,8 @@ from langsmith.utils import tracing_is_enabled
 from scripted_model import Scripted, result_in
 from small_shop import INJECTION, ThumbPolicy, open_shop
 
-from assistant.agent import MODEL_CALLS, Answer, Assistant, ToolCall
+from assistant.agent import Answer, Assistant, ToolCall
+from assistant.graph import MODEL_CALLS
 from assistant.number_check import REMEMBERED_TURNS, is_merchants
 from assistant.store import Store
 

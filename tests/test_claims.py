@@ -35,6 +35,30 @@ def test_a_cut_by_a_rule_is_no_raise_of_the_price() -> None:
         assert check(text, sheet.facts).supported is supported, text
 
 
+def two_products() -> list[Fact]:
+    facts = []
+    for sku, price in (("CAN-LAV-200", 18.0), ("CAN-PIN-200", 19.0)):
+        sheet = Sheet(sku, "en", currency="USD")
+        sheet.price("current_price", price)
+        facts += sheet.facts
+    return facts
+
+
+@pytest.mark.parametrize(
+    ("rows", "wrong"),
+    [
+        ("| Price | $18.00 | $19.00 |", []),
+        ("| Price | $19.00 | $18.00 |", ["$19.00", "$18.00"]),
+        ("| Say | yes\\|no | – |\n| Price | $18.00 | $18.00 |", ["$18.00"]),
+        ("| Pine Candle | $19.00 | $19.00 |", []),  # a row that names its product is that product's
+    ],
+)
+def test_a_number_in_a_table_is_of_the_product_at_the_head_of_its_column(rows: str, wrong: list[str]) -> None:
+    text = f"| | Lavender Candle 200 g | CAN-PIN-200 |\n|---|---:|---:|\n{rows}"
+    bad = check(text, two_products(), names=NAMES, products=PRODUCTS).unsupported
+    assert [(it.text, it.reason) for it in bad] == [(it, "product") for it in wrong]
+
+
 # Advice without a number
 
 

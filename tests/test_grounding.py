@@ -180,6 +180,31 @@ def test_a_numeric_sku_is_no_licence_for_its_number() -> None:
 # Dropping
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("Fuse 5 A", "You would sell 5 a week."), ("Fuse 5 A", "Expect $5 a week."),
+        ("Photo Frame 20 in", "Expect 20 in the first week."), ("Power Bank 10k", "It gains $10k."),
+        ("1042", "You would sell 1042 units."), ("1042", "每周会卖出1042件。"),
+    ],
+)  # fmt: skip
+def test_a_name_with_a_measure_is_no_licence_for_its_number(name: str, text: str) -> None:
+    assert not check(text, candle(), names=[name]).supported
+    assert check(f"Keep “{name}” at $18.00.", candle(), names=[name]).supported
+
+
+@pytest.mark.parametrize(
+    ("text", "caught"),
+    [
+        ("You would earn hundreds of dollars more.", ["hundreds"]), ("That is dozens.", ["dozens"]),
+        ("每周多赚上千元。", ["上千元"]), ("每周多赚几百元。", ["几百元"]), ("可多卖数十件。", ["数十"]),
+        ("晚上十点以后，以上百分之九十的情况。", ["百分之九十"]),
+    ],
+)  # fmt: skip
+def test_a_vague_number_is_a_number(text: str, caught: list[str]) -> None:
+    assert wrong(text) == caught
+
+
 def test_only_the_sentence_with_the_number_goes() -> None:
     text = "Charge $15.49. Rivals charge $14.20. That is 13.9% less."
     kept, dropped = drop_unsupported(text, verdict(text), "en")

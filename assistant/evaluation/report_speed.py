@@ -1,7 +1,7 @@
 """Command `pricing-assistant evaluate --suite report`: what a report of so many products costs.
 
 Each size is a command of its own, from a CSV of simulated sales to the printed report, with its time by stage
-and the memory of all its processes together.
+and the memory of its main process, of the largest of those that price beside it, and of all together.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def measured(products: int, periods: int, *, note: str = "") -> dict[str, str]:
         before, began = os.times(), time.monotonic()
         with (Path(folder) / "said.json").open("w+", encoding="utf-8") as said:
             process = subprocess.Popen(command, stdout=said, stderr=subprocess.DEVNULL)
-            peak = _peak_memory(process)
+            main, worker, together = _peak_memory(process)
             spent, after = time.monotonic() - began, os.times()
             if process.returncode != 0:
                 raise RuntimeError(f"{' '.join(command)} ended with status {process.returncode}.")
@@ -75,7 +75,9 @@ def measured(products: int, periods: int, *, note: str = "") -> dict[str, str]:
         **{f"{stage}_seconds": f"{made['seconds'][stage]:.1f}" for stage in STAGES},
         "seconds": f"{spent:.1f}",
         "cpu_seconds": f"{cpu:.1f}",
-        "peak_mib": f"{peak / 2**20:.0f}",
+        "main_mib": f"{main / 2**20:.0f}",
+        "worker_mib": f"{worker / 2**20:.0f}",
+        "peak_mib": f"{together / 2**20:.0f}",
         "cores": str(os.cpu_count()),
         "processor": processor(),
         "note": note,
@@ -102,23 +104,28 @@ def write_sales(file: Path, products: int, periods: int) -> None:
         history.to_csv(file, index=False, mode="a" if first else "w", header=first == 0)
 
 
-def _peak_memory(process: subprocess.Popen[bytes]) -> int:
-    """Bytes that a process and its children held together at most, by what the system says of each every
-    `SAMPLED` seconds; pages that they share count once each. Waits for the end."""
+def _peak_memory(process: subprocess.Popen[bytes]) -> tuple[int, int, int]:
+    """Bytes that a process, the largest of its children (0 without any) and all together held at most.
+
+    By what the system says of each every `SAMPLED` seconds; in the sum, pages that they share count once
+    each. Waits for the end.
+    """
     import psutil
 
-    peak = 0
+    main = worker = together = 0
     parent = psutil.Process(process.pid)
     while process.poll() is None:
-        held = 0
+        held = []
         try:
             for one in (parent, *parent.children(recursive=True)):
-                held += one.memory_info().rss
+                held.append(one.memory_info().rss)
         except psutil.NoSuchProcess:  # it ended while we looked
             pass
-        peak = max(peak, held)
+        if held:
+            main, worker = max(main, held[0]), max([worker, *held[1:]])
+            together = max(together, sum(held))
         time.sleep(SAMPLED)
-    return peak
+    return main, worker, together
 
 
 def _parser() -> argparse.ArgumentParser:

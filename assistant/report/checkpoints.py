@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -73,9 +74,11 @@ class Work:
                 opened.close()
 
     def remove(self) -> None:
-        """Leave nothing of it."""
+        """Leave nothing of it, nor of the folder around it where no other shop's is there."""
         if self.folder.exists():
             shutil.rmtree(self.folder)
+        with suppress(OSError):
+            self.folder.parent.rmdir()
 
     def _batches(self) -> list[Path]:
         return sorted(self.folder.glob("batch-*.jsonl"))

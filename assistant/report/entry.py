@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from assistant.wording import Language
+
 if TYPE_CHECKING:
     from policy.decision.recommendation import Recommendation
     from policy.decision.standing import Standing
@@ -121,8 +123,8 @@ class Unpriced:
 
     sku: str
     store: str | None
-    reason: str
-    """What is wrong with its records and what to do, one line."""
+    reasons: Mapping[Language, str]
+    """What is wrong with its records and what to do, one line in each language."""
 
 
 @dataclass(frozen=True, kw_only=True)

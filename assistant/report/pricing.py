@@ -15,6 +15,7 @@ from assistant.report.batches import Batch
 from assistant.report.entry import Curve, Entry, Reference, Sales, Unpriced
 from assistant.store import StoreError
 from assistant.store.reports import Cut
+from assistant.wording import LANGUAGES, Language, wording
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,7 +46,7 @@ class Plan:
     outlets: bool
     """Whether the shop names outlets."""
     rider: Key
-    """The product that rides along with every batch (`batches.rider_of`)."""
+    """The product that rides along with every batch (`batches.newest_first`)."""
     objective: Objective
     profile: Profile | None
     """Whose law a cut's announcement is checked by; None where it is not checked."""
@@ -92,18 +93,18 @@ class Pricer:
             keys = [(it.recommendation.store or "", it.recommendation.sku) for it in entries]
             yield from zip(keys, said, strict=True)
             return
-        except (StoreError, OSError, MemoryError):  # not the products' fault
-            raise
         except Exception as error:
-            if _is_adapter_error(error):
+            if not is_products_fault(error):
                 raise
-            reason = _reason(error)
+            reasons = {language: _reason(error, language) for language in LANGUAGES}
+            if not _is_history_error(error):
+                _LOG.warning("A product could not be priced", exc_info=error)
         parts = list(self._parts(batch, history))
         for part, rows in parts:
             yield from self._isolating(part, rows)
         if not parts:
             for sku, store in _by_product(history[history["sku"].isin(batch.skus)]):
-                left = Unpriced(sku=sku, store=store, reason=reason)
+                left = Unpriced(sku=sku, store=store, reasons=reasons)
                 yield (store or "", sku), _as_json({"unpriced": vars(left)})
 
     def _parts(self, batch: Batch, history: pd.DataFrame) -> Iterator[tuple[Batch, pd.DataFrame]]:
@@ -198,23 +199,33 @@ class Pricer:
         }
 
 
+def is_products_fault(error: Exception) -> bool:
+    """Whether what went wrong may lie in the products' records, so that others can still be priced."""
+    from policy.model.adapter_files import AdapterError
+
+    return not isinstance(error, (StoreError, AdapterError, OSError, MemoryError))
+
+
 def _as_json(values: Mapping[str, Any]) -> str:
     return json.dumps(values, ensure_ascii=False, allow_nan=False)
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: Exception, language: Language) -> str:
+    """On one line."""
+    from assistant.report.statements import FILE
+    from assistant.store.importing import error_text
     from policy.history import HistoryError
 
-    if not isinstance(error, HistoryError):
-        _LOG.warning("A product could not be priced", exc_info=error)
-        return f"The policy cannot price it ({type(error).__name__}: {' '.join(str(error).split())})."
-    return " ".join(str(error).split())
+    if isinstance(error, HistoryError):
+        return " ".join(error_text(error, language).split())
+    found = f"{type(error).__name__}: {' '.join(str(error).split())}"
+    return wording(language, FILE)("coverage.broken", error=found)
 
 
-def _is_adapter_error(error: Exception) -> bool:
-    from policy.model.adapter_files import AdapterError
+def _is_history_error(error: Exception) -> bool:
+    from policy.history import HistoryError
 
-    return isinstance(error, AdapterError)
+    return isinstance(error, HistoryError)
 
 
 def _by_product(history: pd.DataFrame) -> dict[Key, pd.DataFrame]:

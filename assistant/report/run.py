@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from assistant.report.batches import SIZE, Batch, batches, newest_first, rules_of_run
 from assistant.report.checkpoints import ENTRIES, PRINTED, UNPRICED, Entries, Left, Work
 from assistant.report.entry import Entry, Priced
-from assistant.report.pricing import Plan
+from assistant.report.pricing import Plan, is_products_fault
 from assistant.report.progress import FORMATS, Clock, Format, Made, Progress, ReportError, written_to
 from assistant.report.workers import local_engine
 from assistant.wording import Language
@@ -33,7 +33,7 @@ JUDGED = 13
 """Reports whose forecasts are held against what was sold: a quarter's, where one is made each week."""
 
 WORK = ".unfinished"
-"""Folder beside the reports in which a run keeps what it has done."""
+"""Folder beside the reports in which runs keep what they have done, each shop's in a folder of its own."""
 
 _RECORDED = 500
 """Recommendations that are written to the store at once."""
@@ -90,7 +90,7 @@ def make_report(
         `stop` said so.
     """
     clock = Clock(told=progress, stop=stop)
-    work = Work(out / WORK)
+    work = Work(out / WORK / store.identity)
     with written_to(out), clock.stage("plan", 1) as reached:
         products = store.products()
         if not products:
@@ -106,21 +106,21 @@ def make_report(
         kept = work.begin(
             basis,
             {
-                "run": _plan(store, pipeline, products, rules, objective, profile, last).to_dict(),
+                "run": _plan(store, pipeline, products, objective, profile, last).to_dict(),
                 "last_report": last[0]["made_at"] if last else None,
+                "last_left": last[0].get("left", "") if last else "",
             },
         )
         plan, last_report = Plan.from_dict(kept["run"]), kept["last_report"]
         todo = list(batches(products, rules, size=SIZE))
         reached(1)
-    resumed = _price(work, todo, plan, engine or local_engine(store, pipeline), clock)
+    resumed = _price(work, out, todo, plan, engine or local_engine(store, pipeline), clock)
     if _basis(store, pipeline, rules_of_run(store, layers), settings) != basis:
         raise ReportError(
             "The shop's sales, rules or adapter changed while the report was being made. Run it again."
         )
     with written_to(out):
-        detail = {"made_at": plan.made_at, "basis": basis, "last_report": last_report}
-        counts = _record(store, work, detail, len(products), clock, only_news=since_last)
+        counts = _record(store, work, len(products), clock)
         made = Made(
             folder=None,
             files=(),
@@ -133,7 +133,10 @@ def make_report(
             resumed=resumed,
             seconds=clock.seconds,
         )
-        if since_last and counts["unchanged"] == len(products):
+        known = (
+            counts["unchanged"] + counts["unpriced"] == len(products) and counts["left"] == kept["last_left"]
+        )
+        if since_last and known:
             work.remove()
             return made
         priced = Priced(
@@ -146,6 +149,15 @@ def make_report(
         )
         files = _write(priced, store, work, languages, formats, pages, clock)
         folder = _moved(work.folder / PRINTED, out, counts["date"])
+        # Noted once it is there to be read: what changed since the last report is told by this.
+        store.reports.note(
+            {
+                "made_at": plan.made_at,
+                "basis": basis,
+                "last_report": last_report,
+                "left": counts["left"],
+            }
+        )
         work.remove()
     return replace(made, folder=folder, files=files)
 
@@ -154,23 +166,21 @@ def _plan(
     store: Store,
     pipeline: PricingPipeline,
     products: Sequence[Product],
-    rules: Mapping[str, Rules],
     objective: Objective,
     profile: Profile | None,
     last: Sequence[Mapping[str, Any]],
 ) -> Plan:
     """What holds for all batches, decided once."""
-    from policy.history import HistoryError
-
     end = store.sales_end()
     assert end is not None  # there are products, and so sales
     _, period = end
-    for rider in islice(newest_first(products), JUDGED):
+    for rider in newest_first(products):
         try:  # a product that the policy cannot read would spoil every batch
             pipeline.appraise(store.history([rider.sku]), period=period)
             break
-        except HistoryError:
-            continue
+        except Exception as error:
+            if not is_products_fault(error):
+                raise
     return Plan(
         made_at=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
         period=period,
@@ -199,27 +209,25 @@ def _basis(
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def _price(work: Work, every: Sequence[Batch], plan: Plan, engine: Engine, clock: Clock) -> int:
+def _price(work: Work, out: Path, every: Sequence[Batch], plan: Plan, engine: Engine, clock: Clock) -> int:
     """Price what is not yet priced; returns how many products were."""
     size = {batch.number: batch.products for batch in every}
     ready = work.priced()
     before = done = sum(size[number] for number in ready)
     with clock.stage("price", sum(size.values()), before=before) as reached:
         for number, lines in engine([batch for batch in every if batch.number not in ready], plan):
-            with written_to(work.folder.parent):
+            with written_to(out):
                 work.put(number, lines)
             done += size[number]
             reached(done)
     return before
 
 
-def _record(
-    store: Store, work: Work, detail: Mapping[str, Any], total: int, clock: Clock, *, only_news: bool
-) -> dict[str, Any]:
-    """Keep the recommendations in the shop, give each its id, and lay the entries down in order. The report
-    is noted with them, unless only news was wanted and there is none."""
+def _record(store: Store, work: Work, total: int, clock: Clock) -> dict[str, Any]:
+    """Keep the recommendations in the shop, give each its id, and lay the entries down in order; returns
+    counts, the last `date`, and the hash of what is `left` without a look, empty where nothing is."""
     counts: dict[str, Any] = {"abstained": 0, "unpriced": 0, "unchanged": 0, "date": ""}
-    done = 0
+    done, left_hash = 0, hashlib.sha256()
     with (
         clock.stage("record", total) as reached,
         (work.folder / ENTRIES).open("w", encoding="utf-8", newline="\n") as entries,
@@ -229,7 +237,10 @@ def _record(
         found = work.products()
         while some := list(islice(found, _RECORDED)):
             left = [it["unpriced"] for it in some if "unpriced" in it]
-            unpriced.writelines(json.dumps(it, ensure_ascii=False) + "\n" for it in left)
+            for it in left:
+                line = json.dumps(it, ensure_ascii=False) + "\n"
+                unpriced.write(line)
+                left_hash.update(line.encode())
             counts["unpriced"] += len(left)
             priced = [Entry.from_dict(it["entry"]) for it in some if "entry" in it]
             ids = recording.ids([it.recommendation for it in priced])
@@ -241,9 +252,12 @@ def _record(
                 counts["date"] = max(counts["date"], kept.recommendation.date[:10])
             done += len(some)
             reached(done)
-        if not (only_news and counts["unchanged"] == total):
-            recording.note(detail)
-    return counts
+        if done != total:
+            raise ReportError(
+                f"{total - done} of {total} products are missing in {work.folder}, which keeps the prices. "
+                "Delete it, and run the same command again."
+            )
+    return counts | {"left": left_hash.hexdigest() if counts["unpriced"] else ""}
 
 
 def _manifest(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,11 +10,13 @@ from pathlib import Path
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """A path beside `path` to write to, which takes its place at the end; on any error it is removed and
-    what stood at `path` stays. Raises OSError as it comes."""
+    """A path beside `path` to write to, which takes its place once it is on the disk; on any error it is
+    removed and what stood at `path` stays. Raises OSError as it comes."""
     part = path.with_name(f".{path.name}.part")
     try:
         yield part
+        with part.open("rb+") as written:
+            os.fsync(written)  # else a power cut may leave an empty file at `path`
         part.replace(path)
     except BaseException:
         part.unlink(missing_ok=True)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from itertools import islice
 from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -65,13 +66,24 @@ def local_engine(store: Store, pipeline: PricingPipeline, *, adapter: Path | Non
                 yield batch.number, pricer.lines(batch)
             return
         told = home_of(store), None if adapter is None else str(adapter), plan.to_dict()
+        processes = min(cores, len(todo))
         with ProcessPoolExecutor(
-            min(cores, len(todo)), mp_context=get_context("spawn"), initializer=_start, initargs=told
+            processes, mp_context=get_context("spawn"), initializer=_start, initargs=told
         ) as pool:
-            waiting = [pool.submit(_priced, batch.to_dict()) for batch in todo]
+            coming = iter(todo)
+
+            def submitted(count: int) -> set[Future[tuple[int, str]]]:
+                return {pool.submit(_priced, batch.to_dict()) for batch in islice(coming, count)}
+
             try:
-                for done in as_completed(waiting):
-                    yield done.result()
+                # A future keeps its lines, so there are never more than a few: one at work and one that
+                # waits for each process.
+                waiting = submitted(2 * processes)
+                while waiting:
+                    done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+                    waiting |= submitted(len(done))
+                    while done:
+                        yield done.pop().result()
             except BrokenProcessPool as error:
                 raise ReportError(
                     "A process that priced products was ended, perhaps for want of memory. Run the same "

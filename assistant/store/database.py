@@ -20,7 +20,7 @@ FILE_NAME = "store.sqlite"
 VERSION_TABLE = "pricing_assistant_version"
 MIGRATIONS = Path(__file__).parent / "migrations"
 
-_WAIT_SECONDS = 30.0
+WAIT_SECONDS = 30.0
 """How long one writer waits for another before it gives up."""
 _LOCK = 0x70726963
 """PostgreSQL's advisory lock: one writer at a time there too, so that imports see all they compare with."""
@@ -86,7 +86,7 @@ class Database:
 
     def __init__(self, url: sa.URL) -> None:
         dumps = partial(json.dumps, ensure_ascii=False, allow_nan=False)
-        arguments: dict[str, Any] = {"timeout": _WAIT_SECONDS} if url.drivername == "sqlite" else {}
+        arguments: dict[str, Any] = {"timeout": WAIT_SECONDS} if url.drivername == "sqlite" else {}
         self.url = url
         with self._explained():
             self._engine = sa.create_engine(url, json_serializer=dumps, connect_args=arguments)
@@ -94,6 +94,7 @@ class Database:
             sa.event.listen(self._engine, "connect", _prepare_sqlite)
             sa.event.listen(self._engine, "begin", _begin_sqlite)
         self._writer = self._engine.execution_options(writes=True)
+        self._together = threading.local()
 
     @property
     def is_sqlite(self) -> bool:
@@ -107,11 +108,21 @@ class Database:
 
     @contextmanager
     def write(self) -> Iterator[Session]:
-        """A session that is the only writer; it is kept whole at the end, or dropped whole on any error."""
+        """A session that is the only writer; it is kept whole at the end, or dropped whole on any error.
+
+        Inside another `write` of the same thread it is that one's session, kept or dropped with it.
+        """
+        if (outer := getattr(self._together, "session", None)) is not None:
+            yield outer
+            return
         with self._explained(), Session(self._writer) as session, session.begin():
             if not self.is_sqlite:
                 session.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
-            yield session
+            self._together.session = session
+            try:
+                yield session
+            finally:
+                self._together.session = None
 
     def migrate(self) -> None:
         """Bring the schema to this program's version; nothing is done, nor Alembic imported, when it is."""
@@ -174,9 +185,7 @@ class Database:
                 "another folder with PRICING_ASSISTANT_HOME or --data-dir."
             )
         if "locked" in cause:
-            return (
-                f"Another program kept {self.place} busy for {_WAIT_SECONDS:.0f} s. Close it and try again."
-            )
+            return f"Another program kept {self.place} busy for {WAIT_SECONDS:.0f} s. Close it and try again."
         if "full" in cause:
             return f"There is no room left to write to {self.place}. Free some space and try again."
         return f"The database {self.place} cannot be used. Check that it is running and reachable."

@@ -68,14 +68,6 @@ class Recording:
         new = iter(decisions.save(self._session, fresh, actor=ACTOR) if fresh else ())
         return [next(new) if id is None else id for id in ids]
 
-    def note(self, detail: Mapping[str, Any]) -> None:
-        """Say in the audit log that the report was made. One that was noted last, and is only printed now, is
-        not noted again."""
-        last = sa.select(AuditRow.detail).where(AuditRow.action == MADE).order_by(AuditRow.id.desc())
-        if self._session.scalars(last.limit(1)).first() != dict(detail):
-            now = dt.datetime.now(dt.UTC)
-            self._session.add(AuditRow(at=now, actor=ACTOR, action=MADE, subject=None, detail=dict(detail)))
-
 
 class Reports:
     """The reports of one shop."""
@@ -105,10 +97,19 @@ class Reports:
         with self._database.read() as session:
             return list(session.scalars(query.limit(limit)))
 
+    def note(self, detail: Mapping[str, Any]) -> None:
+        """Say in the audit log that a report was made."""
+        now = dt.datetime.now(dt.UTC)
+        with self._database.write() as session:
+            session.add(AuditRow(at=now, actor=ACTOR, action=MADE, subject=None, detail=dict(detail)))
+
     def earlier(self, skus: Sequence[str]) -> dict[Key, Decision]:
-        """What reports recommended last for these articles, by outlet."""
+        """What the last report said of these articles, by outlet, as far as it was made: not what a run
+        recorded that ended before its report could be read."""
+        last = sa.select(sa.func.max(AuditRow.at)).where(AuditRow.action == MADE)
         with self._database.read() as session:
-            return _newest(session, skus)
+            until = session.scalar(last)
+            return {} if until is None else _newest(session, skus, until=until)
 
     def since(self, skus: Sequence[str], moment: dt.datetime) -> list[Decision]:
         """What reports recommended for these articles from a moment on, oldest first."""
@@ -165,12 +166,15 @@ class Reports:
         return found
 
 
-def _newest(session: Session, skus: Sequence[str]) -> dict[Key, Decision]:
+def _newest(
+    session: Session, skus: Sequence[str], *, until: dt.datetime | None = None
+) -> dict[Key, Decision]:
+    given = [] if until is None else [DecisionRow.created_at <= until]
     found: dict[Key, Decision] = {}
     for chunk in chunks(sorted(set(skus))):
         last = (
             sa.select(sa.func.max(DecisionRow.id))
-            .where(DecisionRow.sku.in_(chunk), DecisionRow.actor == ACTOR)
+            .where(DecisionRow.sku.in_(chunk), DecisionRow.actor == ACTOR, *given)
             .group_by(DecisionRow.sku, DecisionRow.store)
         )
         for row in session.scalars(sa.select(DecisionRow).where(DecisionRow.id.in_(last))):

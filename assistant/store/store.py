@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
@@ -361,6 +362,10 @@ class Store:
         return Reviews(self._database)
 
     # Audit
+
+    def together(self) -> AbstractContextManager[object]:
+        """What this thread writes inside is kept as one, or dropped as one on any error."""
+        return self._database.write()
 
     def note(self, action: str, detail: Mapping[str, Any], *, actor: str) -> None:
         """Write to the audit log what was done to the shop outside its database."""

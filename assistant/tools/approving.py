@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import date
 from typing import TYPE_CHECKING, Annotated, Any
 
+from babel.numbers import get_currency_precision
 from langchain_core.tools import tool
 from pydantic import Field
 
@@ -163,7 +164,8 @@ def _own_price(
         told = converted(turn, named, said=currency, rate=rate, own=str(it.currency))
         price, amount = (told.value, None) if price is not None else (None, told.value)
     what_if = turn.desk.what_if(it.sku, store=it.store, price=price, percent=percent, amount=amount)
-    if (price := round(what_if.at.price, 2)) != what_if.at.price:  # judged is what will be written down
+    decimals = 2 if it.currency is None else get_currency_precision(it.currency)
+    if (price := round(what_if.at.price, decimals)) != what_if.at.price:  # judged is what will be written
         what_if = turn.desk.what_if(it.sku, store=it.store, price=price)
     if what_if.unit_cost is not None and price < what_if.unit_cost and not reason:
         raise DeskError("reason_below_cost", name=_name(it))

@@ -2,6 +2,7 @@
 
 Who names a path here reads a file of this computer. So a turn has the folders whose files may be read, and
 none where whoever writes may sit at another one: at the app's page, unless its owner named folders for it.
+And it is read only where the merchant wrote its path: what is wrong in a file is told to the language model.
 """
 
 from __future__ import annotations
@@ -134,6 +135,8 @@ def _file(turn: Turn, path: str) -> Path:
     """
     if not turn.folders:
         raise DeskError("no_import_here")
+    if path.strip() not in turn.said:  # a model may have it from a name in a file, which decides nothing
+        raise DeskError("file_not_named")
     folders = [folder.resolve() for folder in turn.folders]
     said = {"file": safe(path), "folders": ", ".join(safe(str(folder)) for folder in dict.fromkeys(folders))}
     allowed = [it for it in _meant(path, folders) if any(_holds(folder, it) for folder in folders)]

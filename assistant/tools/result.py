@@ -68,6 +68,8 @@ class Turn:
     reporting: Reporter | None = None
     folders: tuple[Path, ...] = ()
     """Whose files the merchant may have read; none where whoever writes may sit at another computer."""
+    said: str = ""
+    """The merchant's messages of this conversation."""
     confirmed: Mapping[str, str] = field(default_factory=dict)
     """What the merchant agreed to: digests of staged writes by the ids of their tool calls."""
     staged: dict[str, Staged] = field(default_factory=dict)

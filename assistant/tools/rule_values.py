@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from babel.numbers import get_currency_precision
+
 from assistant.facts import Sheet, day, labels, money, percent
 from assistant.tools.writing import WORDS
 from assistant.wording import Language, wording
 
 FRACTIONS = ("max_change", "max_increase", "max_decrease", "min_margin")
 MONEY = ("lowest_price", "highest_price", "minimum_advertised_price")
+CLAUSE_FRACTIONS = ("floor", "low", "high", "min_saving")
 DATES = ("emergency_since",)
 ENDING = "price_ending"
 PART = "."
@@ -57,7 +60,7 @@ def _add_parts(sheet: Sheet, key: str, clause: Mapping[str, Any], label: str) ->
         part = f"{key}{PART}{name}"
         if name in ("start", "end", "until"):
             sheet.day(part, value, label=label)
-        elif name in ("floor", "low", "high", "min_saving"):
+        elif name in CLAUSE_FRACTIONS:
             sheet.percent(part, value, label=label)
         elif name == "price":
             sheet.price(part, value, label=label)
@@ -65,6 +68,24 @@ def _add_parts(sheet: Sheet, key: str, clause: Mapping[str, Any], label: str) ->
             sheet.add(part, f"{value}", value, "day", label)
         elif name == "units":
             sheet.add(part, f"{value}", value, "units", label)
+
+
+def as_shown(rules: Mapping[str, Any], currency: str | None) -> dict[str, Any]:
+    """The rules as exact as they are shown: a yes is to what was read, not to more decimals."""
+    decimals = get_currency_precision(currency) if currency else 2
+
+    def rounded(name: str, value: Any) -> Any:
+        if isinstance(value, Mapping):
+            return {key: rounded(key, part) for key, part in value.items()}
+        if isinstance(value, list):
+            return [rounded(name, part) for part in value]
+        if isinstance(value, float) and name in (*FRACTIONS, *CLAUSE_FRACTIONS):
+            return round(value, 3)
+        if isinstance(value, float) and name in (*MONEY, "price"):
+            return round(value, decimals)
+        return value
+
+    return {name: rounded(name, value) for name, value in rules.items()}
 
 
 def rule_label(field: str, language: Language) -> str:

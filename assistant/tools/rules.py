@@ -14,7 +14,7 @@ from assistant.store.database import StoreError
 from assistant.store.records import RulesProposal, RulesVersion, Scope
 from assistant.tools.result import Report, Result, Runtime, Turn, run
 from assistant.tools.rule_fields import RuleChanges
-from assistant.tools.rule_values import PART, add_rule, rule_label
+from assistant.tools.rule_values import PART, add_rule, as_shown, rule_label
 from assistant.tools.writing import WORDS, Row, Staged, Undo, Write, carry_out, words_of
 from assistant.wording import Language, safe, wording
 from policy.decision.rules import Rules
@@ -100,6 +100,7 @@ def stage_rules(
     told = (changes if isinstance(changes, RuleChanges) else RuleChanges(**changes)).told
     if (margin := told.get("min_margin")) is not None and margin >= 1:
         raise DeskError("margin_too_high")
+    told = as_shown(told, _currency(turn.desk))
     key = _known(turn.desk, scope, key)
     own = _own(turn.desk, scope, key) or {}
     if told.get("below_cost_exception"):
@@ -115,14 +116,21 @@ def stage_rules(
     before, after = (_holding(turn.desk, scope, key, body) for body in (own, proposal.after))
     if before == after:
         raise DeskError("same_rules", **_as_it_is(turn, scope, key, before, told))
-    return _staged(turn, proposal, undo={"scope": scope, "key": key, "before": proposal.before})
+    return _staged(
+        turn,
+        proposal,
+        undo={"scope": scope, "key": key, "before": proposal.before, "after": proposal.after},
+    )
 
 
 def take_back_rules(turn: Turn, undo: Mapping[str, Any]) -> Staged:
-    """The rules of a scope as they were before a change; none of its own where it had none."""
-    scope, key, before = undo["scope"], undo["key"], undo["before"] or {}
-    gone = set(_own(turn.desk, scope, key) or {}) - set(before)
-    return _staged(turn, _proposed(turn.desk, before, gone, scope, key), undo=None)
+    """The rules that a change set as they were before it; those set since, by anyone, stay."""
+    scope, key, before, after = undo["scope"], undo["key"], undo["before"] or {}, undo["after"] or {}
+    changed = {
+        it for it in {*before, *after} if it not in before or it not in after or before[it] != after[it]
+    }
+    told = {name: before[name] for name in changed if name in before}
+    return _staged(turn, _proposed(turn.desk, told, changed - set(before), scope, key), undo=None)
 
 
 SET_RULES = Write(set_rules, stage_rules, take_back_rules)

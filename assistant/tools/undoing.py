@@ -53,7 +53,12 @@ def stage_undo(turn: Turn) -> Staged:
         imported |= detail["tool"] == importing.IMPORT_SALES.tool.name
         if write is None or write.take_back is None or record is None:
             continue  # an undo itself
-        staged = write.take_back(turn, record)
+        try:
+            staged = write.take_back(turn, record)
+        except DeskError as error:
+            if error.code != "nothing_to_undo":
+                raise
+            continue  # taken back already, with a later one of the same suggestion
 
         def commit(staged: Staged = staged, id: int = entry.id) -> Undo:
             staged.commit()

@@ -77,9 +77,10 @@ def make(turn: Turn, tool: str, stage: Stage, *, agreed: str | None, **arguments
         staged = stage(turn, **arguments)
         if agreed != staged.digest:
             raise DeskError("not_confirmed" if agreed is None else "changed_since")
-        undo = staged.commit()
-        detail = {"tool": tool, "done": staged.done, "undo": undo}
-        turn.desk.store.note(CONFIRMED, detail, actor=turn.user)
+        with turn.desk.store.together():  # no write without its entry, which undo goes by
+            undo = staged.commit()
+            detail = {"tool": tool, "done": staged.done, "undo": undo}
+            turn.desk.store.note(CONFIRMED, detail, actor=turn.user)
     return staged
 
 

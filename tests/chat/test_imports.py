@@ -242,7 +242,7 @@ def test_nothing_outside_the_folders_is_read(
     monkeypatch.setattr("assistant.store.importing.read_history", lambda path, **_: opened.append(path))
     path = name.format(outside=outside, folder=folder)
     one = assistant(call("import_sales", path=path), says_result, folders=[folder])
-    answer = one.ask("import it")
+    answer = one.ask(f"import {path}")
     assert answer.pending == () and opened == []
     assert code(one) == "outside_folders"
     assert imports(store) == ["small shop"]
@@ -269,5 +269,16 @@ def test_a_model_that_calls_without_a_yes_imports_nothing(
 ) -> None:
     next_weeks().to_csv(folder / "sales.csv", index=False)
     one = assistant(call("import_sales", path="sales.csv"), says_result, folders=[folder])
-    assert len(one.ask("what should I charge?").pending) == 1
+    assert len(one.ask("import sales.csv").pending) == 1
     assert imports(store) == ["small shop"]
+
+
+def test_a_file_that_the_merchant_did_not_name_is_not_opened(
+    assistant: Callable[..., Assistant], folder: Path, store: Store
+) -> None:
+    """What is wrong in a file is told to the language model: a name in the shop must not make it read one."""
+    (folder / "private.csv").write_text("sku,date,price,units\nA,2026-01-05,secret,1\nB,2026-01-05,2,1\n")
+    one = assistant(call("import_sales", path="private.csv"), says_result, folders=[folder])
+    answer = one.ask("what should I charge?")
+    assert code(one) == "file_not_named" and "secret" not in answer.text
+    assert not any("secret" in message.text for message in one.messages("default"))

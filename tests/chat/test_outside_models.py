@@ -12,7 +12,8 @@ from openai_server import Line, Seen, Server, calls, result, says
 from scripts import written
 from small_shop import INJECTION, ThumbPolicy
 
-from assistant.agent import MODEL_CALLS, TOOL_CALLS, Answer, Assistant
+from assistant.agent import Answer, Assistant
+from assistant.graph import MODEL_CALLS, TOOL_CALLS
 from assistant.models import ModelUnavailable, chosen_model
 from assistant.outside import masked
 from assistant.store import Store

@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from demo_entries import demo_priced
 
+from assistant.report.entry import Priced
 from assistant.store import Store
 from assistant.store.demo import create_demo
 from policy import PricingPipeline
@@ -14,6 +16,12 @@ from policy import PricingPipeline
 @pytest.fixture(scope="session")
 def pipeline() -> PricingPipeline:
     return PricingPipeline.from_pretrained()
+
+
+@pytest.fixture(scope="session")
+def demo_report(pipeline: PricingPipeline, tmp_path_factory: pytest.TempPathFactory) -> Priced:
+    """The demo shop's first report; nobody changes it."""
+    return demo_priced(tmp_path_factory.mktemp("demo"), pipeline)
 
 
 @pytest.fixture

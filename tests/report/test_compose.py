@@ -18,6 +18,7 @@ from assistant.wording import Language
 from policy.evaluation.track_record import Foretold
 
 LANGUAGES: tuple[Language, ...] = ("en", "zh")
+NO_PRICE: dict[Language, str] = {"en": "No price.", "zh": "没有价格。"}
 
 
 def written(*entries: Entry, language: Language = "en", **more: Any) -> Document:
@@ -68,7 +69,7 @@ def test_coverage_counts_every_product_once() -> None:
         entry("C", 10.0, 10.0, units=(100.0, 100.0)),
         entry("D", abstained="price_never_varied"),
         entry("E", abstained="out_of_stock"),
-        unpriced=[Unpriced(sku="F", store=None, reason="No price.")],
+        unpriced=[Unpriced(sku="F", store=None, reasons=NO_PRICE)],
     )
     found = facts(document, "coverage")
     assert found["products"] == 6
@@ -170,8 +171,9 @@ def test_an_empty_catalogue_is_refused() -> None:
 
 
 def test_a_catalogue_that_could_not_be_read_says_why() -> None:
-    document = written(unpriced=[Unpriced(sku="X", store=None, reason="No price.")])
-    assert rows(document, "not_priced")[0]["why"] == "No price."
+    for language, reason in NO_PRICE.items():
+        document = written(unpriced=[Unpriced(sku="X", store=None, reasons=NO_PRICE)], language=language)
+        assert rows(document, "not_priced")[0]["why"] == reason
     assert (document.page_count, document.currency, document.period) == (0, None, "")
 
 

@@ -6,7 +6,6 @@ import re
 from dataclasses import replace
 
 import pytest
-from demo_entries import demo_priced
 from random_entries import catalogue
 from test_compose import LANGUAGES, facts, rows, section
 
@@ -38,9 +37,9 @@ def test_whatever_the_catalogue_no_sentence_fails_its_check(language: Language) 
 
 
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Priced:
+def demo(demo_report: Priced) -> Priced:
     """The demo shop, with a report before it."""
-    first = demo_priced(tmp_path_factory.mktemp("shop"))
+    first = demo_report
     entries = []
     for it in first.entries:
         now = it.recommendation

@@ -5,8 +5,12 @@ from __future__ import annotations
 import importlib.util
 import os
 import signal
-from collections.abc import Iterator
+import weakref
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,7 +30,7 @@ Work = tuple[list[Batch], Plan]
 def work(shop: Store, pipeline: PricingPipeline) -> Work:
     """The demo shop in nine batches."""
     products, rules = shop.products(), shop.rules_for()
-    plan = run._plan(shop, pipeline, products, rules, "profit", "eu", [])
+    plan = run._plan(shop, pipeline, products, "profit", "eu", [])
     return list(batches(products, rules, size=3)), plan
 
 
@@ -94,6 +98,33 @@ def test_another_process_finds_the_same_shop(
     other = Store.open()
     assert workers.home_of(other) is None
     assert Store.open(home=workers.home_of(other)).identity == other.identity
+
+
+def test_what_is_priced_does_not_pile_up_in_the_process_that_waits(
+    shop: Store, pipeline: PricingPipeline, work: Work, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Lines(str):
+        """Text that can be told to be gone."""
+
+    made: list[weakref.ref[Lines]] = []
+
+    def priced(batch: Mapping[str, Any]) -> tuple[int, Lines]:
+        lines = Lines("said")
+        made.append(weakref.ref(lines))
+        return batch["number"], lines
+
+    monkeypatch.setattr(workers, "_priced", priced)
+    monkeypatch.setattr(workers, "ProcessPoolExecutor", lambda count, **_: ThreadPoolExecutor(count))
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})
+    todo = [replace(work[0][0], number=number) for number in range(60)]
+    found = set()
+    for number, lines in local_engine(shop, pipeline)(todo, work[1]):
+        found.add(number)
+        del lines
+        # Two processes, two batches each; those that ended together are handed out one by one.
+        assert len(made) - len(found) <= 8
+        assert sum(it() is not None for it in made) <= 8
+    assert found == set(range(60))
 
 
 @pytest.mark.slow

@@ -14,7 +14,6 @@ from typing import Any
 import openpyxl
 import pypdfium2 as pdfium
 import pytest
-from demo_entries import demo_priced
 from sample_report import document
 
 from assistant.report.compose import compose
@@ -32,11 +31,11 @@ def which(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="module", params=LANGUAGES)
-def report(which: str, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Document:
+def report(which: str, request: pytest.FixtureRequest) -> Document:
     language: Language = request.param
     if which == "sample":
         return document(language)
-    return compose(demo_priced(tmp_path_factory.mktemp("shop")), language, statuses={})
+    return compose(request.getfixturevalue("demo_report"), language, statuses={})
 
 
 @pytest.fixture(scope="module")

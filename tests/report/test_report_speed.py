@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -34,6 +36,17 @@ def test_a_line_says_what_every_stage_took(tmp_path: Path, capsys: pytest.Captur
     assert 0 < stages <= float(row["seconds"]) + 1
     assert (row["products"], row["periods"], row["note"]) == ("3", "40", "a test")
     assert 200 < float(row["peak_mib"]) < 4096
+    assert row["main_mib"] == row["peak_mib"] and row["worker_mib"] == "0"  # too few for a second process
+
+
+def test_memory_is_told_apart_by_process() -> None:
+    child = "import time; block = bytearray(90 * 2**20); time.sleep(1.5)"
+    start = f"subprocess.run([sys.executable, '-c', {child!r}])"
+    main = f"import subprocess, sys; block = bytearray(40 * 2**20); {start}"
+    process = subprocess.Popen([sys.executable, "-c", main])
+    own, largest, together = (size / 2**20 for size in report_speed._peak_memory(process))
+    assert 40 < own < 80 < 90 < largest < 130
+    assert own + largest >= together > 130
 
 
 def test_an_option_of_the_suite_is_checked(capsys: pytest.CaptureFixture[str]) -> None:

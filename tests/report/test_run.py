@@ -17,7 +17,7 @@ from assistant.desk import Desk
 from assistant.report import run
 from assistant.report.entry import Entry
 from assistant.report.pricing import Plan, Pricer
-from assistant.report.progress import AlreadyRunning, Made, Progress, ReportError, Stopped, only_run
+from assistant.report.progress import FORMATS, AlreadyRunning, Made, Progress, ReportError, Stopped, only_run
 from assistant.report.run import WORK, make_report
 from assistant.store import Store
 from policy import PricingPipeline
@@ -36,7 +36,7 @@ def made(shop: Store, out: Path, pipeline: PricingPipeline, **options: Any) -> M
 def priced(shop: Store, pipeline: PricingPipeline, *, size: int, **plan: Any) -> list[Entry]:
     """Every entry, by batches of a size."""
     products, rules = shop.products(), shop.rules_for()
-    laid = run._plan(shop, pipeline, products, rules, "profit", None, [])
+    laid = run._plan(shop, pipeline, products, "profit", None, [])
     pricer = Pricer(shop, pipeline, replace(laid, **plan))
     lines = [
         it for batch in run.batches(products, rules, size=size) for it in pricer.lines(batch).splitlines()
@@ -97,7 +97,7 @@ def test_a_killed_run_goes_on_and_gives_the_same_bytes(
     monkeypatch.setattr(run.dt, "datetime", Clock)
     shop.close()
     shutil.copytree(tmp_path / "shop", tmp_path / "copy")
-    straight = made(Store.open(home=tmp_path / "copy"), tmp_path / "straight", pipeline)
+    straight = made(Store.open(home=tmp_path / "copy"), tmp_path / "straight", pipeline, formats=FORMATS)
 
     class Killed(Exception):
         """As a power cut: nothing gets to clean up."""
@@ -111,12 +111,13 @@ def test_a_killed_run_goes_on_and_gives_the_same_bytes(
         made(shop, out, pipeline, progress=kill_after_two)
     assert not [it for it in out.iterdir() if it.name != WORK]
     assert shop.reports.made(1) == []
-    again = made(shop, out, pipeline)
+    again = made(shop, out, pipeline, formats=FORMATS)
     assert 0 < again.resumed < again.products == 21
     assert not (out / WORK).exists()
     assert again.folder is not None and straight.folder is not None
-    ours, theirs = ((it / "report.json").read_bytes() for it in (again.folder, straight.folder))
-    assert ours == theirs
+    assert again.files == straight.files and {Path(it).suffix[1:] for it in again.files} == set(FORMATS)
+    for name in again.files:
+        assert (again.folder / name).read_bytes() == (straight.folder / name).read_bytes(), name
 
 
 def test_a_run_killed_while_printing_keeps_its_suggestions_once(
@@ -201,10 +202,14 @@ def test_one_broken_product_does_not_stop_the_rest(
                 "(SELECT id FROM products WHERE sku IN ('CHG-65W', 'PAN-28'))"
             )
         )
-    found = made(shop, tmp_path / "out", pipeline)
+    found = made(shop, tmp_path / "out", pipeline, languages=("en", "zh"))
     assert (found.products, found.unpriced) == (21, 2)
-    text = json.dumps(document(found))
-    assert "several currencies" in text and "CHG-65W" in text
+    assert found.folder is not None
+    for language, reason in {"en": "several currencies", "zh": "多种货币"}.items():
+        text = (found.folder / language / "report.json").read_text(encoding="utf-8")
+        tables = {it["id"]: it for part in json.loads(text)["sections"] for it in part["tables"]}
+        why = {row["sku"]: row["why"] for row in tables["not_priced"]["rows"]}
+        assert reason in why["CHG-65W"] and reason in why["PAN-28"]
 
 
 def test_a_broken_product_cannot_spoil_the_others_by_riding_along(
@@ -235,7 +240,10 @@ def test_a_number_that_is_none_is_the_products_fault(
         ]  # fmt: skip
 
     monkeypatch.setattr(PricingPipeline, "appraise", broken)
-    assert made(shop, tmp_path / "out", pipeline).unpriced == 1
+    found = made(shop, tmp_path / "out", pipeline, languages=("zh",))
+    assert found.unpriced == 1 and "策略无法为它定价（ValueError" in json.dumps(
+        document(found), ensure_ascii=False
+    )
 
 
 def test_forecasts_of_earlier_reports_are_held_against_sales(
@@ -273,7 +281,7 @@ def test_an_empty_shop_and_a_folder_that_cannot_be_written_are_one_clear_line(
 
 
 def test_a_shop_whose_plan_was_kept_by_json_has_the_same_plan(shop: Store, pipeline: PricingPipeline) -> None:
-    plan = run._plan(shop, pipeline, shop.products(), shop.rules_for(), "revenue", "china", [])
+    plan = run._plan(shop, pipeline, shop.products(), "revenue", "china", [])
     assert Plan.from_dict(json.loads(json.dumps(plan.to_dict()))) == plan
     assert (plan.period, plan.outlets) == ("week", False)
 

@@ -12,6 +12,7 @@ from assistant.report.entry import Unpriced
 from assistant.report.scope import Composer, Scope, product_cells, product_columns
 from assistant.report.spool import Ordered
 from assistant.report.statements import capitalised, counted, values_of
+from assistant.wording import Language
 
 FLOORS = frozenset(["lowest_price", "min_margin", "below_cost", "below_cost_floor", "map"])
 """Rules that set a lowest price."""
@@ -100,16 +101,16 @@ class Coverage:
             composer.column("remedy"),
             composer.column("test_price", "price"),
         ]
-        return composer.table("not_priced", columns, _Both(self._rows, self._unread), note={})
+        return composer.table("not_priced", columns, _Both(self._rows, self._unread, scope.language), note={})
 
 
 class _Both:
     """Rows of products without a suggestion, then of those that could not be read."""
 
-    def __init__(self, rows: Ordered[Row], unread: Iterable[Unpriced]) -> None:
-        self._rows, self._unread = rows, unread
+    def __init__(self, rows: Ordered[Row], unread: Iterable[Unpriced], language: Language) -> None:
+        self._rows, self._unread, self._language = rows, unread, language
 
     def __iter__(self) -> Iterator[Row]:
         yield from self._rows
         for it in self._unread:
-            yield {"product": it.sku, "sku": it.sku, "store": it.store, "why": it.reason}
+            yield {"product": it.sku, "sku": it.sku, "store": it.store, "why": it.reasons[self._language]}

@@ -1,0 +1,115 @@
+"""What the next run makes of one that failed, and a run of a shop that is broken in part."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from assistant.report import run
+from assistant.report.progress import Made, Progress, ReportError, Stopped, only_run
+from assistant.report.run import WORK, make_report
+from assistant.store import Store
+from assistant.store.demo import create_demo
+from policy import PricingPipeline
+
+
+@pytest.fixture(autouse=True)
+def _small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run, "SIZE", 6)
+
+
+def made(shop: Store, out: Path, pipeline: PricingPipeline, **options: Any) -> Made:
+    with only_run(shop):
+        return make_report(shop, out, pipeline=pipeline, formats=("json",), **options)
+
+
+def stopped_in(stage: str, shop: Store, out: Path, pipeline: PricingPipeline) -> None:
+    """A run that ends once that stage has come some way."""
+
+    def stop(progress: Progress) -> None:
+        if progress.stage == stage and progress.done:
+            raise Stopped
+
+    with pytest.raises(Stopped):
+        made(shop, out, pipeline, progress=stop)
+
+
+def broken(shop: Store, skus: Sequence[str]) -> None:
+    """Make products unreadable: prices in two currencies, which the importer refuses."""
+    update = sa.text(
+        "UPDATE sales SET currency = 'EUR' WHERE date > '2026-10-01' AND product_id IN "
+        "(SELECT id FROM products WHERE sku IN :skus)"
+    ).bindparams(sa.bindparam("skus", expanding=True))
+    with shop._database.write() as session:
+        session.execute(update, {"skus": list(skus)})
+
+
+def acted_on(found: Made) -> set[str]:
+    assert found.folder is not None
+    said = json.loads((found.folder / "report.json").read_text(encoding="utf-8"))
+    tables = {it["id"]: it for part in said["sections"] for it in part["tables"]}
+    return {row["sku"] for row in tables["actions"]["rows"]}
+
+
+def test_what_was_never_printed_is_not_the_last_report(
+    shop: Store, pipeline: PricingPipeline, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    first = made(shop, out, pipeline)
+    shop.set_rules({"max_change": 0.02}, scope="product", key="CHG-65W", actor="merchant")
+    stopped_in("write", shop, out, pipeline)  # its suggestions are in the shop; nobody has read them
+    shop.set_rules({"max_change": 0.02}, scope="product", key="PAN-28", actor="merchant")
+    found = made(shop, out, pipeline, since_last=True)
+    assert found.last_report == first.made_at
+    assert found.unchanged == 19
+    assert acted_on(found) == {"CHG-65W", "PAN-28"}
+
+
+def test_a_product_that_stays_broken_is_no_news(
+    shop: Store, pipeline: PricingPipeline, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    broken(shop, ["CHG-65W"])
+    assert made(shop, out, pipeline, since_last=True).unpriced == 1
+    again = made(shop, out, pipeline, since_last=True)
+    assert (again.folder, again.unpriced, again.unchanged) == (None, 1, 20)
+    broken(shop, ["PAN-28"])  # as another program may, which tells nobody
+    assert made(shop, out, pipeline, since_last=True).folder is not None
+
+
+def test_many_broken_products_do_not_spoil_the_few(
+    shop: Store, pipeline: PricingPipeline, tmp_path: Path
+) -> None:
+    newest = [it.sku for it in run.newest_first(shop.products())]
+    broken(shop, newest[:18])
+    found = made(shop, tmp_path / "out", pipeline)
+    assert (found.products, found.unpriced) == (21, 18)
+
+
+def test_a_batch_that_was_damaged_is_not_left_out_in_silence(
+    shop: Store, pipeline: PricingPipeline, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    stopped_in("price", shop, out, pipeline)
+    (kept,) = (out / WORK).rglob("batch-*.jsonl")
+    kept.write_text("")
+    with pytest.raises(ReportError, match=r"6 of 21 products are missing .* Delete it"):
+        made(shop, out, pipeline)
+    assert shop.decisions() == []
+
+
+def test_shops_that_report_into_one_folder_keep_apart(
+    shop: Store, pipeline: PricingPipeline, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    stopped_in("price", shop, out, pipeline)
+    other = Store.open(home=tmp_path / "other")
+    create_demo(other)
+    assert made(other, out, pipeline).resumed == 0
+    assert made(shop, out, pipeline).resumed == 6
+    assert not (out / WORK).exists()
