@@ -146,12 +146,19 @@ def break_even_facts(
     return sheet.facts
 
 
-def clearance_facts(it: Clearance, path: ClearancePath, language: Language) -> list[Fact]:
-    """A path of prices with the chance of selling through, against keeping the price."""
+def clearance_facts(
+    it: Clearance, path: ClearancePath, language: Language, *, asked_until: str | None = None
+) -> list[Fact]:
+    """A path of prices with the chance of selling through, against keeping the price.
+
+    `asked_until` is the day that was named; it is told where the last whole period ends before it.
+    """
     subject = f"{subject_of(it.sku, it.store)}.clear"
     sheet = Sheet(subject, language, period=it.period, currency=it.currency, section="clearance")
     sheet.add("stock", quantity(it.stock, language), it.stock, "units")
     _span(sheet, it.dates, it.end, it.period)
+    if asked_until is not None and asked_until > it.end[:10]:
+        sheet.day("asked_until", asked_until)
     sheet.price("current_price", it.keep.steps[0].price)
     for side, own in (("", path), ("_keep", it.keep)):
         sheet.percent(f"chance{side}", _chance(own.chance))

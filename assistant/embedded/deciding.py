@@ -95,19 +95,23 @@ def _verdict(request: Request, state: State, ask: Ask) -> Reply | None:
     if _failed(payload) or not items_of(payload):
         return replace(reply, kind="error", payloads=(payload,))
     ids = [str(item["decision_id"]) for item in items_of(payload)]
-    reason = request.reason or None
+    reason, start = request.reason or None, _start(request)
     if request.topic == "reject":
         return _outcome(request, ask([Call.of("reject", decision_ids=ids, reason=reason)]), found)
     own = _own_price(request, state, found)
     if own is None:
-        return _outcome(request, ask([Call.of("approve", decision_ids=ids, reason=reason)]), found)
+        return _outcome(
+            request, ask([Call.of("approve", decision_ids=ids, reason=reason, start=start)]), found
+        )
     # A product that is named as it is called was not looked up before: its currency is known from here on.
     priced = tuple(map(product_of, items_of(payload)))
     if request.has_number and other_currency(request.amounts.currency, priced):
         if rate is None:
             return replace(reply, kind="rate", resolved=Resolved(priced))
         own |= {"currency": request.amounts.currency, "rate": rate}
-    each = [Call.of("approve", decision_ids=[id], reason=reason, **own) for id in ids[:MOST_PRODUCTS]]
+    each = [
+        Call.of("approve", decision_ids=[id], reason=reason, start=start, **own) for id in ids[:MOST_PRODUCTS]
+    ]
     return _outcome(request, ask(each), found)
 
 
@@ -133,7 +137,13 @@ def _everything(request: Request, ask: Ask) -> Reply:
     ids = [str(row["decision_id"]) for row in payload.get("rows", [])]
     if _failed(payload) or not ids:
         return Reply(kind="error" if _failed(payload) else "overview", request=request, payloads=(payload,))
-    return _outcome(request, ask([Call.of("approve", decision_ids=ids)]))
+    return _outcome(request, ask([Call.of("approve", decision_ids=ids, start=_start(request))]))
+
+
+def _start(request: Request) -> str | None:
+    """The day from which the decision is to hold, where one ahead is named."""
+    ahead = (it for it in request.given.times if it.start and it.kind == "stretch" and not it.is_past)
+    return next((str(it.start) for it in ahead), None)
 
 
 def _leftover(request: Request, found: Resolved) -> bool:

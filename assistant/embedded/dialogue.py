@@ -43,6 +43,7 @@ INSTEAD: Mapping[str, str] = {
     "rounding": "price",
     "below_cost": "facts",
     "match": "what_if",
+    "profit_target": "price",
 }
 """What can be answered where the thing asked for cannot: the answer opens with the topic's sentence."""
 
@@ -53,6 +54,7 @@ KEEPS_FOCUS = PORTFOLIO | {
     "track",
     "readiness",
     "place",
+    "range_meaning",
     "span",
     "audit",
 }

@@ -140,6 +140,7 @@ PLANS: Mapping[str, _Plan] = {
     "promo_choice": time_plans.choice,
     "new_product": _new,
     "past_promo": _said,
+    "past_sales": _said,
     "tax": _said,
     "law_emergency": _said,
     "law_minimum": _said,

@@ -142,7 +142,7 @@ def _clearance(item: Payload, words: Sentences) -> str:
     moves = len(steps) > 1 or (steps and steps[0][1] != values.get("current_price"))
     limit = words.known(f"clearance.limit_{item['limited_by']}", values) if not item.get("reached") else ""
     return paragraphs(
-        words.known(f"clearance.{kind}", values),
+        words.sentences(words.known(f"clearance.{kind}", values), words.known("clearance.whole", values)),
         markdown(words.cells("clearance.steps"), steps, words) if moves else "",
         words.sentences(words.known("clearance.left", values), words.known("clearance.money", values)),
         words.known("clearance.keep", values) if moves else "",

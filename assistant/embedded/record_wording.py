@@ -192,6 +192,11 @@ def place(reply: Reply, words: Sentences) -> str:
     return paragraphs(words.say(f"place.{key}", said), words.known("place.data", payload))
 
 
+def range_meaning(reply: Reply, words: Sentences) -> str:
+    """What the ranges in answers hold."""
+    return words.say("ranges.meaning", reply.payloads[0]["facts"])
+
+
 def audit(reply: Reply, words: Sentences) -> str:
     payload = reply.payloads[0]
     about = payload.get("name")

@@ -21,6 +21,7 @@ Kind = Literal[
     "unit_price", "assumed", "cannot", "promo_choice", "cost_asked", "price_test",
     "below_cost_now", "idle", "earners", "kept", "unpriced", "upside", "endings", "competitors",
     "sensitivity", "data", "compared", "none_priced", "track", "readiness", "place", "imports", "span",
+    "range_meaning",
     "audit", "cost_told", "error", "decided", "rules", "once", "lacking",
     "topic", "help", "greeting", "thanks", "unknown",
 ]  # fmt: skip

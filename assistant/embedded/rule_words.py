@@ -6,8 +6,11 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import cache
 from itertools import pairwise
 from typing import Any
+
+from babel.core import Locale
 
 from assistant.embedded.amounts import Span, parse_number, value_of
 from assistant.embedded.dates import When
@@ -16,6 +19,8 @@ from assistant.embedded.lexicon import Lexicon, RuleWords
 Value = float | bool | str | Mapping[str, Any] | Sequence[Mapping[str, Any]] | None
 """In JSON types. A group's word and a pack's products are the tools' to find: here they are empty."""
 GROUP, PACK = "price_group", "pack_of"
+IN_MARKET = "money_in_market"
+"""The kind of rule that holds in the country that is named with it."""
 MARGIN_EXCEPTION = "margin_exception"
 """The kind of rule that lifts the margin floor for one time."""
 
@@ -120,7 +125,9 @@ def _changes(
             continue  # lifted for good
         for pattern in rule.patterns:
             match = pattern.search(text, start, end)
-            if match is None:
+            if match is None or (
+                rule.kind == IN_MARKET and market_of(match["market"], words.language) is None
+            ):
                 continue
             number = match.span("n") if "n" in pattern.groupindex else match.span()
             in_time = rule.kind not in _TIMED or "n" in pattern.groupindex
@@ -129,6 +136,8 @@ def _changes(
                 continue
             read.append(match.span() if rule.kind == "exception" else number)
             spans.append(number)
+            if rule.kind == IN_MARKET:
+                spans.append(match.span("market"))
             if rule.kind in _TIMED:
                 if (value := _TIMED[rule.kind](match, words, told)) is None:
                     lacking = True
@@ -140,7 +149,21 @@ def _changes(
     return tuple(found.values()), tuple(spans), lacking
 
 
+@cache
+def _territories(language: str) -> Mapping[str, str]:
+    """ISO 3166 codes by the names of countries in a language, lower case."""
+    names = Locale.parse(language).territories
+    return {name.lower(): code for code, name in names.items() if len(code) == 2 and code.isalpha()}
+
+
+def market_of(name: str, language: str) -> str | None:
+    """The code of the country that a name is one of; None for other words."""
+    return _territories(language).get(name.strip().lower().removeprefix("the "))
+
+
 def _value(rule: RuleWords, match: re.Match[str], words: Lexicon) -> Value:
+    if rule.kind == IN_MARKET:
+        return [{"market": market_of(match["market"], words.language), "price": value_of(match, words)}]
     if rule.kind in _FIXED:
         return _FIXED[rule.kind]
     return _READ[rule.kind](value_of(match, words))

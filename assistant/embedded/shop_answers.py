@@ -24,8 +24,8 @@ OF_SHOP = PORTFOLIO | {
     "compare",
 }
 RECORDS = (
-    "track", "readiness", "place", "imports", "span", "audit", "cost_told", "endings", "data", "compared",
-    "competitors", "sensitivity", "below_cost_now", "idle", "earners", "kept", "unpriced", "upside",
+    "track", "readiness", "place", "range_meaning", "imports", "span", "audit", "cost_told", "endings",
+    "data", "compared", "competitors", "sensitivity", "below_cost_now", "idle", "earners", "kept", "unpriced", "upside",
 )  # fmt: skip
 """Kinds of answer of these plans that say all there is to say."""
 SOFT = frozenset({"report", "clearance", "below_cost", "endings", "live", "law"})
@@ -47,6 +47,8 @@ def about_records(request: Request, state: State, ask: Ask) -> Reply | None:
         return _told("readiness", request, ask([Call.of("fine_tuning_readiness")]))
     if topic in ("place", "privacy"):
         return _told("place", request, ask([Call.of("about_assistant")]))
+    if topic == "range_meaning":
+        return _told("range_meaning", request, ask([Call.of("about_assistant")]))
     if topic == "imports":
         return _told("imports", request, ask([Call.of("audit")]))
     if topic == "span":

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import date, timedelta
 from typing import Any
 
+from assistant.embedded.circumstances import Circumstances
 from assistant.embedded.conversation import Call
+from assistant.embedded.dates import When
 from assistant.embedded.planning_steps import COSTS, Clock, failed, meant, told, window_of
 from assistant.embedded.products import Ask, Resolved, State
 from assistant.embedded.replies import MOST_PRODUCTS, Reply
@@ -15,7 +19,7 @@ COVER_PERIODS = 12
 
 
 def forecast(request: Request, state: State, ask: Ask, clock: Clock) -> Reply:
-    window = window_of(request.given.when, clock)
+    window = window_of(_joined(request.given) or request.given.when, clock)
     price = request.amounts.prices[0] if request.amounts.prices else None
     whole = "whole_shop" in request.flags or not (request.mentions or request.selection)
     points_back = bool(request.flags & {"follow_up", "same_question", "likewise"})
@@ -27,6 +31,20 @@ def forecast(request: Request, state: State, ask: Ask, clock: Clock) -> Reply:
     skus = [product.sku for product in found.products]
     payload = ask([Call.of("forecast", skus=skus, price=price, **window)])
     return told("forecast", request, found, payload)
+
+
+def _joined(given: Circumstances) -> When | None:
+    """Stretches ahead that follow each other as one: "next week and the week after"; None for one alone."""
+    ahead = [it for it in given.times if it.kind == "stretch" and not it.is_past and it.start and it.end]
+    whole: When | None = None
+    for it in sorted(ahead, key=lambda it: it.start or date.max):
+        if whole is None:
+            whole = it
+        elif it.start and whole.end and it.start <= whole.end + timedelta(days=1):
+            whole = replace(whole, end=max(whole.end, it.end or whole.end), length=None)
+        else:
+            return None
+    return whole if len(ahead) > 1 else None
 
 
 def cover(request: Request, state: State, ask: Ask, clock: Clock) -> Reply:

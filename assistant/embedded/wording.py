@@ -366,6 +366,7 @@ _RENDERERS: Mapping[str, Callable[[Reply, Sentences], str]] = {
     "track": record_wording.track,
     "readiness": record_wording.readiness,
     "place": record_wording.place,
+    "range_meaning": record_wording.range_meaning,
     "imports": record_wording.imports,
     "span": record_wording.span,
     "audit": record_wording.audit,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 from typing import TYPE_CHECKING, Annotated, Any
 
 from babel.numbers import get_currency_precision
@@ -58,6 +59,10 @@ def approve(
             description="The merchant's rate for that: how much of the shop's currency one of it is.", gt=0
         ),
     ] = None,
+    start: Annotated[
+        str | None,
+        Field(description="Day from which it holds, ISO 8601, where the merchant names one."),
+    ] = None,
 ) -> Result:
     """Approve suggestions, or the merchant's own price for one product, for the record of this shop.
 
@@ -69,7 +74,7 @@ def approve(
     Nov 23, 2026.", "rows": [{"label": "Price", "before": "$18.00", "after": "$16.20"}], "notes": []}
     """
     own = {"price": price, "percent": percent, "amount": amount}
-    named: dict[str, Any] = {"currency": currency, "rate": rate}
+    named: dict[str, Any] = {"currency": currency, "rate": rate, "start": start}
     return carry_out(
         runtime, "approve", stage_approval, decision_ids=decision_ids, reason=reason, **own, **named
     )
@@ -94,14 +99,16 @@ def stage_approval(
     reason: str | None = None,
     currency: str | None = None,
     rate: float | None = None,
+    start: str | None = None,
 ) -> Staged:
-    """Prices entered in the ledger. Raises `DeskError`."""
+    """Prices entered in the ledger, from `start` on where it is given. Raises `DeskError`."""
     decisions = [turn.desk.current(id) for id in dict.fromkeys(decision_ids)]
+    since = None if start is None else _start(start, decisions, turn)
     own = {"price": price, "percent": percent, "amount": amount}
     if any(value is not None for value in own.values()):
         if len(decisions) > 1:
             raise DeskError("one_own_price")
-        return _own_price(turn, decisions[0], reason=reason, currency=currency, rate=rate, **own)
+        return _own_price(turn, decisions[0], reason=reason, currency=currency, rate=rate, since=since, **own)
     if nothing := [it for it in decisions if it.recommendation.abstained]:
         raise DeskError("nothing_to_approve", name=_name(nothing[0].recommendation))
     facts = {it.id: facts_for(it.recommendation, turn.language) for it in decisions}
@@ -109,7 +116,7 @@ def stage_approval(
         it, own_facts = decisions[0].recommendation, facts[decisions[0].id]
         return _staged(
             turn, decisions, "approve", rows=_rows(turn, it, own_facts), facts=own_facts,
-            notes=_cautions(turn, it.cautions), reason=reason,
+            notes=_cautions(turn, it.cautions), reason=reason, since=since,
         )  # fmt: skip
     rows = [
         Row(_name(it.recommendation), _named(facts[it.id], "current_price"), _named(facts[it.id], "price"))
@@ -118,7 +125,23 @@ def stage_approval(
     sheet = Sheet("approval", turn.language)
     sheet.add("count", f"{len(decisions)}", len(decisions), "count", words_of(turn)("rows.count"))
     every = [*sheet.facts, *(fact for own in facts.values() for fact in own)]
-    return _staged(turn, decisions, "approve_all", rows=rows, facts=every, notes=[], reason=reason)
+    return _staged(
+        turn, decisions, "approve_all", rows=rows, facts=every, notes=[], reason=reason, since=since
+    )
+
+
+def _start(start: str, decisions: list[Decision], turn: Turn) -> date:
+    """The day from which prices hold, none before the period that was priced. Raises `DeskError`."""
+    try:
+        day = date.fromisoformat(start)
+    except ValueError:
+        raise DeskError("bad_start", start=start) from None
+    first = max(it.recommendation.date for it in decisions)
+    if day.isoformat() < first[:10]:
+        sheet = Sheet("approval", turn.language)
+        sheet.day("from", first, label=words_of(turn)("rows.from"))
+        raise DeskError("start_before", date=sheet.facts[0].value)
+    return day
 
 
 def _own_price(
@@ -131,6 +154,7 @@ def _own_price(
     price: float | None,
     percent: float | None,
     amount: float | None,
+    since: date | None,
 ) -> Staged:
     """The merchant's own price, with what it would do and which of their rules it breaks."""
     it = decision.recommendation
@@ -154,6 +178,7 @@ def _own_price(
     return _staged(
         turn, [decision], "own_price", rows=_rows(turn, what_if, facts),
         facts=[*facts, *filter(None, suggested)], notes=notes, reason=reason, price=price,
+        since=since,
     )  # fmt: skip
 
 
@@ -167,6 +192,7 @@ def _staged(
     notes: list[str],
     reason: str | None,
     price: float | None = None,
+    since: date | None = None,
 ) -> Staged:
     words, first = words_of(turn), decisions[0].recommendation
     ids = [it.id for it in decisions]
@@ -174,13 +200,17 @@ def _staged(
     if price is not None:
         prices["price"] = money(price, first.currency, turn.language)
     sheet = Sheet(f"{first.sku}.approval", turn.language)
-    sheet.day("from", first.date, label=words("rows.from"))
+    sheet.day("from", first.date if since is None else since.isoformat(), label=words("rows.from"))
+    if since is not None:
+        rows = [*rows, Row(words("rows.from"), None, sheet.facts[0])]
     values = prices | {"name": safe(_name(first)), "date": sheet.facts[0].value, "count": f"{len(ids)}"}
     if reason:
         notes = [*notes, words("notes.reason", reason=safe(reason))]
 
     def commit() -> Undo:
-        turn.desk.store.approve_decision(*ids, actor=turn.user, price=price, reason=reason)
+        turn.desk.store.approve_decision(
+            *ids, effective_from=since, actor=turn.user, price=price, reason=reason
+        )
         return {"decision_ids": ids}
 
     return Staged(

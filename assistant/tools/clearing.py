@@ -64,7 +64,7 @@ def clearance(
 
         it = desk.ask(sku, question, store=store)
         path = it.plan if it.reached else it.surest
-        facts = clearance_facts(it, path, language)
+        facts = clearance_facts(it, path, language, asked_until=until)
         values = values_of(facts)
         steps = [
             {"date": values[f"step_date.{i}"], "price": values[f"step_price.{i}"]}

@@ -160,6 +160,9 @@ def _staged(turn: Turn, proposal: RulesProposal, *, undo: Undo) -> Staged:
         found[side] = {fact.key: fact for fact in facts}
     parts = [fact for side in found.values() for fact in side.values() if PART in fact.key]
     facts, notes = _notes(turn, proposal)
+    if "minimum_by_market" in changed and (rules := sides["after"])["minimum_by_market"]:
+        note = "other_markets" if rules["market"] else "no_market"
+        notes = [words(f"notes.{note}", market=safe(str(rules["market"]))), *notes]
 
     def commit() -> Undo:
         desk.store.confirm_rules(proposal, actor=turn.user)

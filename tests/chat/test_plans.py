@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -196,3 +197,17 @@ def test_a_product_without_a_cost_has_no_floor(ask: Ask) -> None:
 def test_impossible_times_are_explained(ask: Ask, text: str, said: str) -> None:
     answer = ask(text)
     assert said in answer.text and answer.failed is None and answer.dropped == []
+
+
+def test_weeks_that_follow_each_other_are_forecast_together(ask: Ask) -> None:
+    one, both = ask("预测薰衣草蜡烛下周"), ask("预测薰衣草蜡烛下周和下下周")
+    first, last = (date.fromisoformat(called(both)[1][side]) for side in ("start", "until"))
+    assert (last - first).days == 13
+    assert fact(both, "units").raw > fact(one, "units").raw
+
+
+def test_a_clearance_says_where_its_last_whole_week_ends(ask: Ask) -> None:
+    answer = ask("clear 40 lavender candles by 15 January 2027")
+    assert called(answer)[1]["until"] == "2027-01-15"
+    assert fact(answer, "until").value != fact(answer, "asked_until").value
+    assert fact(answer, "until").value in answer.text and fact(answer, "asked_until").value in answer.text
