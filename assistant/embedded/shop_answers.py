@@ -25,7 +25,8 @@ OF_SHOP = PORTFOLIO | {
 }
 RECORDS = (
     "track", "readiness", "place", "range_meaning", "imports", "span", "audit", "cost_told", "endings",
-    "data", "compared", "competitors", "sensitivity", "below_cost_now", "idle", "earners", "kept", "unpriced", "upside",
+    "data", "compared", "competitors", "sensitivity", "below_cost_now", "idle", "earners", "kept", "unpriced",
+    "upside",
 )  # fmt: skip
 """Kinds of answer of these plans that say all there is to say."""
 SOFT = frozenset({"report", "clearance", "below_cost", "endings", "live", "law"})
