@@ -7,6 +7,7 @@ import os
 import signal
 import weakref
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -68,8 +69,9 @@ def test_ray_prices_as_one_process_does_though_a_worker_is_killed(
 
     def actors() -> Iterator[int]:
         for child in psutil.Process().children(recursive=True):
-            if any("MapWorker" in word for word in child.cmdline()):
-                yield child.pid
+            with suppress(psutil.NoSuchProcess):  # some of Ray's end while they are looked at
+                if any("MapWorker" in word for word in child.cmdline()):
+                    yield child.pid
 
     found: dict[int, str] = {}
     killed: list[int] = []
@@ -135,11 +137,11 @@ def test_a_process_that_is_ended_is_one_clear_line(
     monkeypatch.setattr(workers, "ENOUGH", 2)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})
 
-    def end_one_after_the_first() -> None:
-        for _ in local_engine(shop, pipeline)(*work):
-            for child in psutil.Process().children():
-                if "spawn_main" in " ".join(child.cmdline()):
-                    child.kill()
-
+    priced = local_engine(shop, pipeline)(*work)
+    next(priced)
+    for child in psutil.Process().children():
+        if "spawn_main" in " ".join(child.cmdline()):
+            child.kill()
+    # Other batches may have been done by then; of nine, no two processes had more than four.
     with pytest.raises(ReportError, match="same command again"):
-        end_one_after_the_first()
+        list(priced)
