@@ -7,8 +7,8 @@ import os
 import signal
 import weakref
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
