@@ -15,6 +15,7 @@ from assistant.adapters import adapter_error_text
 from assistant.cli_adapters import audit, shelf_of, where
 from assistant.cli_commands import InputError, read_file, selection
 from assistant.cli_report import report_text, screen_width
+from assistant.cli_stopping import INTERRUPTED, stopping
 from assistant.facts import percent
 from assistant.store.importing import error_text
 from assistant.tuning_report import WORDS, Report, stage_text, time_left
@@ -25,9 +26,6 @@ from policy.model.shelf import Shelf
 
 if TYPE_CHECKING:
     from policy.learning.store.progress import Progress
-
-INTERRUPTED = 130
-"""Exit status after Ctrl+C, as shells count it."""
 
 Notify = Callable[["Progress"], None]
 
@@ -46,7 +44,8 @@ def fine_tune(arguments: argparse.Namespace) -> int:
     from policy.learning.store.progress import FineTuningStopped
 
     options: dict[str, Any] = {} if arguments.backbone is None else {"backbone": arguments.backbone}
-    with _stopping(arguments.language) as stop, _shown(arguments) as notify:
+    once_more = wording(arguments.language, WORDS)("ended.again_to_quit")
+    with stopping(once_more, signal.SIGINT) as stop, _shown(arguments) as notify:
         try:
             PricingPipeline.from_pretrained().fine_tune(
                 history,
@@ -92,25 +91,6 @@ def _next(arguments: argparse.Namespace, shelf: Shelf, *, promoted: bool) -> str
         shelf=shlex.quote(str(shelf.root)),
         where=where(arguments),
     )
-
-
-@contextmanager
-def _stopping(language: Language) -> Iterator[Callable[[], bool]]:
-    """Whether Ctrl+C was pressed: once lets the step finish and the checkpoint be written, twice does not."""
-    pressed = False
-
-    def press(*_: object) -> None:
-        nonlocal pressed
-        if pressed:
-            raise KeyboardInterrupt
-        pressed = True
-        print("\n" + wording(language, WORDS)("ended.again_to_quit"), file=sys.stderr, flush=True)
-
-    former = signal.signal(signal.SIGINT, press)
-    try:
-        yield lambda: pressed
-    finally:
-        signal.signal(signal.SIGINT, former)
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from assistant.cli_commands import InputError, load_file
 from assistant.cli_rules import rule_layers
+from assistant.cli_stopping import INTERRUPTED, stopping
 from assistant.facts import count
 from assistant.report.progress import AlreadyRunning, Made, Progress, ReportError, Stopped, only_run
 from assistant.store import Store
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
 
 WORDS = "report_run.toml"
 
-NOTHING_NEW, LOCKED, INTERRUPTED = 3, 4, 130
-"""Exit statuses beside 0 (made), 1 (bad input) and 2 (usage), for schedulers."""
+NOTHING_NEW, LOCKED = 3, 4
+"""Exit statuses beside 0 (made), 1 (bad input), 2 (usage) and `INTERRUPTED`, for schedulers."""
 
 SHOP = "shop"
 """Folder, beside the reports, of the shop that a file of sales is loaded into."""
@@ -117,7 +118,9 @@ def _made(arguments: argparse.Namespace, store: Store, out: Path, languages: lis
         from assistant.report.workers import local_engine
 
         engine = local_engine(store, pipeline, adapter=shelf)
-    with _stopping(arguments.language) as stop, _shown(arguments) as notify:
+    once_more = wording(arguments.language, WORDS)("ended.again_to_quit")
+    # A scheduler asks by SIGTERM.
+    with stopping(once_more, signal.SIGINT, signal.SIGTERM) as stop, _shown(arguments) as notify:
         return make_report(
             store,
             out,
@@ -147,26 +150,6 @@ def _layers(arguments: argparse.Namespace, store: Store) -> dict[str, Any]:
 
 def _tell(event: str, values: Mapping[str, Any]) -> None:
     print(json.dumps({"event": event, **values}, ensure_ascii=False), flush=True)
-
-
-@contextmanager
-def _stopping(language: Language) -> Iterator[Callable[[], bool]]:
-    """Whether Ctrl+C or a terminating scheduler asked to stop: once lets the batch finish, twice does not."""
-    asked = False
-
-    def ask(*_: object) -> None:
-        nonlocal asked
-        if asked:
-            raise KeyboardInterrupt
-        asked = True
-        print("\n" + wording(language, WORDS)("ended.again_to_quit"), file=sys.stderr, flush=True)
-
-    former = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield lambda: asked
-    finally:
-        for number, handler in former.items():
-            signal.signal(number, handler)
 
 
 @contextmanager

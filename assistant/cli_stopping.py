@@ -1,0 +1,38 @@
+"""Long commands that are stopped: their work so far is kept, and the same command goes on."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+INTERRUPTED = 130
+"""Exit status after Ctrl+C, as shells count it."""
+
+
+@contextmanager
+def stopping(once_more: str, *signals: signal.Signals) -> Iterator[Callable[[], bool]]:
+    """Whether one of these signals asked to stop: once lets what is at work be finished and kept, twice does
+    not.
+
+    Parameters
+    ----------
+    once_more
+        Said at the first: what a second one does.
+    """
+    asked = False
+
+    def ask(*_: object) -> None:
+        nonlocal asked
+        if asked:
+            raise KeyboardInterrupt
+        asked = True
+        print("\n" + once_more, file=sys.stderr, flush=True)
+
+    former = {number: signal.signal(number, ask) for number in signals}
+    try:
+        yield lambda: asked
+    finally:
+        for number, handler in former.items():
+            signal.signal(number, handler)
