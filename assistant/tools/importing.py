@@ -208,8 +208,9 @@ def _notes(turn: Turn, imported: Imported, known: Sequence[str]) -> tuple[list[F
 def _new_products(frame: pd.DataFrame, known: set[str]) -> list[str]:
     """Names of the table's products that the shop has not, each once."""
     latest = frame.groupby("sku", sort=True).last()
-    names = latest["name"] if "name" in latest else latest.index.to_series()
-    return [str(name or sku) for sku, name in names.items() if str(sku) not in known]
+    skus = latest.index.to_series()
+    names = latest["name"].fillna(skus) if "name" in latest else skus
+    return [str(name) for sku, name in names.items() if str(sku) not in known]
 
 
 def _replaced(turn: Turn, frame: pd.DataFrame) -> tuple[list[Fact], str]:

@@ -143,6 +143,10 @@ def combined(reports: Sequence[ImportReport]) -> ImportReport:
     return replace(first, notes=_summed([note for it in reports for note in it.notes]), history=history)
 
 
+ADDED_UP = ("transactions_added_up", "repeats_added_up", "periods_added_up", "returns_exceed_sales")
+"""Notes whose detail is a number of the part's own."""
+
+
 def _summed(notes: Sequence[HistoryNote]) -> tuple[HistoryNote, ...]:
     """The notes of parts: counts added up, details that are numbers too, of others the first."""
     found: dict[str, HistoryNote] = {}
@@ -150,8 +154,7 @@ def _summed(notes: Sequence[HistoryNote]) -> tuple[HistoryNote, ...]:
         if (known := found.get(note.code)) is None:
             found[note.code] = note
             continue
-        rows = note.code in ("transactions_added_up", "repeats_added_up")
-        detail = str(int(known.detail) + int(note.detail)) if rows else known.detail
+        detail = f"{float(known.detail) + float(note.detail):.15g}" if note.code in ADDED_UP else known.detail
         count = known.count if note.code == "unknown_columns" else known.count + note.count
         found[note.code] = replace(known, count=count, detail=detail)
     return tuple(found.values())
