@@ -261,13 +261,17 @@ def stage_rejection(turn: Turn, *, decision_ids: list[str], reason: str | None =
 
 def take_back_verdict(turn: Turn, undo: Mapping[str, Any]) -> Staged:
     """An approval or rejection withdrawn; the price in force before holds again."""
-    words, store, ids = words_of(turn), turn.desk.store, [str(id) for id in undo["decision_ids"]]
+    words, store = words_of(turn), turn.desk.store
+    # Of several decided at once some may have been taken back already, each by itself.
+    standing = {id: store.verdict(id) for id in map(str, undo["decision_ids"])}
+    verdicts = {id: verdict for id, verdict in standing.items() if verdict is not None}
+    if not verdicts:
+        raise DeskError("nothing_to_undo")
+    ids = list(verdicts)
     rows, facts = [], []
     names, skus = [], []
-    for id in ids:
-        record, verdict = store.decision(id).record, store.verdict(id)
-        if verdict is None:
-            raise DeskError("nothing_to_undo")
+    for id, verdict in verdicts.items():
+        record = store.decision(id).record
         names.append(str(record["name"] or record["sku"]))
         skus.append(str(record["sku"]))
         if verdict.verdict == "approved":
