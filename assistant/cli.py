@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
+from itertools import takewhile
 
 from assistant.cli_report_options import add_export_options, add_report_options, add_review_options
 from assistant.cli_rules import add_rules
@@ -80,7 +81,8 @@ def _run(arguments: list[str]) -> int:
         module, _ = PASSED_ON[arguments[0]]
         words = " ".join(arguments).replace("=", " ").split()
         if words[0] == "evaluate" and "--suite" in words:
-            module = next((own for suite, own in OWN_SUITES.items() if suite in words), module)
+            named = list(takewhile(lambda it: not it.startswith("-"), words[words.index("--suite") + 1 :]))
+            module = next((own for suite, own in OWN_SUITES.items() if suite in named), module)
         return int(import_module(module).main(arguments[1:]) or 0)
     parsed = parser().parse_args(arguments)
     command: Callable[[argparse.Namespace], int] = getattr(import_module(parsed.module), parsed.command)
