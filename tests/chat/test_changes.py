@@ -133,6 +133,21 @@ def test_undo_goes_back_one_confirmed_change_at_a_time(
     assert "nothing to take back" in one.ask("undo").text
 
 
+def test_undo_takes_back_the_rest_where_one_of_several_was_taken_back(
+    assistant: Callable[..., Assistant], store: Store
+) -> None:
+    both = call("recommend", skus=["CAN-LAV-200", "KET-10"])
+    one = assistant(both, approving(), says_result, call("undo"), says_result)
+    one.ask("take both")
+    one.ask("yes")
+    first, second = store.decisions("CAN-LAV-200")[-1].id, store.decisions("KET-10")[-1].id
+    store.withdraw_verdict(first, actor="merchant")
+    assert store.verdict(second) is not None
+    one.ask("undo")
+    one.ask("yes")
+    assert store.verdict(second) is None
+
+
 def test_an_undo_that_is_declined_can_be_asked_for_again(
     assistant: Callable[..., Assistant], store: Store
 ) -> None:

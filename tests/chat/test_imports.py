@@ -130,6 +130,14 @@ def test_an_import_is_shown_first_and_made_after_the_yes(
     assert entry.actor == "merchant" and entry.detail["tool"] == "import_sales"
 
 
+def test_a_new_product_without_a_name_goes_by_its_sku(ask: Ask, folder: Path) -> None:
+    sales = next_weeks()
+    sales["name"] = sales["name"].where(sales["sku"] != "COA-CORK-4")
+    sales.to_csv(folder / "sales.csv", index=False)
+    notes = " ".join(ask("import sales.csv").pending[0].notes)
+    assert "COA-CORK-4" in notes and "nan" not in notes
+
+
 def test_prices_follow_the_imported_sales_at_once(ask: Ask, folder: Path) -> None:
     assert "$29.99" in ask("what should I charge for KET-10?").text
     next_weeks().assign(price=lambda it: it["price"].where(it["sku"] != "KET-10", 28.5)).to_csv(

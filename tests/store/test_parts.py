@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -10,7 +11,7 @@ import pytest
 from assistant.store import Store
 from assistant.store.demo import demo_history
 from assistant.store.importing import combined, parts, read_history, read_parts
-from policy.history import HistoryError
+from policy.history import HistoryError, HistoryNote
 
 
 @pytest.fixture(autouse=True)
@@ -89,3 +90,17 @@ def test_other_encodings_are_read_whole(file: Path, encoding: str) -> None:
     file.write_text(text, encoding=encoding)
     (found,) = read_parts(file)
     pd.testing.assert_frame_equal(found.frame, whole.frame)
+
+
+def test_numbers_of_the_parts_notes_are_added_up(file: Path) -> None:
+    reports = [part.report for part in read_parts(file)][:2]
+    for code, details, total in [
+        ("returns_exceed_sales", ("2.5", "4"), "6.5"),
+        ("periods_added_up", ("104", "1000000"), "1000104"),
+        ("unknown_columns", ("colour", "colour"), "colour"),
+    ]:
+        noted = [
+            replace(it, history=replace(it.history, notes=(HistoryNote(code, 1, detail),)))
+            for it, detail in zip(reports, details, strict=True)
+        ]
+        assert [it.detail for it in combined(noted).history.notes] == [total]
