@@ -99,6 +99,7 @@ class Background(ABC):
             if self._closed or (self._run is not None and self._run.going):
                 return False
             self._run = Run(status="running")
+            self._process = self._reader = None  # the last run's
         folder = Path(tempfile.mkdtemp(prefix="pricing-assistant-"))
         try:
             self._begin(self._prepared(folder, language), folder)
@@ -131,13 +132,16 @@ class Background(ABC):
                 target=self._follow, args=(self._process, errors, folder), name=self.NAME, daemon=True
             )
             self._reader.start()
+            if self._run is not None and self._run.status == "stopping":  # while it was being prepared
+                self._process.send_signal(signal.SIGINT)
 
     def stop(self) -> None:
         """Ask the run to write its checkpoint and end; without effect where none goes on."""
         with self._lock:
-            if self._process is not None and self._run is not None and self._run.status == "running":
+            if self._run is not None and self._run.status == "running":
                 self._run = replace(self._run, status="stopping")
-                self._process.send_signal(signal.SIGINT)
+                if self._process is not None:
+                    self._process.send_signal(signal.SIGINT)
 
     def close(self, *, keep: bool = True) -> None:
         """End the run for good; with `keep` it may write its checkpoint first, if that does not take long."""

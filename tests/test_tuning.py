@@ -66,6 +66,20 @@ def ended(run: Run) -> bool:
     return not run.going
 
 
+def test_a_stop_while_a_run_is_prepared_is_not_lost(tuning: Tuning, monkeypatch: pytest.MonkeyPatch) -> None:
+    tuning.start("en")
+    wait(tuning, ended)
+    prepared = tuning._prepared
+
+    def stopped_meanwhile(folder: Path, language: Language) -> object:
+        tuning.stop()
+        return prepared(folder, language)
+
+    monkeypatch.setattr(tuning, "_prepared", stopped_meanwhile)
+    assert tuning.start("en")
+    assert wait(tuning, ended).status == "stopped"
+
+
 def test_a_run_reports_and_leaves_a_version(tuning: Tuning, store: Store) -> None:
     assert tuning.run is None and tuning.versions == []
     assert tuning.start("en")
