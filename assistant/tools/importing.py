@@ -88,7 +88,7 @@ def stage_import(turn: Turn, *, path: str, skip_bad_rows: bool | None = None) ->
     ):
         _count(then, key, value, words(f"rows.{key}"))
     before, after = ({fact.key: fact for fact in sheet.facts} for sheet in (now, then))
-    facts, notes = _notes(turn, imported, [product.sku for product in products])
+    facts, notes = _notes(turn, imported, [product.sku for product in products], added=found.products_added)
     if found.prices_changed:
         replaced, note = _replaced(turn, imported.frame)
         facts, notes = [*facts, *replaced], [*notes, note]
@@ -182,12 +182,14 @@ def _read(turn: Turn, file: Path, *, skip_bad_rows: bool) -> Imported:
         raise
 
 
-def _notes(turn: Turn, imported: Imported, known: Sequence[str]) -> tuple[list[Fact], list[str]]:
+def _notes(
+    turn: Turn, imported: Imported, known: Sequence[str], *, added: int
+) -> tuple[list[Fact], list[str]]:
     """What the file holds, which products are new, and what was set aside or mended."""
     words, report, history = words_of(turn), imported.report, imported.report.history
     new = _new_products(imported.frame, set(known))
     sheet = Sheet("import.file", turn.language)
-    in_file = {"rows": history.rows_in, "known": history.products - len(new), "new": len(new)}
+    in_file = {"rows": history.rows_in, "known": history.products - added, "new": added}
     for key, value in in_file.items():
         _count(sheet, key, value, words("rows.understood"))
     for key, day in (("first", history.first_date), ("last", history.last_date)):

@@ -138,6 +138,15 @@ def test_a_new_product_without_a_name_goes_by_its_sku(ask: Ask, folder: Path) ->
     assert "COA-CORK-4" in notes and "nan" not in notes
 
 
+def test_products_are_counted_by_outlet(ask: Ask, folder: Path) -> None:
+    sales = next_weeks()
+    new = sales[sales["sku"] == "COA-CORK-4"]
+    pd.concat([new.assign(store="North"), new.assign(store="South")]).to_csv(folder / "two.csv", index=False)
+    answer = ask("import two.csv")
+    counted = {fact.key: fact.value for fact in answer.pending[0].facts}
+    assert (counted["known"], counted["new"]) == ("0", "2")
+
+
 def test_prices_follow_the_imported_sales_at_once(ask: Ask, folder: Path) -> None:
     assert "$29.99" in ask("what should I charge for KET-10?").text
     next_weeks().assign(price=lambda it: it["price"].where(it["sku"] != "KET-10", 28.5)).to_csv(
