@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from typing import get_args
 
@@ -23,12 +24,14 @@ from assistant.facts import (
     money,
     percent,
     quantity,
+    rule_fault,
     span,
     verdict_facts,
     what_if_facts,
 )
 from assistant.wording import Language
 from policy.decision.bounds import ORDER
+from policy.decision.clauses import PackOf, RuleError
 from policy.decision.recommend import WORTH_A_WARNING
 from policy.decision.recommendation import Recommendation, Verdict, VerdictNote, VerdictStatus
 from policy.decision.reference_price import Block, Note
@@ -233,3 +236,18 @@ def test_a_moment_is_a_day_of_the_clock_that_the_merchant_sees(monkeypatch: pyte
     finally:
         monkeypatch.undo()
         time.tzset()
+
+
+@pytest.mark.parametrize(
+    ("make", "code", "told"),
+    [
+        (lambda: PackOf(sku="MUG", units=4, min_saving=0.95), "saving_too_large", "90%"),
+        (lambda: Rules(max_decrease=1.2), "above_whole", "at most 100%"),
+        (lambda: Rules(min_margin=1.0), "not_a_fraction", "below 100%"),
+    ],
+)
+def test_a_rules_fault_names_the_range_that_it_has(make: Callable[[], object], code: str, told: str) -> None:
+    with pytest.raises(RuleError) as caught:
+        make()
+    assert caught.value.code == code
+    assert told in rule_fault(caught.value, "en")["error"]

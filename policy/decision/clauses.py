@@ -121,7 +121,7 @@ class PackOf:
         if not 0 <= self.min_saving <= 0.9:
             raise RuleError(
                 f"`min_saving` must be a fraction in [0, 0.9], got {self.min_saving!r}.",
-                code="not_a_fraction",
+                code="saving_too_large",
                 name="pack_of",
             )
 

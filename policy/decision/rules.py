@@ -101,7 +101,7 @@ class Rules:
         if self.max_decrease is not None and self.max_decrease > 1:
             raise RuleError(
                 f"`max_decrease` must be a fraction in [0, 1], got {self.max_decrease!r}.",
-                code="not_a_fraction",
+                code="above_whole",
                 name="max_decrease",
             )
         margin, ending = self.min_margin, self.price_ending
