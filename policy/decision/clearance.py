@@ -194,7 +194,8 @@ def _ladder(
     known = float(product.evidence.known_low[0]) * (1 - STEP_BEYOND)
     lowest = np.ceil(100 * max(known if low is None else low, current * np.exp(-REACH)) - 1e-6) / 100
 
-    days = [product.circumstances(rules, day=day, unit_cost=cost) for day in window.dates]
+    now = product.circumstances(rules, unit_cost=cost)
+    days = [replace(now, date=Date.fromisoformat(day)) for day in window.dates]
 
     def allowed(price: float, after: float, period: int) -> float | None:
         return permitted(price, rules, replace(days[period], current_price=after))

@@ -9,6 +9,7 @@ from datetime import date as Date
 import numpy as np
 
 from policy.decision.aftermath import LASTS, aftermath
+from policy.decision.bounds import Circumstances
 from policy.decision.given import QuestionError, require_fraction, require_positive
 from policy.decision.joint import Luck
 from policy.decision.limits import check, permitted, violated
@@ -154,7 +155,8 @@ def promotion(
     limits = rules or Rules()
     current = product.current_price
     cost = economics.unit_cost
-    on_grid = {p for d in DEPTHS if (p := _permitted(product, limits, window, d, cost)) is not None}
+    now = product.circumstances(limits, unit_cost=cost)
+    on_grid = {p for d in DEPTHS if (p := _permitted(limits, now, window, d)) is not None}
     asked_price = None if depth is None else round(current * (1 - depth), 2)
     if asked_price is not None and asked_price <= 0:
         raise QuestionError("not_positive", "A depth of {depth:g} leaves no price.", depth=depth)
@@ -210,34 +212,31 @@ def promotion(
         depths=found,
         best=best if best is not None and best.net_gain.mean > 0 else None,
         promoted_periods=promoted,
-        broken_rules=() if asked_price is None else _broken(product, limits, window, asked_price, cost),
+        broken_rules=() if asked_price is None else _broken(limits, now, window, asked_price),
         cautions=tuple(cautions),
     )
 
 
-def _permitted(
-    product: Product, rules: Rules, window: Window, depth: float, cost: float | None
-) -> float | None:
+def _permitted(rules: Rules, now: Circumstances, window: Window, depth: float) -> float | None:
     """The promotional price of a depth where rules permit one near it, else None."""
-    wanted = product.current_price * (1 - depth)
-    price = permitted(wanted, rules, product.circumstances(rules, day=window.dates[0], unit_cost=cost))
+    current = now.current_price
+    wanted = current * (1 - depth)
+    price = permitted(wanted, rules, replace(now, date=Date.fromisoformat(window.dates[0])))
     # An ending moves a price a little; a rule that moves it by more than a fortieth forbids the depth.
-    if price is None or price >= product.current_price or abs(price / wanted - 1) > 0.025:
+    if price is None or price >= current or abs(price / wanted - 1) > 0.025:
         return None
-    return None if _broken(product, rules, window, price, cost) else price
+    return None if _broken(rules, now, window, price) else price
 
 
-def _broken(
-    product: Product, rules: Rules, window: Window, price: float, cost: float | None
-) -> tuple[str, ...]:
+def _broken(rules: Rules, now: Circumstances, window: Window, price: float) -> tuple[str, ...]:
     """Rules that a promotional price breaks: as a change on the first day, or as the price that is kept in a
     later period, when an exception may have ended or an emergency begun."""
-    before = [product.current_price, *[price] * (window.periods - 1)]
+    before = [now.current_price, *[price] * (window.periods - 1)]
     days = [
-        product.circumstances(rules, day=day, current_price=current, unit_cost=cost)
+        replace(now, date=Date.fromisoformat(day), current_price=current)
         for day, current in zip(window.dates, before, strict=True)
     ]
-    return tuple(dict.fromkeys(rule for now in days for rule in violated(check(price, rules, now))))
+    return tuple(dict.fromkeys(rule for then in days for rule in violated(check(price, rules, then))))
 
 
 class _Reader:
