@@ -311,7 +311,7 @@ def rule_fault(error: BaseException | None, language: Language) -> dict[str, str
     if not isinstance(error, RuleError):
         return {}
     words = labels(language)
-    name = words["rule_fields"].get(error.name, error.name)
+    name = {**words["rule_parts"], **words["rule_fields"]}[error.name]
     return {"error": words["rule_faults"][error.code].format(name=name)}
 
 

@@ -6,7 +6,7 @@ import datetime as dt
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from typing import get_args
+from typing import cast, get_args
 
 import pytest
 from hypothesis import given
@@ -31,7 +31,7 @@ from assistant.facts import (
 )
 from assistant.wording import Language
 from policy.decision.bounds import ORDER
-from policy.decision.clauses import PackOf, RuleError
+from policy.decision.clauses import BelowCostException, Freeze, MarketMinimum, PackOf, RuleError
 from policy.decision.recommend import WORTH_A_WARNING
 from policy.decision.recommendation import Recommendation, Verdict, VerdictNote, VerdictStatus
 from policy.decision.reference_price import Block, Note
@@ -251,3 +251,21 @@ def test_a_rules_fault_names_the_range_that_it_has(make: Callable[[], object], c
         make()
     assert caught.value.code == code
     assert told in rule_fault(caught.value, "en")["error"]
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_every_part_of_a_rule_has_a_name(language: Language) -> None:
+    day, no_day = dt.date(2026, 12, 1), cast(dt.date, None)
+    faults: list[Callable[[], object]] = [
+        lambda: PackOf(sku=" ", units=4),
+        lambda: MarketMinimum(market=" ", price=5.0),
+        lambda: Freeze(start=no_day, end=day),
+        lambda: Freeze(start=day, end=no_day),
+        lambda: BelowCostException(granted_by=" ", reason="stock", until=day, floor=0.8),
+        lambda: BelowCostException(granted_by="Ann", reason=" ", until=day, floor=0.8),
+        lambda: BelowCostException(granted_by="Ann", reason="stock", until=no_day, floor=0.8),
+    ]
+    for make in faults:
+        with pytest.raises(RuleError) as caught:
+            make()
+        assert caught.value.name not in rule_fault(caught.value, language)["error"]
