@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping
+from functools import lru_cache
 
 from assistant.facts import Fact
 from assistant.numerals import Number
@@ -91,13 +92,19 @@ def _nearest(words: re.Pattern[str], text: str, start: int, end: int, number: Nu
 
 def _clause(text: str, number: Number) -> tuple[int, int]:
     start, end = 0, len(text)
-    for match in _CLAUSE_END.finditer(text):
-        if match.end() <= number.start:
-            start = match.end()
-        elif match.start() >= number.end:
-            end = match.start()
+    for one_ends, next_starts in _clause_ends(text):
+        if next_starts <= number.start:
+            start = next_starts
+        elif one_ends >= number.end:
+            end = one_ends
             break
     return start, end
+
+
+@lru_cache(maxsize=16)
+def _clause_ends(text: str) -> tuple[tuple[int, int], ...]:
+    """Where each clause of a text ends and the next starts; it is asked for every number of it."""
+    return tuple(match.span() for match in _CLAUSE_END.finditer(text))
 
 
 # Pairs in order

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ _COUNTED = r"(?!\s?-?(?:units?|pieces|pcs|sales|orders|sold|products|items|件|�
 """After a name of digits alone: `1042 units` is a figure, whatever article is called 1042."""
 _ALSO_WORDS = frozenset(["a", "in"])
 """Measures that are words too: `5 a week` is no battery of 5 A."""
-_LETTER = r"[^\W_\u3400-\u9fff]"
+_LETTER = re.compile(r"[^\W_\u3400-\u9fff]")
 """What a full name may not run on into; Chinese is written around it without a space."""
 _PART_OF_NAME = re.compile(
     rf"\d+(?:\.\d+)?[\s-]?{_MEASURE}(?![A-Za-z])|(?=[a-z\d]*[a-z])(?=[a-z]*\d)[a-z\d]+", re.IGNORECASE
@@ -43,7 +44,7 @@ def name_spans(text: str, names: Iterable[str]) -> list[tuple[int, int]]:
             if re.fullmatch(r"\d{4,}", plain):
                 patterns.add(rf"(?<![\d.,$€£¥+-]){digits}(?![\d.,%元块]){_COUNTED}")
             continue
-        patterns.add(rf"(?<!{_LETTER}){re.escape(plain)}(?!{_LETTER})")
+        spans += _whole(text, plain)
         patterns.update(
             rf"(?<![\w.,$€£¥₹₩+]){_spelt(part.group())}(?![A-Za-z\d])"
             for part in _PART_OF_NAME.finditer(plain)
@@ -54,6 +55,17 @@ def name_spans(text: str, names: Iterable[str]) -> list[tuple[int, int]]:
     for pattern in patterns:
         spans.extend(match.span() for match in re.finditer(pattern, text, re.IGNORECASE))
     return spans
+
+
+def _whole(text: str, name: str) -> list[tuple[int, int]]:
+    """Where a full name stands by itself. What is around it is looked at apart, since a pattern with
+    `_LETTER` in it takes milliseconds to compile, and every product has its own."""
+    return [
+        match.span()
+        for match in re.finditer(re.escape(name), text, re.IGNORECASE)
+        if not _LETTER.match(text, match.end())
+        and not (match.start() and _LETTER.match(text, match.start() - 1))
+    ]
 
 
 def _spelt(part: str) -> str:
@@ -118,9 +130,9 @@ def owners_of(text: str, place: int, named: Sequence[Named]) -> frozenset[str]:
     The product named last before the number, else first after it; where several are compared, any of them.
     In a row of a table that names none it is the one at the head of the column.
     """
-    # An end inside a name ends nothing.
-    cuts = [cut for cut in _cuts(text) if not any(it.start < cut < it.end for it in named)]
-    start, end = next(((a, b) for a, b in pairwise(cuts) if a <= place < b), (0, len(text)))
+    cuts = _cuts(text, tuple(named))
+    after = bisect_right(cuts, place)
+    start, end = (cuts[after - 1], cuts[after]) if 0 < after < len(cuts) else (0, len(text))
     near = [it for it in named if start <= it.start and it.end <= end]
     if not near:
         return _of_column(text, place, named)
@@ -131,9 +143,12 @@ def owners_of(text: str, place: int, named: Sequence[Named]) -> frozenset[str]:
 
 
 @lru_cache(maxsize=16)
-def _cuts(text: str) -> tuple[int, ...]:
+def _cuts(text: str, named: tuple[Named, ...]) -> tuple[int, ...]:
     """Where the segments of a text begin and end; it is asked for every number of it."""
-    return (0, *(match.end() for match in _SEGMENT_END.finditer(text)), len(text))
+    ends = (match.end() for match in _SEGMENT_END.finditer(text))
+    # An end inside a name ends nothing.
+    inner = (cut for cut in ends if not any(it.start < cut < it.end for it in named))
+    return (0, *inner, len(text))
 
 
 def _of_column(text: str, place: int, named: Sequence[Named]) -> frozenset[str]:

@@ -121,6 +121,10 @@ _DATES = [
 ]
 
 
+_WORDY = re.compile(r"[^\W\d_]|[½⅓¼¾]")
+"""What every number in words has."""
+
+
 def numbers_in(text: str, *, masked: list[tuple[int, int]] | None = None) -> list[Number]:
     """Every number of a text, in order.
 
@@ -164,6 +168,8 @@ def _dates(text: str) -> Iterator[Number]:
 
 
 def _words(text: str) -> Iterator[Number]:
+    if not _WORDY.search(text):  # as most facts are
+        return
     for start, end, value, kind in fractions_and_multiples(text):
         yield Number(start, end, text[start:end], value, kind)
     for pattern, read in ((english_pattern, english_value), (chinese_pattern, chinese_value)):
