@@ -18,17 +18,23 @@ from pathlib import Path
 from typing import Any
 
 from policy.evaluation.command import current_commit
-from policy.evaluation.tables import has_markers, markers, plain_table, write_readme, write_rows
+from policy.evaluation.tables import (
+    REPORT_STAGES,
+    has_markers,
+    markers,
+    plain_table,
+    write_readme,
+    write_rows,
+)
 
 SUITE = "report"
 SIZES = (100, 1_000, 10_000)
-"""Products. 100,000 takes hours on two cores and is measured where it is asked for."""
+"""Products. 100,000 takes most of an hour on two cores and is measured where it is asked for."""
 PIECE = 10_000
 """Products that are simulated at once."""
 SEED = 20_031
 SAMPLED = 0.2
 """Seconds between looks at the memory."""
-STAGES = ("import", "plan", "price", "record", "compose", "html", "xlsx", "csv", "pdf", "json")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -72,7 +78,7 @@ def measured(products: int, periods: int, *, note: str = "") -> dict[str, str]:
     row = {
         "products": str(products),
         "periods": str(periods),
-        **{f"{stage}_seconds": f"{made['seconds'][stage]:.1f}" for stage in STAGES},
+        **{f"{stage}_seconds": f"{made['seconds'][stage]:.1f}" for stage in REPORT_STAGES},
         "seconds": f"{spent:.1f}",
         "cpu_seconds": f"{cpu:.1f}",
         "main_mib": f"{main / 2**20:.0f}",
@@ -142,7 +148,7 @@ def _parser() -> argparse.ArgumentParser:
         type=_count,
         metavar="N",
         default=list(SIZES),
-        help=f"sizes (default: {' '.join(map(str, SIZES))}; 100000 takes hours)",
+        help=f"sizes (default: {' '.join(map(str, SIZES))}; 100000 takes most of an hour)",
     )
     parser.add_argument("--periods", type=_count, metavar="N", default=104, help="weeks (default: 104)")
     parser.add_argument("--note", default="", help="kept with the results, such as what else ran beside")

@@ -194,6 +194,44 @@ def answers_table(rows: Rows) -> str:
     return _markdown(["intent", *(names.get(language, language) for language in languages)], body)
 
 
+REPORT_STAGES = ("import", "plan", "price", "record", "compose", "html", "xlsx", "csv", "pdf", "json")
+"""Of a report, in their order."""
+MILLION, CLUSTER = 1_000_000, 64
+"""Products, and cores that price them, for which a report's cost is projected."""
+
+
+def report_table(rows: Rows) -> str:
+    """Seconds of a report by stage and its memory, one column a size; then what one more product adds, by the
+    two largest sizes, and from it the time of a million, here and where `CLUSTER` cores price."""
+    if len({row["products"] for row in rows}) < 2:
+        return plain_table(rows)
+    sizes = sorted(rows, key=lambda row: int(row["products"]))
+    before, last = sizes[-2:]
+    more = int(last["products"]) - int(before["products"])
+    body = []
+    totals = [0.0, 0.0]
+    for stage in (*REPORT_STAGES, "all"):
+        column = "seconds" if stage == "all" else f"{stage}_seconds"
+        slope = (float(last[column]) - float(before[column])) / more
+        here = float(last[column]) + slope * (MILLION - int(last["products"]))
+        there = here * int(last["cores"]) / CLUSTER if stage == "price" else here
+        if stage == "all":  # loading the policy and what else no stage counts
+            rest = here - totals[0]
+            here, there = totals[0] + rest, totals[1] + rest
+        totals = [totals[0] + here, totals[1] + there]
+        measured = [f"{float(row[column]):,.1f}" for row in sizes]
+        body.append([f"{stage}, s", *measured, f"{1000 * slope:.1f} ms", f"{here:,.0f}", f"{there:,.0f}"])
+    for name, column in (
+        ("main process", "main_mib"),
+        ("each other", "worker_mib"),
+        ("together", "peak_mib"),
+    ):
+        body.append([f"{name}, MiB", *(f"{int(row[column]):,}" for row in sizes), "", "", ""])
+    head = [f"{int(row['products']):,}" for row in sizes]
+    projected = f"{MILLION:,}, projected"
+    return _markdown(["", *head, "each more", projected, f"{projected}, {CLUSTER} cores"], body)
+
+
 TABLES: dict[str, Callable[[Rows], str]] = {
     "fresh": captured_table,
     "shifted": captured_table,
@@ -209,6 +247,7 @@ TABLES: dict[str, Callable[[Rows], str]] = {
     "inventory": inventory_table,
     "adaptation": adaptation_table,
     "assistant": answers_table,
+    "report": report_table,
 }
 """How a suite's results are laid out; those not named here are shown by `plain_table`."""
 

@@ -11,7 +11,7 @@ import pytest
 from assistant import cli
 from assistant.evaluation import report_speed
 from assistant.store.importing import read_history
-from policy.evaluation.tables import read_rows
+from policy.evaluation.tables import REPORT_STAGES, read_rows, report_table
 
 
 def test_sales_are_whole_and_larger_files_go_on_where_smaller_ones_end(
@@ -32,11 +32,32 @@ def test_a_line_says_what_every_stage_took(tmp_path: Path, capsys: pytest.Captur
     options = ["--products", "3", "--periods", "40", "--out", str(tmp_path), "--note", "a test"]
     assert cli.main(["evaluate", "--suite", "report", *options]) == 0
     (row,) = read_rows(tmp_path / "report.csv")
-    stages = sum(float(row[f"{stage}_seconds"]) for stage in report_speed.STAGES)
+    stages = sum(float(row[f"{stage}_seconds"]) for stage in REPORT_STAGES)
     assert 0 < stages <= float(row["seconds"]) + 1
     assert (row["products"], row["periods"], row["note"]) == ("3", "40", "a test")
     assert 200 < float(row["peak_mib"]) < 4096
     assert row["main_mib"] == row["peak_mib"] and row["worker_mib"] == "0"  # too few for a second process
+
+
+def test_a_million_costs_what_a_straight_line_says() -> None:
+    """Ten seconds to load, and 2 ms a product in each of ten stages; of two cores' pricing 64 are 32 times
+    as fast."""
+
+    def row(products: int) -> dict[str, str]:
+        stages = {f"{stage}_seconds": str(0.002 * products) for stage in REPORT_STAGES}
+        memory = dict.fromkeys(("main_mib", "worker_mib", "peak_mib"), "700")
+        return (
+            {"products": str(products), "seconds": str(10 + 0.02 * products), "cores": "2"} | stages | memory
+        )
+
+    lines = {
+        cells[1].strip(): [cell.strip() for cell in cells[2:-1]]
+        for cells in (line.split("|") for line in report_table([row(10_000), row(100)]).splitlines())
+    }
+    assert lines[""][:3] == ["100", "10,000", "each more"]
+    assert lines["price, s"] == ["0.2", "20.0", "2.0 ms", "2,000", "62"]
+    assert lines["json, s"] == ["0.2", "20.0", "2.0 ms", "2,000", "2,000"]
+    assert lines["all, s"] == ["12.0", "210.0", "20.0 ms", "20,010", "18,072"]
 
 
 def test_memory_is_told_apart_by_process() -> None:
