@@ -26,7 +26,7 @@ from assistant.tools.result import explained
 from assistant.tuning_report import WORDS as TUNING
 from assistant.tuning_report import time_left
 from assistant.verdicts import CHOICES, Asked, Choice, Waiting, of_workbook
-from assistant.wording import Language, Wording, safe, wording
+from assistant.wording import LANGUAGES, Language, Wording, safe, wording
 
 WORDS, STAGES = "report_tab.toml", "report_run.toml"
 SHOWN = 200
@@ -100,13 +100,15 @@ def look(visit: Visit, language: Language, open_only: bool = True) -> Changes:
 
 def _controls(reporting: Reporting, language: Language) -> Changes:
     """Buttons, progress and files, as they stand."""
-    words, run, filed = wording(language, WORDS), reporting.run, reporting.latest
+    words, run, filed = wording(language, WORDS), reporting.run, reporting.latest(language)
     going = run is not None and run.going
     stopped = run is not None and run.status == "stopped"
     files = filed.files if filed is not None else {}
     made = "" if filed is None else words("tab.files", date=day(filed.date, language))
+    foreign = "" if filed is None else _foreign(_read(filed)["language"], words)
+    make = "tab.go_on" if stopped else "tab.make_here" if foreign else "tab.make"
     return {
-        "make": {"value": words("tab.go_on" if stopped else "tab.make"), "visible": not going},
+        "make": {"value": words(make), "visible": not going},
         "halt": {
             "value": words("tab.stop"),
             "visible": going,
@@ -115,11 +117,19 @@ def _controls(reporting: Reporting, language: Language) -> Changes:
         "making": shown(_progress(run, language) if run is not None and going else ""),
         "unmade": shown("" if run is None else _ended(run, words)),
         "filed": shown(
-            f"<p><strong>{escape(made)}</strong> {escape(words('tab.outdated'))}</p>" if made else ""
+            f"<p><strong>{escape(made)}</strong> {escape(words('tab.outdated'))}</p>{foreign}" if made else ""
         ),
         **{name: _download(form, files, words) for name, form in FILES.items()},
         "report_tick": {"active": going},
     }
+
+
+def _foreign(written: Language, words: Wording) -> str:
+    """That a report is in another language than the page; nothing where it is not."""
+    if written == words.language:
+        return ""
+    said = words("tab.foreign", language=LANGUAGES[written], make=words("tab.make_here"))
+    return f'<p role="note">{escape(said)}</p>'
 
 
 def _download(form: Format, files: Mapping[Format, Path], words: Wording) -> dict[str, Any]:
@@ -161,9 +171,12 @@ def _ended(run: Run, words: Wording) -> str:
 
 @lru_cache(maxsize=8)
 def _sections(path: Path, modified: int) -> Mapping[str, Any]:
-    """A report's sections by id, and `period`. `modified` tells another file at the same place."""
+    """A report's `period`, `language` and first section, and all by id. `modified` tells another file at the
+    same place."""
     found = read_sections(path)
-    return {"period": found["period"]} | {section["id"]: section for section in found["sections"]}
+    sections = found["sections"]
+    about = {"period": found["period"], "language": found["language"], "first": sections[0]}
+    return about | {section["id"]: section for section in sections}
 
 
 def _read(filed: Filed | None) -> Mapping[str, Any]:
@@ -176,23 +189,24 @@ def _read(filed: Filed | None) -> Mapping[str, Any]:
 
 def _result(visit: Visit, language: Language) -> Changes:
     """The first page: what changes, what it is expected to bring."""
-    report = _read(visit.reporting.latest)
+    report = _read(visit.reporting.latest(language))
     if not report:
         return {"in_short": {"value": panels.empty(wording(language, WORDS)("tab.empty"))}}
-    first = next(section for name, section in report.items() if name != "period")
+    first = report["first"]
     sentences = "".join(f"<p>{escape(sentence)}</p>" for sentence in first["sentences"])
     figures = "".join(
         f'<div class="{escape(it["tone"] or "")}"><b>{escape(it["value"])}</b>'
         f"<span>{escape(it['label'])}</span><small>{escape(it['note'])}</small></div>"
         for it in first["indicators"]
     )
-    html = f'<section class="in-short">{sentences}<div class="indicators">{figures}</div></section>'
+    within = f'{sentences}<div class="indicators">{figures}</div>'
+    html = f'<section class="in-short" lang="{report["language"]}">{within}</section>'
     return {"in_short": {"value": html}}
 
 
 def listed(visit: Visit, language: Language, open_only: bool) -> Changes:
     """The suggestions to decide on, each in a line with what was decided."""
-    words, report = wording(language, WORDS), _read(visit.reporting.latest)
+    words, report = wording(language, WORDS), _read(visit.reporting.latest(language))
     rows: list[dict[str, Any]] = []
     if report:
         rows = next(table["rows"] for table in report[TABLE]["tables"] if table["id"] == TABLE)
@@ -337,7 +351,7 @@ def choosing_shop(visit: Visit, language: Language, shop: Shop) -> Changes:
 
 def exporting(visit: Visit, language: Language, shop: Shop, catalogue: str | None) -> Changes:
     """The approved prices in a shop's import layout."""
-    filed, words = visit.reporting.latest, wording(language, WORDS)
+    filed, words = visit.reporting.latest(language), wording(language, WORDS)
     folder = visit.reporting.folder
     today = dt.date.today()
     # The prices of the report hold from its period on, which may begin after today.

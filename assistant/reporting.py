@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from assistant.background import COMMAND, Background, Event
 from assistant.report.progress import FORMATS, Format, Stage
-from assistant.wording import Language
+from assistant.wording import LANGUAGES, Language
 
 if TYPE_CHECKING:
     from assistant.store import Store
@@ -38,7 +38,7 @@ class Filed:
     date: str
     """First day of the period that it prices, ISO 8601."""
     files: Mapping[Format, Path]
-    """What it was printed as; of CSV the table of actions."""
+    """What it was printed as, in one language; of CSV the table of actions."""
 
 
 class Reporting(Background):
@@ -51,17 +51,18 @@ class Reporting(Background):
         self.folder = store.home / FOLDER
         self._store = store
 
-    @property
-    def latest(self) -> Filed | None:
-        """The report made last; None before the first."""
+    def latest(self, language: Language) -> Filed | None:
+        """The report made last, in this language where it was made in it; None before the first."""
         if not self.folder.is_dir():
             return None
         found = [(match, it) for it in self.folder.iterdir() if (match := _NAME.fullmatch(it.name))]
         for match, folder in sorted(found, key=lambda it: (it[0][1], int(it[0][2] or 1)), reverse=True):
-            paths = {form: _file(folder, form) for form in FORMATS}
-            files = {form: path for form, path in paths.items() if path.is_file()}
-            if "json" in files:
-                return Filed(folder=folder, date=match[1], files=files)
+            # One that was made in several has a folder for each.
+            for edition in (folder / language, folder, *(folder / it for it in LANGUAGES)):
+                paths = {form: _file(edition, form) for form in FORMATS}
+                files = {form: path for form, path in paths.items() if path.is_file()}
+                if "json" in files:
+                    return Filed(folder=folder, date=match[1], files=files)
         return None
 
     def _prepared(self, folder: Path, language: Language) -> list[str]:

@@ -191,8 +191,41 @@ def test_progress_never_goes_back(visit: Visit, monkeypatch: pytest.MonkeyPatch)
 def test_the_newest_report_of_a_day_is_shown(visit: Visit) -> None:
     for _ in range(11):
         made(visit)
-    assert visit.reporting.latest is not None
-    assert visit.reporting.latest.folder.name == "2026-10-26-11"
+    latest = visit.reporting.latest("en")
+    assert latest is not None and latest.folder.name == "2026-10-26-11"
+
+
+def in_chinese(document: Document) -> Document:
+    first = replace(document.sections[0], sentences=("十二个价格应当调整。",))
+    return replace(document, language="zh", sections=(first, document.sections[1]))
+
+
+def test_a_report_made_in_both_languages_is_shown_in_the_pages(
+    visit: Visit, document: Document, store: Store
+) -> None:
+    for language, edition in (("en", document), ("zh", in_chinese(document))):
+        folder = store.home / "reports" / "2026-10-26" / language
+        folder.mkdir(parents=True)
+        write_json(edition, folder / "report.json")
+    english, chinese = (report_page.report_tab(visit, language) for language in ("en", "zh"))
+    assert "Twelve prices" in english["in_short"]["value"] and 'lang="en"' in english["in_short"]["value"]
+    assert "十二个价格" in chinese["in_short"]["value"] and 'lang="zh"' in chinese["in_short"]["value"]
+    assert Path(chinese["get_json"]["value"]).parent.name == "zh"
+    assert "中文" not in english["filed"]["value"] and "English" not in chinese["filed"]["value"]
+    assert english["rows"]["choices"] and len(english["rows"]["choices"]) == len(chinese["rows"]["choices"])
+
+
+def test_a_report_in_another_language_says_so_and_can_be_made_in_this(
+    visit: Visit, document: Document, printed: Path
+) -> None:
+    write_json(in_chinese(document), printed / "report.json")
+    tab = made(visit)  # as if begun while the page was in Chinese
+    assert 'lang="zh"' in tab["in_short"]["value"]
+    assert tab["make"]["value"] == "Make it in English"
+    assert "It is in 中文" in tab["filed"]["value"] and "Make it in English" in tab["filed"]["value"]
+    write_json(document, printed / "report.json")
+    again = made(visit)
+    assert again["make"]["value"] == "Make the report" and "中文" not in again["filed"]["value"]
 
 
 def test_a_report_can_be_stopped_and_gone_on_with(visit: Visit, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -37,6 +37,11 @@ MOST_PAGES = 10_000
 """Product pages in all: more would make a file that nobody can open or send."""
 NARROW, WIDE = 4, 8
 """Columns up to which a table is kept together, and above which it is printed across."""
+CARDS = 3
+"""Columns up to which a phone shows a table as one; it makes a card of each row of a wider one."""
+FILTERED = frozenset(["action", "status", "confidence", "rule", "category", "store", "state", "position"])
+LISTED = frozenset(["risk", "missing"])
+"""Columns that rows are filtered by: by the whole cell, or by one of the phrases listed in it."""
 LONG: Mapping[Language, int] = {"en": 24, "zh": 12}
 """Letters above which a text is given a wide column; Chinese ones are twice as wide."""
 
@@ -65,6 +70,7 @@ def _document(document: Document) -> Iterator[str]:
     style, script = (
         (files("assistant.report") / name).read_text(encoding="utf-8") for name in ("report.css", "report.js")
     )
+    style += _labels(document)
     policy = (
         f"default-src 'none'; script-src '{_hash(script)}'; style-src '{_hash(style)}'; "
         "base-uri 'none'; form-action 'none'"
@@ -88,6 +94,18 @@ def _document(document: Document) -> Iterator[str]:
     controls = tomllib.loads(prompts.load(language, "report_page.toml"))["controls"]
     yield f'</main>\n<script type="application/json" id="words">{_json(controls)}</script>\n'
     yield f"<script>{script}</script>\n</body>\n</html>\n"
+
+
+def _labels(document: Document) -> str:
+    """The style that names a card's values: once a table, where an attribute of each cell would be long."""
+    rules = [
+        f"#table-{table.id} td:nth-child({place})::before {{ content: {_css(column.label)}; }}\n"
+        for section in document.sections
+        for table in section.tables
+        if len(table.columns) > CARDS
+        for place, column in enumerate(table.columns[1:], start=2)
+    ]
+    return f"@media screen and (max-width: 760px) {{\n{''.join(rules)}}}\n" if rules else ""
 
 
 def _head(document: Document, words: Wording) -> str:
@@ -145,10 +163,12 @@ def _table(table: Table, document: Document, words: Wording, *, titled: bool) ->
         yield f"<h3>{escape(table.title)}</h3>\n"
     language = document.language
     heads = "".join(
-        f'<th scope="col" data-kind="{column.kind}"{_class(column, language)}>{escape(column.label)}</th>'
+        f'<th scope="col" data-kind="{column.kind}"{_filter(column, language)}{_class(column, language)}>'
+        f"{escape(column.label)}</th>"
         for column in table.columns
     )
     shape = " wide" if len(table.columns) > WIDE else " narrow" if len(table.columns) <= NARROW else ""
+    shape += " cards" if len(table.columns) > CARDS else ""
     yield (
         f'<div class="scroll{shape}" role="region" tabindex="0" aria-label="{escape(table.title)}">'
         f'<table id="table-{name}"><caption>{escape(table.title)}</caption>\n'
@@ -213,6 +233,14 @@ def _short(cell: tuple[str, float | int | None, str]) -> object:
     """A cell as it is packed: without what it lacks."""
     shown, value, beside = cell
     return [shown, value, beside] if beside else shown if value is None else [shown, value]
+
+
+def _filter(column: Column, language: Language) -> str:
+    """How a column's cells are parted into what rows are filtered by; nothing where they are not."""
+    if column.key in LISTED:
+        between = wording(language, "report.toml")("join.semicolon")
+        return f' data-filter="{escape(between)}"'
+    return ' data-filter=""' if column.key in FILTERED else ""
 
 
 def _class(column: Column, language: Language, shown: str = "") -> str:
@@ -306,6 +334,11 @@ def _facts(facts: Iterable[Fact], words: Wording) -> str:
 def _json(value: object) -> str:
     """JSON that no text in it can end: `<` is written as its code."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
+
+
+def _css(text: str) -> str:
+    """A string of a style sheet that no text in it can end."""
+    return '"' + "".join(f"\\{ord(it):x} " if it in '"\\<\n\r\f' else it for it in text) + '"'
 
 
 def _packed(value: object) -> str:

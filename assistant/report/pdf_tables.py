@@ -102,7 +102,7 @@ def printed(
         fit = _fitted(columns, upright, across) or _squeezed(columns, across)
     size, widths, wide = fit
     flowable = LongTable(
-        [[_heading(column, size) for column, _ in columns]]
+        [[_heading(column, size, room) for (column, _), room in zip(columns, widths, strict=True)]]
         + [[_drawn(column, cells[place], size) for column, cells in columns] for place in range(len(rows))],
         colWidths=widths,
         repeatRows=1,
@@ -151,8 +151,12 @@ def _style(column: Column, size: float, words: str) -> ParagraphStyle:
     )
 
 
-def _heading(column: Column, size: float) -> Paragraph:
-    return Paragraph(markup(column.label, bold=True), _style(column, size, column.label))
+def _heading(column: Column, size: float, room: float) -> Paragraph:
+    words = markup(column.label, bold=True)
+    if is_chinese(column.label) and width(column.label, size, bold=True) > room - 2 * PADDING:
+        # Chinese breaks anywhere but before a closing mark, which would stand in the next column.
+        words = words.replace("（", "<br/>（").replace("：", "：<br/>")
+    return Paragraph(words, _style(column, size, column.label))
 
 
 def _drawn(column: Column, cell: _Cell, size: float) -> Any:

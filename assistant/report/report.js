@@ -2,8 +2,11 @@
 // Everything is in the page: `html.py` writes the first rows and pages as markup and packs the rest.
 "use strict";
 (() => {
-  const PAGE = 50, PRINTED = 300, FEW = 12; // rows on screen, rows on paper, rows that need no controls
+  const PHONE = matchMedia("(max-width: 760px)").matches; // rows are cards there, as `report.css` has it
+  const PAGE = PHONE ? 10 : 50, PRINTED = 300, FEW = 12; // rows on screen, on paper, that need no controls
+  const CHOICES = 200; // values that a filter offers at most
   const SHORT = 25; // rows that are shown at full height
+  const READ = 50; // rows of anything but products that are read as they stand
   // Letters above which a text is given a wide column, as in `html.py`.
   const LONG = document.documentElement.lang.startsWith("zh") ? 12 : 24;
   const words = JSON.parse(document.getElementById("words").textContent);
@@ -67,13 +70,16 @@
       }
       this.loaded = true;
       this.table.dataset.loaded = "";
+      // A column in which no row has anything only takes room.
+      this.heads.forEach((head, column) => {
+        head.hidden = this.rows.length > 0 && !this.rows.some((row) => row.cells[column][0]);
+      });
       if (this.search) this.addFilters();
       this.apply();
     }
 
     addControls() {
-      // A short table of anything but products is read as it stands.
-      if (!this.rows.some((row) => row.page) && this.rows.length <= PAGE) return;
+      if (!this.rows.some((row) => row.page) && this.rows.length <= READ) return;
       if (this.rows.length > 3) this.heads.forEach((head, column) => this.addSort(head, column));
       if (this.rows.length <= FEW) return;
       this.search = make("input", { type: "search", placeholder: words.search, "aria-label": words.search });
@@ -90,21 +96,41 @@
       this.next = make("button", { type: "button", "aria-label": words.next }, "›");
       this.back.addEventListener("click", () => this.leaf(-PAGE));
       this.next.addEventListener("click", () => this.leaf(PAGE));
-      const box = this.table.parentElement;
-      box.before(make("div", { class: "controls" }, this.search, this.filters, this.clear,
-        make("span", { class: "leaf" }, this.count, this.back, this.next)));
+      const box = this.table.parentElement, leaf = make("span", { class: "leaf" }, this.back, this.next);
+      const controls = make("div", { class: "controls" }, this.search, this.filters, this.clear,
+        this.sorting(), this.count);
+      box.before(controls);
+      if (PHONE) box.after(leaf); // where one has read to
+      else controls.append(leaf);
     }
 
-    // Any column of a few short words is worth a filter: category, status, direction, confidence, rule.
+    // Cards have no headings to sort by.
+    sorting() {
+      this.order = make("select", { "aria-label": words.sort },
+        make("option", { value: -1 }, words.as_listed));
+      this.heads.forEach((head, column) => {
+        const label = say(words.sort_by, { column: head.textContent });
+        this.order.append(make("option", { value: column }, label));
+      });
+      this.order.addEventListener("change", () => this.sort(Number(this.order.value)));
+      const said = { "aria-label": words.turn, title: words.turn };
+      this.turn = make("button", { type: "button", disabled: "", ...said }, "↓");
+      this.turn.addEventListener("click", () => this.sort(this.sorted.column, !this.sorted.down));
+      return make("span", { class: "sorting" }, this.order, this.turn);
+    }
+
+    // What a cell is filtered by: itself, or each of the phrases that it lists.
+    parts(row, column) {
+      const between = this.heads[column].dataset.filter, text = row.cells[column][0];
+      if (!between) return [text];
+      return text.split(between).map((part) => part.charAt(0).toUpperCase() + part.slice(1));
+    }
+
     addFilters() {
       this.heads.forEach((head, column) => {
-        if (head.dataset.kind !== "text" || column === 0) return;
-        const values = new Set();
-        for (const row of this.rows) {
-          values.add(row.cells[column][0]);
-          if (values.size > 20 || row.cells[column][0].length > 48) return;
-        }
-        if (values.size < 2 || values.size > this.rows.length / 3) return;
+        if (!("filter" in head.dataset)) return;
+        const values = new Set(this.rows.flatMap((row) => this.parts(row, column)));
+        if (values.size < 2 || values.size > CHOICES) return;
         const label = head.textContent;
         const select = make("select", { "aria-label": label },
           make("option", { value: "" }, say(words.filter, { column: label })));
@@ -122,15 +148,22 @@
       const button = make("button", { type: "button" }, ...head.childNodes);
       head.replaceChildren(button);
       button.addEventListener("click", () => {
-        const numbers = !["text", "code"].includes(head.dataset.kind);
-        const again = this.sorted.column === column;
-        this.sorted = { column, down: again ? !this.sorted.down : numbers };
-        this.heads.forEach((it, place) => {
-          if (place === column) it.setAttribute("aria-sort", this.sorted.down ? "descending" : "ascending");
-          else it.removeAttribute("aria-sort");
-        });
-        this.apply();
+        this.sort(column, this.sorted.column === column ? !this.sorted.down : undefined);
       });
+    }
+
+    sort(column, down = !["text", "code"].includes(this.heads[column]?.dataset.kind)) {
+      this.sorted = { column, down };
+      this.heads.forEach((it, place) => {
+        if (place === column) it.setAttribute("aria-sort", down ? "descending" : "ascending");
+        else it.removeAttribute("aria-sort");
+      });
+      if (this.order) {
+        this.order.value = column;
+        this.turn.textContent = down ? "↓" : "↑";
+        this.turn.disabled = column < 0;
+      }
+      this.apply();
     }
 
     apply() {
@@ -138,7 +171,7 @@
       const chosen = this.selects.filter((select) => select.value);
       this.found = this.rows.filter((row) =>
         wanted.every((word) => row.words.includes(word)) &&
-        chosen.every((select) => row.cells[select.column][0] === select.value.slice(1)));
+        chosen.every((select) => this.parts(row, select.column).includes(select.value.slice(1))));
       const { column, down } = this.sorted;
       if (column >= 0) {
         const sign = down ? -1 : 1;
@@ -156,7 +189,8 @@
     leaf(by) {
       this.start = Math.max(0, Math.min(this.start + by, this.found.length - 1));
       this.show();
-      this.table.parentElement.scrollTop = 0;
+      if (PHONE) this.table.scrollIntoView();
+      else this.table.parentElement.scrollTop = 0;
     }
 
     show(most = this.search ? PAGE : Infinity) {
@@ -168,6 +202,7 @@
                        count: this.rows.length };
       this.count.textContent = !this.loaded ? words.loading : !shown.length ? words.nothing
         : say(this.found.length === this.rows.length ? words.rows : words.of_all, values);
+      this.back.hidden = this.next.hidden = this.rows.length <= PAGE;
       this.back.disabled = this.start === 0;
       this.next.disabled = values.last >= this.found.length;
     }
@@ -179,6 +214,7 @@
         if (!place) cell.scope = "row";
         const name = this.heads[place].className || (text.length > LONG ? "long" : "");
         if (name) cell.className = name;
+        cell.hidden = this.heads[place].hidden;
         if (!place && row.page) cell.append(make("a", { href: `#${row.page}` }, text));
         else cell.append(text);
         if (small) cell.append(" ", make("small", {}, small));

@@ -12,9 +12,13 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from assistant.facts import labels
 from assistant.report.compose import compose
+from assistant.report.document import Document, text
+from assistant.report.entry import Entry
 from assistant.report.html import page_anchor, write_html
-from assistant.wording import Language
+from assistant.report.statements import capitalised
+from assistant.wording import Language, wording
 from tests.report.large_report import Reread, large, product_page
 from tests.report.made_entries import entry, priced
 from tests.report.sample_report import document
@@ -109,6 +113,104 @@ def test_rows_are_found_whatever_block_they_are_in(page: Page, reports: Path) ->
     expect(box.get_by_role("searchbox")).to_be_focused()
     box.get_by_role("searchbox").fill("no such thing")
     expect(box.locator("output")).to_have_text("No row matches")
+
+
+def mixed(language: Language) -> Document:
+    """Twenty-four products: every second could lose, every third is at the edge, every fourth has no cost."""
+
+    def made(place: int) -> Entry:
+        cautions = ("at_edge_of_known_prices",) if place % 3 == 0 else ()
+        return entry(
+            f"T{place:02d}",
+            price=8.0 if place % 5 == 0 else 12.0,
+            spread=900.0 if place % 2 == 0 else 0.0,
+            cost=None if place % 4 == 0 else 4.0,
+            category=f"shelf {place}",
+            record={
+                "cautions": (*cautions, *(("cost_missing",) if place % 4 == 0 else ())),
+                "confidence": "low" if place < 6 else "high",
+            },
+        )
+
+    return compose(priced(*map(made, range(24))), language, statuses={})
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_actions_are_filtered_by_direction_risk_confidence_and_category(
+    page: Page, tmp_path: Path, language: Language
+) -> None:
+    report, words = mixed(language), wording(language, "report.toml")
+    write_html(report, tmp_path / "report.html")
+    opened(page, tmp_path / "report.html")
+    names = {column.key: column.label for column in report.table("actions").columns}
+
+    def found(**choices: str) -> set[int]:
+        selects = {key: page.locator("#actions").get_by_label(names[key], exact=True) for key in choices}
+        for key, choice in choices.items():
+            selects[key].select_option(label=choice)
+        seen = {int(re.search(r"T(\d\d)", it)[1]) for it in first_cells(page)}  # type: ignore[index]
+        for select in selects.values():
+            select.select_option(index=0)
+        return seen
+
+    every = set(range(24))
+    unclear, edge = (capitalised(words(f"risks.{it}")) for it in ("unclear", "edge"))
+    assert found(risk=unclear) == {it for it in every if it % 2 == 0}
+    assert found(risk=edge) == {it for it in every if it % 3 == 0}  # whatever else a row's cell lists
+    assert found(action=words("moves.cut")) == {it for it in every if it % 5 == 0}
+    low = str(labels(language)["confidence"]["low"])
+    assert found(confidence=low) == set(range(6))
+    assert found(category="shelf 7") == {7}
+    assert found(risk=unclear, confidence=low) == {0, 2, 4}
+
+
+@pytest.mark.parametrize("page", [{"viewport": {"width": 390, "height": 844}}], indirect=True)
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_on_a_phone_a_row_is_a_card_with_every_value_named(
+    page: Page, tmp_path: Path, language: Language
+) -> None:
+    report = mixed(language)
+    write_html(report, tmp_path / "report.html")
+    opened(page, tmp_path / "report.html")
+    beyond = "boxes => boxes.filter(it => it.scrollWidth > it.clientWidth).map(it => it.ariaLabel)"
+    assert page.locator(".scroll").evaluate_all(beyond) == []
+    shown = page.locator("#table-actions tbody tr").first.evaluate(
+        """row => [...row.querySelectorAll("td")].filter(it => it.offsetWidth)
+          .map(it => [getComputedStyle(it, "::before").content.slice(1, -1), it.getBoundingClientRect()])
+          .map(([name, box]) => [name, box.left >= 0 && box.right <= innerWidth])"""
+    )
+    columns = report.table("actions").columns[1:]
+    row = next(iter(report.table("actions").rows))
+    assert shown == [[it.label, True] for it in columns if text(it, row, language)]
+
+
+@pytest.mark.parametrize("page", [{"viewport": {"width": 390, "height": 844}}], indirect=True)
+def test_cards_are_sorted_and_leafed_through_without_headings(page: Page, reports: Path) -> None:
+    opened(page, reports / "many.html")
+    box = page.locator("#actions")
+    expect(box.locator("output")).to_have_text("1–10 of 420")
+    box.get_by_role("combobox", name="Sort").select_option(label="Sort: Now")
+    assert first_cells(page)[0] == f"Product number {PRODUCTS - 1}"  # the dearest
+    box.get_by_role("button", name="Turn the order round").click()
+    assert first_cells(page)[0] == "Product number 0"
+    box.get_by_role("button", name="Next").click()
+    assert first_cells(page)[0] == "Product number 10"
+    expect(page.locator("#table-actions tbody tr").first).to_be_in_viewport()
+    box.get_by_role("combobox", name="Sort").select_option(label="Sort: as listed")
+    assert first_cells(page)[0] == "Product number 0"
+
+
+def test_a_column_that_no_row_fills_is_left_out(page: Page, tmp_path: Path) -> None:
+    rows = large(20)
+    table = rows.table("actions")
+    filled = [dict(row, reason=None) for row in table.rows]
+    actions = replace(rows.sections[1], tables=(replace(table, rows=filled),))
+    write_html(replace(rows, sections=(rows.sections[0], actions)), tmp_path / "report.html")
+    opened(page, tmp_path / "report.html")
+    expect(page.locator("#table-actions thead th", has_text="Why")).to_be_hidden()
+    expect(page.locator("#table-actions thead th", has_text="Status")).to_be_visible()
+    place = [it.key for it in table.columns].index("reason") + 1
+    assert not any(it.is_visible() for it in page.locator(f"#table-actions td:nth-child({place})").all())
 
 
 def test_columns_are_sorted_from_the_keyboard(page: Page, reports: Path) -> None:

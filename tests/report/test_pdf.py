@@ -185,6 +185,28 @@ def test_a_wide_table_lies_across_and_a_narrow_one_does_not(tmp_path: Path) -> N
     assert lies == [False, True, False, False]
 
 
+@pytest.mark.parametrize("count", [6, 10, 12, 16])
+def test_a_chinese_heading_keeps_to_its_column(count: int, tmp_path: Path) -> None:
+    labels = ("可卖（周）", "利润变化（每周）", "没有售出（周）", "销售额：价格影响")
+    columns = [Column(key=f"c{place}", label=labels[place % 4], kind="count") for place in range(count)]
+    row = {"product": "Mug", **{it.key: 77 for it in columns}}
+    table = Table(id="t", title="T", columns=(COLUMNS[0], *columns), rows=[row])
+    section = Section(id="s", title="S", tables=(table,))
+    pdf = printed(replace(document("zh"), sections=(section,), page_count=0, pages=()), tmp_path, pages=0)
+    words = next(it for sheet in pdf if "77" in (it := sheet.get_textpage()).get_text_range())
+
+    def boxes(mark: str) -> list[tuple[float, ...]]:
+        search, found = words.search(mark), []
+        while at := search.get_next():
+            found.append(words.get_charbox(at[0], loose=True))
+        return found
+
+    begins = sorted(box[0] for label in labels for box in boxes(label[:2]))
+    ends = sorted(box[2] for box in boxes("77"))  # of the first digit, in columns that end with their numbers
+    assert len(begins) == len(ends) == count
+    assert all(begin > end + 8.0 for begin, end in zip(begins[1:], ends, strict=False))
+
+
 def test_rows_lead_to_the_product_page_that_is_printed(tmp_path: Path) -> None:
     write_pdf(document(), tmp_path / "all.pdf", pages=3)
     write_pdf(document(), tmp_path / "one.pdf", pages=1)
