@@ -88,7 +88,8 @@ def summary(made: Made, language: Language, *, seconds: float) -> str:
             "priced": made.products - made.abstained - made.unpriced,
             "without": made.abstained + made.unpriced,
             "unchanged": made.unchanged,
-            "changed": made.products - made.unchanged,
+            "changed": made.products - made.unchanged - made.unpriced,
+            "gone": made.gone,
         }.items()
     }
     date = (made.last_report or "")[:10]
@@ -96,6 +97,8 @@ def summary(made: Made, language: Language, *, seconds: float) -> str:
         return words("ended.nothing", date=date, **numbers)
     lines = [words("ended.made", folder=made.folder, seconds=round(seconds), **numbers)]
     lines.append(words("ended.since", date=date, **numbers) if date else words("ended.first"))
+    if made.gone:
+        lines.append(words("ended.gone", **numbers))
     if made.resumed:
         lines.append(words("ended.resumed", products=count(made.resumed, language)))
     lines += [f"  {name}" for name in made.files]

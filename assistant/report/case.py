@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,6 +12,7 @@ from assistant.desk import Decision
 from assistant.facts import Fact, direction, facts_for, subject_of
 from assistant.report.entry import Entry
 from assistant.store.records import Verdict
+from assistant.store.reports import LastRuling
 from assistant.tools.pricing import item
 from assistant.wording import Language
 from policy.decision.recommendation import Recommendation
@@ -18,8 +20,9 @@ from policy.decision.standing import Standing
 
 Move = Literal["raise", "cut", "keep", "none"]
 """`none`: the policy abstains."""
-Status = Literal["open", "approved", "edited", "rejected"]
-"""`edited`: approved at a price of the merchant's own."""
+Status = Literal["open", "again", "approved", "edited", "rejected"]
+"""`again`: open, though the merchant rejected such a change before; `edited`: approved at a price of the
+merchant's own."""
 Risk = Literal[
     "unclear", "edge", "few_changes", "thin", "rival_old", "stock", "no_cost", "below_cost", "large"
 ]
@@ -27,6 +30,8 @@ RISKS: tuple[Risk, ...] = get_args(Risk)
 """The worst first."""
 LARGE = 0.20
 """A change beyond this share of the price is a large step."""
+SAME_PRICE = 0.005
+"""Relative difference up to which the price on record is the one that was approved: a week's is a mean."""
 THIN: Mapping[str, int] = {"day": 182, "week": 26, "month": 12}
 """Below so many periods of sales a history is short: it has not seen the seasons."""
 _CAUTIONS: Mapping[str, Risk] = {
@@ -47,6 +52,9 @@ class Case:
     item: Mapping[str, Any]
     """As the chat's tools give it."""
     verdict: Verdict | None
+    """What was decided of this suggestion."""
+    ruling: LastRuling | None = None
+    """What was decided last of the product, of whichever suggestion."""
 
     @property
     def it(self) -> Recommendation:
@@ -95,7 +103,7 @@ class Case:
     @cached_property
     def status(self) -> Status:
         if self.verdict is None or self.verdict.verdict == "withdrawn":
-            return "open"
+            return "again" if self.again else "open"
         if self.verdict.verdict == "rejected":
             return "rejected"
         own = self.verdict.price is not None and (
@@ -103,6 +111,30 @@ class Case:
             or direction(self.it.price, self.verdict.price, self.it.currency) != "keep"
         )
         return "edited" if own else "approved"
+
+    @cached_property
+    def again(self) -> bool:
+        """Whether the last word on the product was to reject another suggestion that went the same way."""
+        then = self.ruling
+        return (
+            then is not None
+            and self.moves
+            and then.verdict.verdict == "rejected"
+            and then.verdict.decision_id != self.entry.decision_id
+            and then.suggested is not None
+            and direction(then.current_price, then.suggested, self.it.currency) == self.move
+        )
+
+    @cached_property
+    def charged(self) -> bool | None:
+        """Whether the price that was approved last was charged since; None where there is none with records
+        since the day from which it holds."""
+        then = None if self.ruling is None else self.ruling.verdict
+        if then is None or then.verdict != "approved" or then.price is None or then.effective_from is None:
+            return None
+        sales = self.entry.sales
+        since = sales.prices[bisect_left(sales.dates, then.effective_from.isoformat()) :]
+        return any(abs(it / then.price - 1) <= SAME_PRICE for it in since) if since else None
 
     @property
     def set_aside(self) -> bool:
@@ -133,8 +165,10 @@ class Case:
         return [risk for risk in RISKS if risk in found]
 
 
-def case_of(entry: Entry, language: Language, verdict: Verdict | None) -> Case:
+def case_of(
+    entry: Entry, language: Language, verdict: Verdict | None, ruling: LastRuling | None = None
+) -> Case:
     """The facts of one product, formatted once for every section."""
     facts = facts_for(entry.recommendation, language)
     payload = item(Decision(entry.recommendation, entry.decision_id), facts, language)
-    return Case(entry=entry, facts=facts, item=payload, verdict=verdict)
+    return Case(entry=entry, facts=facts, item=payload, verdict=verdict, ruling=ruling)

@@ -69,7 +69,7 @@ def compose(
         Competitors(composer),
         Promotions(composer),
         TrackRecord(composer),
-        Changes(composer),
+        Changes(composer, priced.gone),
         Gaps(composer),
     ]
     pages: Ordered[Page] = Ordered(spool, unpacked)
@@ -78,8 +78,9 @@ def compose(
     period: Period | None = None
     outlets = categories = False
     for entry in priced.entries:
-        case = case_of(entry, language, statuses.get(entry.decision_id))
-        it = case.it
+        it = entry.recommendation
+        ruling = priced.rulings.get((it.sku, it.store))
+        case = case_of(entry, language, statuses.get(entry.decision_id), ruling)
         composer.group(it.currency)
         for part in parts:
             part.add(case)

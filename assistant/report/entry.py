@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
 
 from assistant.wording import Language
 
 if TYPE_CHECKING:
+    from assistant.store.reports import LastRuling
     from policy.decision.recommendation import Recommendation
     from policy.decision.standing import Standing
     from policy.evaluation.track_record import Foretold
@@ -128,6 +129,22 @@ class Unpriced:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Gone:
+    """A product of the last report that this one says nothing of."""
+
+    sku: str
+    store: str | None
+    name: str | None
+    currency: str | None
+    suggested: float | None
+    """By the last report, store currency; None where it had no suggestion."""
+    last_date: str | None
+    """First day of its last period on record, ISO 8601; None where the shop has no records of it any more."""
+    why: Literal["unread", "missing"]
+    """Its records cannot be read any more, or the shop has none."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Priced:
     """A catalogue that was priced, batch by batch: what a report is written from."""
 
@@ -140,5 +157,9 @@ class Priced:
     """When the last report on this shop was made, ISO 8601; None for the first."""
     manifest: Mapping[str, Any]
     """Versions, hashes, settings and inputs."""
+    gone: Sequence[Gone] = ()
+    """Products that were in the last report and are not among these."""
+    rulings: Mapping[tuple[str, str | None], LastRuling] = field(default_factory=dict)
+    """What was decided last of each product, by SKU and outlet."""
     since_last: bool = False
     """Whether only what changed since the last report is to be acted on: not entries that are `unchanged`."""

@@ -58,6 +58,8 @@ class Made:
     """Those that could not even be looked at."""
     unchanged: int
     """Those of which the last report said the same."""
+    gone: int
+    """Those of the last report that this one cannot speak of: not readable any more, or not in the shop."""
     made_at: str
     last_report: str | None
     resumed: int

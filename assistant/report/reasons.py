@@ -1,19 +1,74 @@
-"""Why a price is suggested, and what speaks for caution, in a few words each."""
+"""Why a price is suggested, what speaks for caution, and what was decided of it, in a few words each."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from assistant.facts import labels
+from assistant.facts import Fact, Sheet, labels, moment
 from assistant.report.case import Case, Risk
-from assistant.report.statements import Statements, capitalised
+from assistant.report.statements import Statements, capitalised, values_of
+from assistant.store.records import Verdict
+from assistant.wording import printable
 
 MOST_DRIVERS = 2
+LONGEST_REASON = 160
+"""Characters of a merchant's own reason that are repeated."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Said:
+    """Sentences with the facts that they rest on."""
+
+    sentences: tuple[str, ...] = ()
+    facts: tuple[Fact, ...] = ()
+    quoted: tuple[str, ...] = ()
+    """What others wrote, as it stands in them."""
 
 
 def reason_of(case: Case, statements: Statements) -> str:
     """Short enough for a table's cell."""
-    return " ".join(statements.checked(case.id, [_reason(case, statements)], case.facts))
+    past = decided(case, statements)
+    said = [_reason(case, statements), *past.sentences]
+    known = [*case.facts, *past.facts]
+    kept = statements.checked(case.id, said, known, quoted=past.quoted)
+    return statements.words("join.sentence").join(kept)
+
+
+def decided(case: Case, statements: Statements) -> Said:
+    """When and why the suggestion, or such a one before, was rejected; a price approved and never charged."""
+    ruling = case.verdict if case.status == "rejected" or case.ruling is None else case.ruling.verdict
+    if ruling is None or not (case.status in ("rejected", "again") or case.charged is False):
+        return Said()
+    sheet = Sheet(case.id, statements.language, currency=case.it.currency, section="report")
+    sheet.add("ruled_on", moment(ruling.at, statements.language), None, "date")
+    if ruling.verdict == "approved":
+        assert ruling.effective_from is not None  # else nobody knows whether it was charged
+        sheet.price("ruled_price", ruling.price)
+        sheet.day("ruled_from", ruling.effective_from.isoformat())
+        sheet.price("charged_since", case.entry.sales.prices[-1])
+        key = "uncharged"
+    elif case.status == "rejected":
+        key = "rejected"
+    else:
+        assert case.ruling is not None
+        sheet.price("ruled_price", case.ruling.suggested)
+        key = "again"
+    quoted = reason_given(ruling)
+    told = values_of(sheet) | {"quoted": quoted}
+    because = key != "uncharged" and bool(quoted)
+    said = statements.words(f"decided.{key}_because" if because else f"decided.{key}", **told)
+    return Said(sentences=(said,), facts=tuple(sheet.facts), quoted=(quoted,) if because else ())
+
+
+def reason_given(ruling: Verdict) -> str:
+    """What the merchant wrote, in quotation marks and on one line; empty where there is nothing."""
+    text = " ".join(printable(ruling.reason or "").split())
+    if not text:
+        return ""
+    if len(text) > LONGEST_REASON:
+        text = f"{text[: LONGEST_REASON - 1].rstrip()}…"
+    return f"“{text}”"
 
 
 def risk_of(case: Case, statements: Statements) -> str:

@@ -7,7 +7,7 @@ import hashlib
 import json
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from importlib.metadata import version
 from itertools import islice
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from assistant.report.batches import SIZE, Batch, batches, newest_first, rules_of_run
 from assistant.report.checkpoints import ENTRIES, PRINTED, UNPRICED, Entries, Left, Work
-from assistant.report.entry import Entry, Priced
+from assistant.report.entry import Entry, Gone, Priced, Unpriced
 from assistant.report.pricing import Plan, is_products_fault
 from assistant.report.progress import FORMATS, Clock, Format, Made, Progress, ReportError, written_to
 from assistant.report.workers import local_engine
@@ -121,6 +121,9 @@ def make_report(
         )
     with written_to(out):
         counts = _record(store, work, len(products), clock)
+        gone = _gone(store, products, Left(work.folder / UNPRICED))
+        told = set(last[0].get("gone", ())) if last else set()
+        ended = [it for id, it in gone if id not in told]
         made = Made(
             folder=None,
             files=(),
@@ -128,14 +131,14 @@ def make_report(
             abstained=counts["abstained"],
             unpriced=counts["unpriced"],
             unchanged=counts["unchanged"],
+            gone=len(ended),
             made_at=plan.made_at,
             last_report=last_report,
             resumed=resumed,
             seconds=clock.seconds,
         )
-        known = (
-            counts["unchanged"] + counts["unpriced"] == len(products) and counts["left"] == kept["last_left"]
-        )
+        known = counts["unchanged"] + counts["unpriced"] == len(products) and not ended
+        known &= counts["left"] == kept["last_left"]
         if since_last and known:
             work.remove()
             return made
@@ -145,6 +148,8 @@ def make_report(
             made_at=plan.made_at,
             last_report=last_report,
             manifest=_manifest(store, pipeline, plan, basis, counts),
+            gone=ended,
+            rulings=store.reports.rulings(),
             since_last=since_last,
         )
         files = _write(priced, store, work, languages, formats, pages, clock)
@@ -156,6 +161,7 @@ def make_report(
                 "basis": basis,
                 "last_report": last_report,
                 "left": counts["left"],
+                "gone": [id for id, _ in gone],
             }
         )
         work.remove()
@@ -258,6 +264,27 @@ def _record(store: Store, work: Work, total: int, clock: Clock) -> dict[str, Any
                 "Delete it, and run the same command again."
             )
     return counts | {"left": left_hash.hexdigest() if counts["unpriced"] else ""}
+
+
+def _gone(store: Store, products: Sequence[Product], unread: Iterable[Unpriced]) -> list[tuple[str, Gone]]:
+    """What earlier reports spoke of and this one cannot, each with the id of its last recommendation."""
+    last_dates = {(it.sku, it.store): it.last_date.isoformat() for it in products}
+    priced = last_dates.keys() - {(it.sku, it.store) for it in unread}
+    found = []
+    for said in store.reports.gone(priced):
+        record = said.record
+        key = record["sku"], record["store"] or None
+        it = Gone(
+            sku=key[0],
+            store=key[1],
+            name=record["name"],
+            currency=record["currency"],
+            suggested=None if record["abstained"] else record["price"],
+            last_date=last_dates.get(key),
+            why="unread" if key in last_dates else "missing",
+        )
+        found.append((said.id, it))
+    return found
 
 
 def _manifest(

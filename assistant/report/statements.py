@@ -43,6 +43,7 @@ class Statements:
         *,
         products: Mapping[str, str] | None = None,
         names: Sequence[str] = (),
+        quoted: Sequence[str] = (),
     ) -> tuple[str, ...]:
         """The sentences whose every number is one of the facts, empty ones left out.
 
@@ -52,10 +53,14 @@ class Statements:
             Name by SKU of the products that are spoken of.
         names
             Other names in which digits are no figures.
+        quoted
+            What others wrote and is repeated: it is theirs to answer for.
         """
         said = [" ".join(sentence.split()) for sentence in sentences]
         said = [sentence for sentence in said if sentence]
         text = "\n".join(said)
+        for quotation in quoted:
+            text = text.replace(quotation, "…" * len(quotation))
         known = [*names, *(products or {}), *(products or {}).values()]
         verdict = check(text, facts, names=known, products=products)
         if verdict.supported:

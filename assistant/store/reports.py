@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -47,6 +47,17 @@ class Cut:
     start: dt.date
     price: float
     """Store currency."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LastRuling:
+    """The last thing that merchants decided of a product, and of which recommendation."""
+
+    verdict: Verdict
+    suggested: float | None
+    """Store currency; None where there was no suggestion."""
+    current_price: float
+    """Charged when it was given, store currency."""
 
 
 class Recording:
@@ -140,6 +151,44 @@ class Reports:
         with self._database.read() as session:
             found = [decisions.ruling(row) for row in session.scalars(query)]
         return {it.decision_id: it for it in found}
+
+    def rulings(self) -> dict[Key, LastRuling]:
+        """What was decided last of each product: of a report's recommendations as of the chat's."""
+        last = sa.select(sa.func.max(VerdictRow.id)).group_by(VerdictRow.decision_id)
+        newest = (
+            sa.select(sa.func.max(VerdictRow.id))
+            .join(DecisionRow, DecisionRow.id == VerdictRow.decision_id)
+            .where(VerdictRow.id.in_(last), VerdictRow.verdict != "withdrawn")
+            .group_by(DecisionRow.sku, DecisionRow.store)
+        )
+        told = (DecisionRow.sku, DecisionRow.store, DecisionRow.price, DecisionRow.current_price)
+        query = (
+            sa.select(VerdictRow, *told, DecisionRow.abstained)
+            .join(DecisionRow, DecisionRow.id == VerdictRow.decision_id)
+            .where(VerdictRow.id.in_(newest))
+        )
+        with self._database.read() as session:
+            return {
+                (sku, store or None): LastRuling(
+                    verdict=decisions.ruling(row),
+                    suggested=price if abstained is None else None,
+                    current_price=current_price,
+                )
+                for row, sku, store, price, current_price, abstained in session.execute(query)
+            }
+
+    def gone(self, present: Collection[Key]) -> list[Decision]:
+        """What reports up to the last one said last of products that are not among these, in order of outlet
+        and SKU."""
+        # An index has the articles; which outlets there were, only a look at every decision tells.
+        outlets = any(store for _, store in present)
+        named = (DecisionRow.sku, DecisionRow.store) if outlets else (DecisionRow.sku,)
+        known = present if outlets else {sku for sku, _ in present}
+        with self._database.read() as session:
+            told = session.execute(sa.select(*named).distinct())
+            skus = {row[0] for row in told if ((row[0], row[1] or None) if outlets else row[0]) not in known}
+        found = self.earlier(sorted(skus))
+        return [found[key] for key in sorted(set(found) - set(present), key=lambda it: (it[1] or "", it[0]))]
 
     def reference_prices(self, cuts: Sequence[Cut], *, profile: Profile) -> list[ReferenceCheck]:
         """`Store.reference_price` of many products at once, in their order."""

@@ -74,11 +74,14 @@ def entry(
 _CURVE = Curve(prices=(9.0, 12.0), units=(110.0, 90.0), units_low=(80.0, 70.0), units_high=(140.0, 120.0))
 
 
-def priced(*entries: Entry, unpriced: Iterable[Unpriced] = (), last_report: str | None = None) -> Priced:
+def priced(
+    *entries: Entry, unpriced: Iterable[Unpriced] = (), last_report: str | None = None, **more: Any
+) -> Priced:
     return Priced(
         entries=entries,
         unpriced=tuple(unpriced),
         made_at="2026-11-23T08:00:00+00:00",
         last_report=last_report,
         manifest={"model": "m1", "inputs": [{"file": "sales.csv", "rows": 120}]},
+        **more,
     )

@@ -24,7 +24,7 @@ class Actions:
         self._rows = composer.rows()
         self._statuses: Counter[str] = Counter()
         self._costs = self._approved = False
-        self._moves = self._sure = self._unchanged = 0
+        self._moves = self._sure = self._unchanged = self._again = 0
 
     def add(self, case: Case) -> None:
         if self._composer.since_last and case.entry.unchanged:
@@ -32,8 +32,9 @@ class Actions:
             return
         it, statements = case.it, self._composer.statements
         words, names = statements.words, labels(self._composer.language)
-        decided = case.status != "open"
-        self._statuses[case.status] += case.moves or decided
+        decided = case.status not in ("open", "again")
+        self._statuses[case.status if decided else "open"] += case.moves or decided
+        self._again += case.again and not decided
         self._approved |= case.status in ("approved", "edited")
         self._moves += case.moves
         self._sure += case.moves and it.gain is not None and it.gain.low > 0
@@ -70,6 +71,7 @@ class Actions:
         sheet = scope.sheet("report.actions")
         counted(sheet, {key: self._statuses[key] for key in ("open", "approved", "edited", "rejected")})
         counted(sheet, {"moves": self._moves, "sure": self._sure, "unchanged": self._unchanged})
+        counted(sheet, {"again": self._again})
         sheet.percent("interval", INTERVAL_LEVEL)
         values = values_of(sheet)
         decided = sum(self._statuses.values()) > self._statuses["open"]
@@ -78,6 +80,7 @@ class Actions:
             key = "all_sure" if self._sure == self._moves else "sure" if self._sure else "none_sure"
             said.append(words(f"actions.{key}", **values))
         said.append(words("actions.decided" if decided else "actions.open", **values))
+        said += [words("actions.again", **values)] if self._again else []
         said += [words("actions.unchanged", **values)] if self._unchanged else []
         money = [composer.column("profit_gain", "total", signed=True, interval=True, period=period)]
         columns = [

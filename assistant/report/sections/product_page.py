@@ -11,7 +11,7 @@ from assistant.facts import Fact, Sheet, count, labels, money, quantity, signed
 from assistant.report.case import Case
 from assistant.report.document import Page
 from assistant.report.entry import Curve, Sales
-from assistant.report.reasons import phrases_of
+from assistant.report.reasons import decided, phrases_of
 from assistant.report.sections.promotions import whole
 from assistant.report.statements import Statements
 from assistant.report.totals import adding_decimals, effect_of
@@ -32,12 +32,16 @@ class Words:
 def page_of(case: Case, words: Words) -> Page:
     """The page of one product, its every sentence checked."""
     it, entry = case.it, case.entry
-    facts = _facts(case, words.report)
-    said = [*_advice(case, words, facts), *_standing(case, words.report, facts)]
+    past = decided(case, words.report)
+    facts = [*_facts(case, words.report), *past.facts]
+    said = [*_advice(case, words, facts), *_standing(case, words.report, facts), *past.sentences]
+    checked = words.report.checked(
+        case.id, said, facts, products=case.products, names=case.names, quoted=past.quoted
+    )
     return Page(
         id=case.id,
         title=case.name,
-        sentences=words.report.checked(case.id, said, facts, products=case.products, names=case.names),
+        sentences=checked,
         facts=tuple(facts),
         sales=entry.sales,
         curve=entry.curve,
@@ -122,7 +126,7 @@ def _standing(case: Case, statements: Statements, facts: list[Fact]) -> list[str
     if "price_gap" in values and "competitor_date" in values:
         key = "stale" if case.standing.competitor_stale else str(case.standing.position)
         said.append(words(f"page.rival_{key}", **values))
-    if entry.reference is not None and case.move == "cut":
+    if entry.reference is not None and case.move == "cut" and case.counts:
         blocked = entry.reference.blocked
         if blocked is None:
             said.append(words("page.announce", **values))
@@ -137,8 +141,6 @@ def _standing(case: Case, statements: Statements, facts: list[Fact]) -> list[str
     if case.status in ("approved", "edited"):
         key = "approved_from" if "effective_from" in values else "approved"
         said.append(words(f"page.{key}", **values))
-    elif case.status == "rejected":
-        said.append(words("page.rejected"))
     return said
 
 

@@ -1,4 +1,4 @@
-"""Promotions: how often there was one, and which suggested cuts may be announced as a reduction."""
+"""Promotions: which of the suggested cuts that stand may be announced as a reduction."""
 
 from __future__ import annotations
 
@@ -21,9 +21,14 @@ class Promotions:
         self._rows = composer.rows()
 
     def add(self, case: Case) -> None:
-        self._counts["cuts"] += case.move == "cut"
+        if case.move != "cut":
+            return
+        if case.set_aside:  # nobody will announce it
+            self._counts["set_aside"] += 1
+            return
+        self._counts["cuts"] += 1
         reference = case.entry.reference
-        if reference is None or case.move != "cut":
+        if reference is None:
             return
         self._counts["checked"] += 1
         self._counts["allowed" if reference.blocked is None else "blocked"] += 1
@@ -47,14 +52,15 @@ class Promotions:
         composer, words, counts = self._composer, self._composer.statements.words, self._counts
         sheet = scope.sheet("report.promotions")
         counted(sheet, {f"cuts_{key}": counts[key] for key in ("checked", "allowed", "blocked")})
-        counted(sheet, {"cut": counts["cuts"]})
+        counted(sheet, {"cut": counts["cuts"], "cuts_set_aside": counts["set_aside"]})
         values = values_of(sheet)
         if not counts["cuts"]:
-            said = [words("promotions.no_cuts")]
+            said = [words("promotions.none_left" if counts["set_aside"] else "promotions.no_cuts")]
         elif not counts["checked"]:
             said = [words("promotions.unchecked", **values)]
         else:
             said = [words("promotions.lead", **values), words("promotions.law")]
+        said += [words("promotions.set_aside", **values)] if counts["set_aside"] else []
         columns = [
             *product_columns(composer, scope),
             composer.column("current_price", "price"),

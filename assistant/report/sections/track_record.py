@@ -1,10 +1,11 @@
-"""Track record: what earlier reports foretold against what was sold, the misses by name."""
+"""Track record: what earlier reports foretold against what was sold, and approved prices that were never
+charged; the misses by name."""
 
 from __future__ import annotations
 
-from assistant.facts import INTERVAL_LEVEL, quantity
+from assistant.facts import INTERVAL_LEVEL, Sheet, quantity
 from assistant.report.case import Case
-from assistant.report.document import Section
+from assistant.report.document import Section, Table
 from assistant.report.scope import Composer, Scope, product_cells, product_columns
 from assistant.report.statements import counted, values_of
 
@@ -17,9 +18,15 @@ class TrackRecord:
         self._given = self._inside = 0
         self._expected = self._sold = self._missed = 0.0
         self._rows = composer.rows()
+        self._due = self._uncharged = 0
+        self._never = composer.rows()
 
     def add(self, case: Case) -> None:
         words = self._composer.statements.words
+        if case.charged is not None:
+            self._due += 1
+        if case.charged is False:
+            self._add_uncharged(case)
         for it in case.entry.foretold:
             self._given += 1
             self._inside += it.inside
@@ -42,13 +49,48 @@ class TrackRecord:
             worth = abs(it.sold - it.expected.mean) * it.price
             self._rows.add(row, weight=worth, group=self._composer.group(case.it.currency))
 
+    def _add_uncharged(self, case: Case) -> None:
+        """A price that was approved, and that no record since shows."""
+        assert case.ruling is not None  # there is an approval
+        verdict = case.ruling.verdict
+        assert verdict.price is not None and verdict.effective_from is not None
+        self._uncharged += 1
+        now = case.it.current_price
+        row = product_cells(case) | {
+            "approved_price": verdict.price,
+            "date": verdict.effective_from.isoformat(),
+            "current_price": now,
+            "gap": now / verdict.price - 1,
+        }
+        self._never.add(row, weight=abs(now / verdict.price - 1))
+
     def section(self, scope: Scope) -> Section:
         composer, words = self._composer, self._composer.statements.words
-        if not self._given:
-            key = "none" if scope.last_report else "first"
-            said = (words(f"track_record.{key}", period=scope.period_word), words("track_record.cannot"))
-            return Section(id="track_record", title=words("track_record.title"), sentences=said)
         sheet = scope.sheet("report.track_record")
+        if self._given:
+            said = self._forecasts(scope, sheet)
+        else:
+            said = [
+                words(f"track_record.{'none' if scope.last_report else 'first'}", period=scope.period_word)
+            ]
+        said.append(words("track_record.cannot"))
+        counted(sheet, {"due": self._due, "never_charged": self._uncharged})
+        values = values_of(sheet)
+        if self._due:
+            said.append(words("track_record.never" if self._uncharged else "track_record.charged", **values))
+        tables = [self._misses(scope, values["interval"])] if self._given > self._inside else []
+        tables += [self._never_charged(scope)] if self._uncharged else []
+        return Section(
+            id="track_record",
+            title=words("track_record.title"),
+            sentences=composer.statements.checked("track_record", said, sheet.facts),
+            facts=tuple(sheet.facts),
+            tables=tuple(tables),
+        )
+
+    def _forecasts(self, scope: Scope, sheet: Sheet) -> list[str]:
+        """What became of the forecasts; its numbers go on the sheet."""
+        words = self._composer.statements.words
         missed = self._given - self._inside
         counted(sheet, {"given": self._given, "given_inside": self._inside, "given_missed": missed})
         sheet.percent("given_share", self._inside / self._given)
@@ -58,10 +100,12 @@ class TrackRecord:
         for key, units in (("units_expected", self._expected), ("units_sold", self._sold)):
             sheet.add(key, quantity(units, scope.language), units, "units")
         values = values_of(sheet)
-        said_all = [words("track_record.lead", **values), words("track_record.sums", **values)]
-        said_all += [words("track_record.error", **values)] if "error" in values else []
-        said_all += [words("track_record.missed" if missed else "track_record.no_miss", **values)]
-        said_all += [words("track_record.cannot")]
+        said = [words("track_record.lead", **values), words("track_record.sums", **values)]
+        said += [words("track_record.error", **values)] if "error" in values else []
+        return [*said, words("track_record.missed" if missed else "track_record.no_miss", **values)]
+
+    def _misses(self, scope: Scope, interval: str) -> Table:
+        composer = self._composer
         columns = [
             *product_columns(composer, scope),
             composer.column("date", "date"),
@@ -71,12 +115,15 @@ class TrackRecord:
             composer.column("miss"),
             composer.column("miss_value", "total", signed=True),
         ]
-        return Section(
-            id="track_record",
-            title=words("track_record.title"),
-            sentences=composer.statements.checked("track_record", said_all, sheet.facts),
-            facts=tuple(sheet.facts),
-            tables=(composer.table("misses", columns, self._rows, note={"interval": values["interval"]}),)
-            if missed
-            else (),
-        )
+        return composer.table("misses", columns, self._rows, note={"interval": interval})
+
+    def _never_charged(self, scope: Scope) -> Table:
+        composer = self._composer
+        columns = [
+            *product_columns(composer, scope),
+            composer.column("approved_price", "price"),
+            composer.column("date", "date"),
+            composer.column("current_price", "price"),
+            composer.column("gap", "change", label="gap_to_approved"),
+        ]
+        return composer.table("never_charged", columns, self._never, note={})

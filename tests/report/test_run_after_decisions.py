@@ -1,0 +1,182 @@
+"""The report after one that was decided upon: what was approved, rejected or is gone, told by the shop itself."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+import sqlalchemy as sa
+
+from assistant.cli_reports import summary
+from assistant.report.progress import Made, only_run
+from assistant.report.run import make_report
+from assistant.store import Decision, Store
+from assistant.wording import LANGUAGES
+from policy import PricingPipeline
+from policy.decision.recommendation import Recommendation
+
+
+def made(shop: Store, out: Path, pipeline: PricingPipeline, **options: Any) -> Made:
+    with only_run(shop):
+        return make_report(shop, out, pipeline=pipeline, formats=("json",), **options)
+
+
+def tables(found: Made, language: str = "") -> dict[str, list[dict[str, Any]]]:
+    assert found.folder is not None
+    said = json.loads((found.folder / language / "report.json").read_text(encoding="utf-8"))
+    return {it["id"]: it["rows"] for part in said["sections"] for it in part["tables"]}
+
+
+def imported(shop: Store, rows: pd.DataFrame, name: str) -> None:
+    shop.import_history(rows, source=f"{name}.csv", content_hash=name)
+
+
+@pytest.fixture
+def week_before(shop: Store, tmp_path: Path) -> tuple[Store, pd.DataFrame]:
+    """The demo shop as it stood a week ago, and the whole of its sales."""
+    whole = shop.history()
+    early = Store.open(home=tmp_path / "early")
+    imported(early, whole[whole["date"] < whole["date"].max()], "early")
+    return early, whole
+
+
+def suggested(shop: Store) -> dict[str, Decision]:
+    """Suggestions to change a price by more than a rounding, by SKU."""
+    said = [it for it in shop.decisions() if not it.record["abstained"]]
+    return {it.record["sku"]: it for it in said if abs(it.record["change"]) > 0.02}
+
+
+def test_next_weeks_report_says_what_became_of_this_weeks_decisions(
+    week_before: tuple[Store, pd.DataFrame], pipeline: PricingPipeline, tmp_path: Path
+) -> None:
+    shop, whole = week_before
+    made(shop, tmp_path / "out", pipeline)
+    moves = suggested(shop)
+    never, done, no = list(moves)[:3]
+    shop.approve_decision(moves[never].id, moves[done].id, actor="merchant")
+    shop.reject_decision(moves[no].id, actor="merchant", reason="not before Christmas")
+    last = whole["date"] == whole["date"].max()
+    for sku, price in (
+        (never, moves[never].record["current_price"]),
+        (done, moves[done].record["price"]),
+        (no, moves[no].record["current_price"]),
+    ):
+        whole.loc[last & (whole["sku"] == sku), "price"] = price
+    imported(shop, whole, "late")
+    found = made(shop, tmp_path / "out", pipeline, languages=LANGUAGES)
+    for language in LANGUAGES:
+        said = tables(found, language)
+        assert [it["sku"] for it in said["never_charged"]] == [never]
+        assert said["never_charged"][0]["approved_price"] == moves[never].record["price"]
+        row = next(it for it in said["actions"] if it["sku"] == no)
+        again = moves[no].record["change"] * (row["change"] or 0.0) > 0
+        assert ("not before Christmas" in row["reason"]) == again
+        assert [it["sku"] for it in said.get("again", [])] == [no] * again
+    assert again, "The demo shop has another suggestion now: choose another product."
+
+
+def test_the_last_word_on_a_product_counts_and_what_was_taken_back_does_not(
+    shop: Store, pipeline: PricingPipeline, tmp_path: Path
+) -> None:
+    made(shop, tmp_path / "out", pipeline)
+    one, other = list(suggested(shop).values())[:2]
+    shop.reject_decision(one.id, actor="merchant", reason="no")
+    shop.approve_decision(other.id, actor="merchant", price=7.5)
+    (again,) = shop.save_decisions([Recommendation.from_dict(one.record)], actor="chat")
+    found = shop.reports.rulings()
+    assert set(found) == {(it.record["sku"], None) for it in (one, other)}
+    assert found[one.record["sku"], None].verdict.reason == "no"
+    assert found[other.record["sku"], None].verdict.price == 7.5
+    shop.approve_decision(again, actor="merchant")
+    assert shop.reports.rulings()[one.record["sku"], None].verdict.decision_id == again
+    shop.withdraw_verdict(again, actor="merchant")
+    ruling = shop.reports.rulings()[one.record["sku"], None]
+    assert (ruling.verdict.verdict, ruling.suggested) == ("rejected", one.record["price"])
+
+
+def test_an_outlet_that_is_gone_is_told_from_those_that_are_there(
+    shop: Store, pipeline: PricingPipeline, tmp_path: Path
+) -> None:
+    it = Recommendation.from_dict(suggested_anywhere(shop, pipeline, tmp_path).record)
+    outlets = [replace(it, sku="MUG", store=store) for store in ("North", "South")]
+    shop.save_decisions([*outlets, replace(it, sku="CUP", store="North")], actor="report")
+    shop.save_decisions([replace(it, sku="CHAT", store="North")], actor="chat")
+    shop.reports.note({"made_at": "2026-11-23T08:00:00+00:00"})
+    shop.save_decisions([replace(it, sku="LATER", store="North")], actor="report")  # by a run that broke off
+    here = {(product.sku, product.store) for product in shop.products()}
+    found = shop.reports.gone({*here, ("MUG", "North")})
+    assert [(said.record["sku"], said.record["store"]) for said in found] == [
+        ("CUP", "North"),
+        ("MUG", "South"),
+    ]
+    assert [said.record["sku"] for said in shop.reports.gone(here)] == ["CUP", "MUG", "MUG"]
+
+
+def suggested_anywhere(shop: Store, pipeline: PricingPipeline, tmp_path: Path) -> Decision:
+    made(shop, tmp_path / "out", pipeline)
+    return next(iter(suggested(shop).values()))
+
+
+def deleted(shop: Store, sku: str) -> None:
+    """As another program may."""
+    with shop._database.write() as session:
+        of = "(SELECT id FROM products WHERE sku = :sku)"
+        session.execute(sa.text(f"DELETE FROM sales WHERE product_id IN {of}"), {"sku": sku})
+
+
+def test_a_product_that_is_gone_is_told_once(shop: Store, pipeline: PricingPipeline, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    assert made(shop, out, pipeline).gone == 0
+    deleted(shop, "CHG-65W")
+    found = made(shop, out, pipeline, since_last=True)  # nothing else has changed
+    assert found.gone == 1 and found.folder is not None
+    (row,) = tables(found)["gone"]
+    assert (row["sku"], row["last_record"]) == ("CHG-65W", None)
+    assert row["earlier_price"] is not None
+    for language in LANGUAGES:
+        word = {"en": "products are gone", "zh": "商品没有了"}[language]
+        (line,) = (it for it in summary(found, language, seconds=1).splitlines() if word in it)
+        assert "1" in line
+    nothing = made(shop, out, pipeline, since_last=True)
+    assert (nothing.folder, nothing.gone) == (None, 0)
+    assert "gone" not in tables(made(shop, out, pipeline))
+
+
+def test_a_product_whose_sales_ended_is_among_those_that_are_gone(
+    shop: Store, pipeline: PricingPipeline, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    made(shop, out, pipeline)
+    whole = shop.history()
+    end = whole["date"].max()
+    rest = whole[(whole["sku"] != "CHG-65W") & (whole["date"] > end - pd.Timedelta(days=200))]
+    moved = rest.assign(date=rest["date"] + pd.Timedelta(days=203))
+    imported(shop, moved[moved["date"] > end], "half a year later")
+    found = made(shop, out, pipeline)
+    (row,) = tables(found)["gone"]
+    assert (row["sku"], row["last_record"]) == ("CHG-65W", f"{end:%Y-%m-%d}")
+    assert "CHG-65W" not in {it["sku"] for it in tables(found).get("changes", [])}
+    assert "gone" not in tables(made(shop, out, pipeline))
+
+
+def test_a_product_that_cannot_be_read_any_more_is_told_with_its_last_day(
+    shop: Store, pipeline: PricingPipeline, tmp_path: Path
+) -> None:
+    made(shop, tmp_path / "out", pipeline)
+    end = next(it.last_date for it in shop.products() if it.sku == "PAN-28")
+    with shop._database.write() as session:
+        session.execute(
+            sa.text(
+                "UPDATE sales SET currency = 'EUR' WHERE date > '2026-10-01' AND product_id IN "
+                "(SELECT id FROM products WHERE sku = 'PAN-28')"
+            )
+        )
+    found = made(shop, tmp_path / "out", pipeline)
+    (row,) = tables(found)["gone"]
+    assert (row["sku"], dt.date.fromisoformat(row["last_record"])) == ("PAN-28", end)
+    assert (found.gone, found.unpriced) == (1, 1)
