@@ -106,7 +106,8 @@ def compose(
         last_report=priced.last_report,
     )
     sections = [part.section(scope) for part in parts]
-    sections.append(appendix(composer, scope, priced.manifest, headline.gains))
+    chosen = headline.revenue_is_chosen
+    sections.append(appendix(composer, scope, priced.manifest, headline.gains, revenue_is_chosen=chosen))
     spoken = {key: day(text, language) for key, text in (("date", date), ("last_date", last_date)) if text}
     title = composer.statements.words
     return Document(

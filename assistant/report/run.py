@@ -147,7 +147,7 @@ def make_report(
             unpriced=Left(work.folder / UNPRICED),
             made_at=plan.made_at,
             last_report=last_report,
-            manifest=_manifest(store, pipeline, plan, basis, counts),
+            manifest=_manifest(store, pipeline, rules, plan, basis, counts),
             gone=ended,
             rulings=store.reports.rulings(),
             since_last=since_last,
@@ -202,17 +202,22 @@ def _basis(
     store: Store, pipeline: PricingPipeline, rules: Mapping[str, Rules], settings: Mapping[str, Any]
 ) -> str:
     """What the numbers of a report rest on, as one hash."""
-    digests = {key: it.digest for key, it in {id(it): it for it in rules.values()}.items()}  # most are shared
     said = {
         "version": version("pricing-assistant"),
         "shop": store.identity,
         "state": store.reports.state(),
-        "rules": {sku: digests[id(it)] for sku, it in rules.items()},
+        "rules": _digests(rules),
         "model": pipeline.model_hash,
         "adapter": pipeline.adapter_of(),
         **settings,
     }
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _digests(rules: Mapping[str, Rules]) -> dict[str, str]:
+    """Hash of each article's rules."""
+    digests = {key: it.digest for key, it in {id(it): it for it in rules.values()}.items()}  # most are shared
+    return {sku: digests[id(it)] for sku, it in rules.items()}
 
 
 def _price(work: Work, out: Path, every: Sequence[Batch], plan: Plan, engine: Engine, clock: Clock) -> int:
@@ -288,14 +293,23 @@ def _gone(store: Store, products: Sequence[Product], unread: Iterable[Unpriced])
 
 
 def _manifest(
-    store: Store, pipeline: PricingPipeline, plan: Plan, basis: str, counts: Mapping[str, Any]
+    store: Store,
+    pipeline: PricingPipeline,
+    rules: Mapping[str, Rules],
+    plan: Plan,
+    basis: str,
+    counts: Mapping[str, Any],
 ) -> dict[str, Any]:
     """How the report came about, as JSON: enough to make it again."""
+    libraries = ("torch", "transformers", "numpy", "pandas")
+    in_force = json.dumps(_digests(rules), sort_keys=True).encode()
     return {
         "version": version("pricing-assistant"),
         "basis": basis,
         "model": pipeline.model_hash,
         "adapter": pipeline.adapter_of(),
+        "rules": hashlib.sha256(in_force).hexdigest()[:16],
+        "libraries": {name: version(name) for name in libraries},
         "settings": {"objective": plan.objective, "reference": plan.profile, "period": plan.period},
         "inputs": store.reports.inputs(),
         "unpriced": counts["unpriced"],

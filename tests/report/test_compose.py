@@ -323,4 +323,4 @@ def test_where_most_costs_are_unknown_that_is_the_largest_risk() -> None:
     blind = section(written(entry("A", cost=None), entry("B", cost=None), entry("C")), "headline")
     assert any("for 2 of the 3 changes no unit cost is on record" in it for it in blind.sentences)
     known = section(written(entry("A", cost=None), entry("B"), entry("C", spread=500.0)), "headline")
-    assert any(it.startswith("The largest risk: Thing C, from $10.00 to $12.00") for it in known.sentences)
+    assert any(it.startswith("Largest risk: Thing C, from $10.00 to $12.00") for it in known.sentences)

@@ -1,4 +1,4 @@
-"""The report after one that was decided upon: what was approved, rejected or is gone, told by the shop itself."""
+"""The report after one that was decided upon: what was approved, rejected or is gone, told by the shop."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 import sqlalchemy as sa
@@ -180,3 +181,19 @@ def test_a_product_that_cannot_be_read_any_more_is_told_with_its_last_day(
     (row,) = tables(found)["gone"]
     assert (row["sku"], dt.date.fromisoformat(row["last_record"])) == ("PAN-28", end)
     assert (found.gone, found.unpriced) == (1, 1)
+
+
+def test_the_manifest_names_the_rules_and_the_libraries(
+    shop: Store, pipeline: PricingPipeline, tmp_path: Path
+) -> None:
+    def manifest() -> dict[str, Any]:
+        folder = made(shop, tmp_path / "out", pipeline).folder
+        assert folder is not None
+        found: dict[str, Any] = json.loads((folder / "report.json").read_text(encoding="utf-8"))["manifest"]
+        return found
+
+    before, again = manifest(), manifest()
+    shop.set_rules({"max_change": 0.02}, scope="product", key="CHG-65W", actor="merchant")
+    after = manifest()
+    assert before["rules"] == again["rules"] != after["rules"]
+    assert before["libraries"]["numpy"] == np.__version__

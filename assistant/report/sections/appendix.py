@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from assistant.facts import INTERVAL_LEVEL
@@ -18,6 +18,8 @@ def appendix(
     scope: Scope,
     manifest: Mapping[str, Any],
     gains: Mapping[tuple[str | None, str], GainTotal],
+    *,
+    revenue_is_chosen: Callable[[str | None], bool],
 ) -> Section:
     """Section `appendix`.
 
@@ -25,6 +27,8 @@ def appendix(
     ----------
     gains
         Of the suggested changes that are not set aside, by currency and objective.
+    revenue_is_chosen
+        Whether a currency's revenue is the aim by choice, not for want of costs.
     """
     statements, words = composer.statements, composer.statements.words
     sheet = scope.sheet("report.appendix")
@@ -33,7 +37,7 @@ def appendix(
     values = values_of(sheet) | {"period": scope.period_word}
     said = [words(f"appendix.{key}", **values) for key in ("method", "interval", "total", "nature", "alone")]
     said += [words("appendix.dropped" if statements.dropped_count else "appendix.none_dropped", **values)]
-    tables = [_totals(composer, scope, gains)] if gains else []
+    tables = [_totals(composer, scope, gains, revenue_is_chosen)] if gains else []
     columns = [composer.column("key", "code"), composer.column("value", "code")]
     tables.append(composer.table("manifest", columns, list(_flat(manifest))))
     if statements.dropped:
@@ -49,13 +53,19 @@ def appendix(
     )
 
 
-def _totals(composer: Composer, scope: Scope, gains: Mapping[tuple[str | None, str], GainTotal]) -> Table:
+def _totals(
+    composer: Composer,
+    scope: Scope,
+    gains: Mapping[tuple[str | None, str], GainTotal],
+    revenue_is_chosen: Callable[[str | None], bool],
+) -> Table:
     words, period = composer.statements.words, scope.period_word
     rows: list[Row] = []
     for (currency, objective), total in gains.items():
+        aim = "chosen" if objective == "revenue" and revenue_is_chosen(currency) else objective
         row: dict[str, str | float | int | None] = {
             "currency": currency,
-            "aim": words(f"appendix.aim_{objective}"),
+            "aim": words(f"appendix.aim_{aim}"),
             "products": total.count,
         }
         for key, found in (("independent", total.independent), ("together", total.together)):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+from array import array
 from collections import Counter
+from statistics import median_low
 
 from assistant.report.case import Case
 from assistant.report.document import Section
@@ -17,6 +19,7 @@ class Competitors:
     def __init__(self, composer: Composer) -> None:
         self._composer = composer
         self._counts: Counter[str] = Counter()
+        self._ages = array("l")
         self._rows = composer.rows()
 
     def add(self, case: Case) -> None:
@@ -29,6 +32,9 @@ class Competitors:
         self._counts["stale"] += standing.competitor_stale
         words, then = self._composer.statements.words, it.price if case.moves else it.current_price
         seen = standing.competitor_date
+        age = None if seen is None else (_day(it.date) - _day(seen)).days
+        if age is not None:
+            self._ages.append(age)
         gap = it.current_price / standing.competitor_price - 1
         row = product_cells(case) | {
             "position": words(f"competitors.{standing.position}"),
@@ -38,7 +44,7 @@ class Competitors:
             "gap": gap,
             "gap_then": then / standing.competitor_price - 1,
             "competitor_date": seen,
-            "age": None if seen is None else (_day(it.date) - _day(seen)).days,
+            "age": age,
             "stale": words("competitors.is_stale") if standing.competitor_stale else "",
         }
         self._rows.add(row, weight=gap)
@@ -52,9 +58,13 @@ class Competitors:
         counted(sheet, {"products": scope.products})
         kinds = ("known", "above", "level", "below", "stale", "unknown")
         counted(sheet, {f"rival_{key}": counts[key] for key in kinds})
-        values = values_of(sheet)
+        if self._ages:
+            sheet.span("age_median", median_low(self._ages), "day")
+            sheet.span("age_oldest", max(self._ages), "day")
+        values = values_of(sheet) | {"period": scope.period_word}
         said_all = [words("competitors.lead", **values)]
         said_all += [words("competitors.stale" if counts["stale"] else "competitors.fresh", **values)]
+        said_all += [words("competitors.age", **values)] if self._ages else []
         said_all += [words("competitors.unknown", **values)] if counts["unknown"] else []
         columns = [
             *product_columns(composer, scope),

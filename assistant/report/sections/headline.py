@@ -13,7 +13,7 @@ from assistant.report.totals import GainTotal
 from policy.decision.recommendation import Interval
 
 LONGEST_NAME = 48
-MOST_WORDS = 8
+MOST_WORDS = 6
 """Characters and words of a product's name in the headline."""
 SPOKEN = ("price", "current_price", "change", "gain", "gain_range", "interval")
 """What the headline says of a product."""
@@ -27,8 +27,14 @@ class Headline:
         self._moves: Counter[str] = Counter()
         self._set_aside = 0
         self._gains: dict[tuple[str | None, str], GainTotal] = {}
-        self._best: Case | None = None
-        self._worst: Case | None = None
+        self._uncosted: Counter[str | None] = Counter()
+        self._best: dict[str, Case] = {}
+        self._worst: dict[str, Case] = {}
+
+    def revenue_is_chosen(self, currency: str | None) -> bool:
+        """Whether revenue is the aim by choice, not for want of costs."""
+        total = self._gains.get((currency, "revenue"))
+        return total is not None and self._uncosted[currency] < total.count
 
     @property
     def gains(self) -> dict[tuple[str | None, str], GainTotal]:
@@ -42,10 +48,12 @@ class Headline:
         if not case.counts or gain is None:
             return
         self._gains.setdefault((case.it.currency, case.it.objective), GainTotal()).add(gain)
-        if self._best is None or gain.mean > _gain(self._best).mean:
-            self._best = case
-        if self._worst is None or gain.low < _gain(self._worst).low:
-            self._worst = case
+        self._uncosted[case.it.currency] += case.it.unit_cost is None
+        aim = case.it.objective  # a gain of revenue is not the larger for being more than one of profit
+        if aim not in self._best or gain.mean > _gain(self._best[aim]).mean:
+            self._best[aim] = case
+        if aim not in self._worst or gain.low < _gain(self._worst[aim]).low:
+            self._worst[aim] = case
 
     def section(self, scope: Scope) -> Section:
         composer, words = self._composer, self._composer.statements.words
@@ -69,8 +77,8 @@ class Headline:
         facts = [*sheet.facts, *(fact for _, own in totals for fact in own.facts)]
         products: dict[str, str] = {}
         names: list[str] = []
-        if scope.one_currency and self._worst is not None and self._best is not None:
-            told, about = self._products(self._best, self._worst, values)
+        if totals:
+            told, about = self._products(scope.currencies[0], values)
             said += told
             for case in about:
                 facts += [fact for fact in case.facts if fact.key in SPOKEN]
@@ -102,16 +110,27 @@ class Headline:
     def _said_of_total(self, objective: str, own: Sheet, values: dict[str, str]) -> str:
         total = next(it for (_, key), it in self._gains.items() if key == objective).independent
         sure = "sure" if total.low > 0 else "loss" if total.high < 0 else "unclear"
-        return self._composer.statements.words(f"headline.{objective}_{sure}", **values | values_of(own))
-
-    def _products(self, best: Case, worst: Case, values: dict[str, str]) -> tuple[list[str], list[Case]]:
-        """The largest gain and the largest risk, in one sentence where they are the same product's."""
         words = self._composer.statements.words
-        blind = self._gains.get((worst.it.currency, "revenue"))
-        counting = self._moves["raise"] + self._moves["cut"] - self._set_aside
-        if blind is not None and 2 * blind.count > counting:
+        several = len(self._gains) > 1  # of one currency: of each aim
+        told = {"together": words("headline.costed" if several else "headline.together")}
+        told["aim"] = words(f"headline.aim_{'chosen' if self._chosen else 'uncosted'}")
+        return words(f"headline.{objective}_{sure}", **values | values_of(own) | told)
+
+    @property
+    def _chosen(self) -> bool:
+        return self.revenue_is_chosen(self._composer.currencies[0])
+
+    def _products(self, currency: str | None, values: dict[str, str]) -> tuple[list[str], list[Case]]:
+        """The largest gain and the largest risk of those with the aim that most changes have, in one sentence
+        where they are the same product's."""
+        words = self._composer.statements.words
+        counts = {aim: total.count for (_, aim), total in self._gains.items()}
+        aim = max(sorted(counts), key=counts.__getitem__)  # of as many, profit
+        best, worst = self._best[aim], self._worst[aim]
+        blind = self._uncosted[currency]
+        if 2 * blind > sum(counts.values()):
             # Most changes could lose money and nobody would know: that outweighs any one product's range.
-            known = values | {"gain_products": count(blind.count, self._composer.language)}
+            known = values | {"gain_products": count(blind, self._composer.language)}
             return [words("headline.best", **values | _told(best)), words("headline.no_costs", **known)], [
                 best
             ]
@@ -129,10 +148,11 @@ class Headline:
         found = []
         for objective, own in totals:
             told = values | values_of(own)
+            aim = "chosen" if objective == "revenue" and self._chosen else objective
             total = self._gains[scope.currencies[0], objective].independent
             found.append(
                 Indicator(
-                    label=words(f"indicators.gain_{objective}", **told),
+                    label=words(f"indicators.gain_{aim}", **told),
                     value=told["gain_total"],
                     note=words("indicators.range", **told | {"range": told["gain_total_range"]}),
                     tone="good" if total.low > 0 else "bad" if total.high < 0 else None,
