@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from typing import Any, Literal, get_args
 from assistant.desk import Decision
 from assistant.facts import Fact, direction, facts_for, subject_of
 from assistant.report.entry import Entry
+from assistant.store.ledger import following
 from assistant.store.records import Verdict
 from assistant.store.reports import LastRuling
 from assistant.tools.pricing import item
@@ -128,13 +130,23 @@ class Case:
     @cached_property
     def charged(self) -> bool | None:
         """Whether the price that was approved last was charged since; None where there is none with records
-        since the day from which it holds."""
-        then = None if self.ruling is None else self.ruling.verdict
-        if then is None or then.verdict != "approved" or then.price is None or then.effective_from is None:
+        since the day from which it holds, of periods that were not over when it was approved."""
+        ruling = self.ruling
+        then = None if ruling is None else ruling.verdict
+        if ruling is None or then is None or then.price is None or then.effective_from is None:
             return None
-        sales = self.entry.sales
-        since = sales.prices[bisect_left(sales.dates, then.effective_from.isoformat()) :]
-        return any(abs(it / then.price - 1) <= SAME_PRICE for it in since) if since else None
+        found, day, sales = None, then.at.date(), self.entry.sales
+        first = bisect_left(sales.dates, then.effective_from.isoformat())
+        for text, price in zip(sales.dates[first:], sales.prices[first:], strict=True):
+            start = dt.date.fromisoformat(text)
+            if following(start, self.it.period) <= day:
+                continue
+            # Of the period in which it was approved, the price on record is a mean of the old and the new.
+            moved = start < day and abs(price / ruling.current_price - 1) > SAME_PRICE
+            if moved or abs(price / then.price - 1) <= SAME_PRICE:
+                return True
+            found = False
+        return found
 
     @property
     def set_aside(self) -> bool:

@@ -132,6 +132,22 @@ def test_an_approved_price_that_was_never_charged_is_named(language: Language) -
         assert [never in text for text in told(document, sku)[1:]] == [sku == "KEPT"] * 2, sku
 
 
+def test_what_was_sold_before_the_approval_says_nothing_of_it() -> None:
+    def approved_on(day: int) -> LastRuling:
+        ruling = last_ruling("A", "approved", price=12.0)
+        return replace(ruling, verdict=replace(ruling.verdict, at=MONDAY.replace(day=day)))
+
+    def due(ruling: LastRuling, *prices: float) -> tuple[float | None, float | None]:
+        found = facts(after("en", {"A": ruling}, charging("A", *prices)), "track_record")
+        return found["due"], found["never_charged"]
+
+    assert due(approved_on(24), 10.0, 10.0) == (0, 0)  # the week from the 16th was over
+    assert due(approved_on(24), 10.0, 10.0, 10.0) == (1, 1)
+    assert due(approved_on(18), 10.0, 10.0) == (1, 1)
+    assert due(approved_on(18), 10.0, 11.1) == (1, 0)  # half a week at the one, half at the other
+    assert due(approved_on(16), 10.0, 11.1) == (1, 1)
+
+
 def test_where_all_approved_prices_were_charged_it_says_so() -> None:
     document = after("en", {"A": last_ruling("A", "approved", price=12.0)}, charging("A", 10.0, 12.0))
     track = section(document, "track_record")

@@ -6,6 +6,7 @@ import datetime as dt
 import json
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ import sqlalchemy as sa
 from assistant.cli_reports import summary
 from assistant.report.progress import Made, only_run
 from assistant.report.run import make_report
-from assistant.store import Decision, Store
+from assistant.store import Decision, Store, decisions
 from assistant.wording import LANGUAGES
 from policy import PricingPipeline
 from policy.decision.recommendation import Recommendation
@@ -52,14 +53,31 @@ def suggested(shop: Store) -> dict[str, Decision]:
     return {it.record["sku"]: it for it in said if abs(it.record["change"]) > 0.02}
 
 
+def _at(moment: dt.datetime) -> type[dt.datetime]:
+    """A clock that stands."""
+
+    class Clock(dt.datetime):
+        @classmethod
+        def now(cls, tz: Any = None) -> Any:
+            return moment
+
+    return Clock
+
+
 def test_next_weeks_report_says_what_became_of_this_weeks_decisions(
-    week_before: tuple[Store, pd.DataFrame], pipeline: PricingPipeline, tmp_path: Path
+    week_before: tuple[Store, pd.DataFrame],
+    pipeline: PricingPipeline,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     shop, whole = week_before
     made(shop, tmp_path / "out", pipeline)
     moves = suggested(shop)
     never, done, no = list(moves)[:3]
-    shop.approve_decision(moves[never].id, moves[done].id, actor="merchant")
+    monday = whole["date"].max().tz_localize("UTC").to_pydatetime()
+    with monkeypatch.context() as patched:
+        patched.setattr(decisions, "dt", SimpleNamespace(**vars(dt) | {"datetime": _at(monday)}))
+        shop.approve_decision(moves[never].id, moves[done].id, actor="merchant")
     shop.reject_decision(moves[no].id, actor="merchant", reason="not before Christmas")
     last = whole["date"] == whole["date"].max()
     for sku, price in (
