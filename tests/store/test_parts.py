@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -54,6 +55,18 @@ def test_the_shop_is_the_same_and_knows_the_file_again(file: Path, tmp_path: Pat
     _, again = shop.import_parts(read_parts(file))
     assert again.already_imported and again.rows_unchanged == result.rows_added
     assert len(shop.reports.inputs()) == 1
+
+
+def test_a_file_has_one_entry_in_the_audit_log_with_all_its_numbers(file: Path, tmp_path: Path) -> None:
+    shop = Store.open(home=tmp_path / "shop")
+    _, result = shop.import_parts(read_parts(file), actor="Ann")
+    shop.import_parts(read_parts(file))  # known already: no entry
+    (entry,) = [it for it in shop.audit() if it.action == "import"]
+    table = pd.read_csv(file)
+    assert (entry.actor, entry.subject) == ("Ann", "sales.csv")
+    assert entry.detail["content_hash"] == hashlib.sha256(file.read_bytes()).hexdigest()
+    assert (entry.detail["rows_added"], entry.detail["products"]) == (len(table), table["sku"].nunique())
+    assert entry.detail["prices_recorded"] == result.prices_recorded
 
 
 def test_a_bad_row_late_in_the_file_is_named_by_its_own_number_and_nothing_is_loaded(
