@@ -34,7 +34,7 @@ from assistant.number_check import artifacts_of, checked_mark, is_merchants, tur
 from assistant.series import Series, from_json
 from assistant.store import Store
 from assistant.tools import Turn
-from assistant.tools.result import Learner, Reporter
+from assistant.tools.result import Runner
 from assistant.tools.writing import WORDS
 from assistant.whereabouts import whereabouts
 from assistant.wording import Language, wording
@@ -92,8 +92,8 @@ class Assistant:
         model: BaseChatModel | None = None,
         pipeline: PricingPipeline | Future[PricingPipeline] | None = None,
         user: str = "merchant",
-        tuning: Learner | None = None,
-        reporting: Reporter | None = None,
+        tuning: Runner | None = None,
+        reporting: Runner | None = None,
         folders: Iterable[Path] = (),
     ) -> None:
         """Starts to load the policy in the background.

@@ -20,7 +20,7 @@ from assistant.reporting import Reporting
 from assistant.store import Store
 from assistant.store.demo import ACTOR as DEMO
 from assistant.store.demo import create_demo
-from assistant.store.importing import SOME_BAD, read_history
+from assistant.store.importing import SOME_BAD, read_parts
 from assistant.transcript import Said, transcript
 from assistant.tuning import Tuning
 from assistant.verdicts import Waiting
@@ -237,14 +237,10 @@ class Visit:
         size_mb = path.stat().st_size / 2**20
         if size_mb > UPLOAD_LIMIT_MB:
             raise UploadTooLarge(path.name, size_mb, language)
-        imported = read_history(path, skip_bad_rows=skip_bad_rows)
-        report = imported.report
         folder = Path(tempfile.mkdtemp(prefix="pricing-assistant-"))
         try:
             store = Store.open(home=folder)
-            store.import_history(
-                imported.frame, source=path.name, content_hash=report.sha256, report=report.to_dict()
-            )
+            report, _ = store.import_parts(read_parts(path, skip_bad_rows=skip_bad_rows))
             tuning, reporting = Tuning(store), Reporting(store)
             assistant = Assistant(store, pipeline=self._shop.desk.warm(), tuning=tuning, reporting=reporting)
         except BaseException:

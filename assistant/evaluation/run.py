@@ -39,6 +39,8 @@ NEW_SALES = "sales.csv"
 class _Waiting:
     """Fine-tuning and reports that can be asked for and never begin: nothing is confirmed here."""
 
+    run = None
+
     def start(self, language: Language) -> bool:
         raise AssertionError("something was started without a yes")
 

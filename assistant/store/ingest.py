@@ -76,8 +76,10 @@ def take_in(
     the store is left as it was, and the result says what would have been done.
     Raises ValueError where the table is not canonical: a required column is missing, or a row repeats.
     """
+    author = _Author(actor, dt.datetime.now(dt.UTC))
     attempt = session.begin_nested()
-    result = _taken_in(session, frame, source, content_hash, actor, report)
+    result = _taken_in(session, frame, source, content_hash, author, report)
+    _note(session, author, source, content_hash, result)
     if keep:
         attempt.commit()
     else:
@@ -90,11 +92,10 @@ def _taken_in(
     frame: pd.DataFrame,
     source: str,
     content_hash: str,
-    actor: str,
+    author: _Author,
     report: Mapping[str, Any],
 ) -> ImportResult:
     frame = _checked(frame)
-    author = _Author(actor, dt.datetime.now(dt.UTC))
     table_hash = _table_hash(frame)
     same = (ImportRow.content_hash == content_hash, ImportRow.table_hash == table_hash)
     earlier = session.scalars(sa.select(ImportRow.id).where(*same)).first()
@@ -116,7 +117,7 @@ def _taken_in(
         content_hash=content_hash,
         table_hash=table_hash,
         source=source,
-        actor=actor,
+        actor=author.actor,
         created_at=author.now,
         rows_added=int((~found).sum()),
         rows_changed=int(changed.sum()),
@@ -139,26 +140,29 @@ def _taken_in(
         prices_changed=int(differs["price"].sum()),
         prices_recorded=record_prices(session, moved, import_id=entry.id, now=author.now),
     )
-    audit.append(author.audit("import", source, asdict(result) | {"content_hash": content_hash}))
-    session.connection().execute(sa.insert(AuditRow), audit)
+    if audit:
+        session.connection().execute(sa.insert(AuditRow), audit)
     return result
+
+
+def _note(session: Session, author: _Author, source: str, content_hash: str, result: ImportResult) -> None:
+    """Write a file's import to the audit log, where it was one."""
+    if not result.already_imported:
+        detail = asdict(result) | {"content_hash": content_hash}
+        session.connection().execute(sa.insert(AuditRow), [author.audit("import", source, detail)])
 
 
 def take_in_parts(
     session: Session, parts: Iterable[Imported], *, actor: str
 ) -> tuple[ImportReport, ImportResult]:
-    """`take_in` the parts of one file, and put together what was understood and what it did."""
-    reports, results = [], []
+    """`take_in` the parts of one file as one import: what was understood and what it did, put together.
+
+    The table of imports has a row for each part, the audit log one entry for the file.
+    """
+    author, reports, results = _Author(actor, dt.datetime.now(dt.UTC)), [], []
     for part in parts:
         report = part.report
-        done = take_in(
-            session,
-            part.frame,
-            source=report.file,
-            content_hash=report.sha256,
-            actor=actor,
-            report=report.to_dict(),
-        )
+        done = _taken_in(session, part.frame, report.file, report.sha256, author, report.to_dict())
         session.flush()
         session.expire_all()  # the products of a part are not looked at again
         reports.append(report)
@@ -169,7 +173,9 @@ def take_in_parts(
         **{name: sum(getattr(it, name) for it in results) for name in counts},
         already_imported=all(it.already_imported for it in results),
     )
-    return combined(reports), whole
+    report = combined(reports)
+    _note(session, author, report.file, report.sha256, whole)
+    return report, whole
 
 
 def _checked(frame: pd.DataFrame) -> pd.DataFrame:

@@ -151,8 +151,7 @@ class Store:
     ) -> tuple[ImportReport, ImportResult]:
         """Take in the parts of one file (`importing.read_parts`), all or none; what was understood and what
         it did, put together. Raises what reading them raises."""
-        read = iter(parts)
-        first = next(read)  # before other writers have to wait
+        first = next(read := iter(parts))  # before other writers have to wait
         with self._database.write() as session:
             return take_in_parts(session, chain([first], read), actor=actor)
 
@@ -367,10 +366,12 @@ class Store:
         """What this thread writes inside is kept as one, or dropped as one on any error."""
         return self._database.write()
 
-    def note(self, action: str, detail: Mapping[str, Any], *, actor: str) -> None:
-        """Write to the audit log what was done to the shop outside its database."""
+    def note(self, action: str, detail: Mapping[str, Any], *, actor: str) -> int:
+        """Write to the audit log what was done to the shop outside its database; returns the entry's id."""
         with self._database.write() as session:
-            session.add(_audit(actor, action, None, dict(detail)))
+            session.add(entry := _audit(actor, action, None, dict(detail)))
+            session.flush()
+            return entry.id
 
     def audit(
         self,

@@ -165,10 +165,13 @@ def _holds(folder: Path, file: Path) -> bool:
 
 
 def _read(turn: Turn, file: Path, *, skip_bad_rows: bool) -> Imported:
-    """Raises `DeskError` where some rows can be set aside, `HistoryError` where the file cannot be used."""
-    from assistant.store.importing import SOME_BAD, error_text, read_history
+    """Raises `DeskError` where some rows can be set aside, or the file is too large to be read again for the
+    yes; `HistoryError` where it cannot be used."""
+    from assistant.store.importing import SOME_BAD, error_text, is_large, read_history
     from policy.history import HistoryError
 
+    if is_large(file):
+        raise DeskError("file_too_large", file=safe(file.name))
     try:
         imported = read_history(file, skip_bad_rows=skip_bad_rows)
         end = turn.desk.store.sales_end()

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from langchain_core.tools import tool
 
 from assistant.desk import Desk, DeskError
 from assistant.shop_facts import readiness_facts
+from assistant.tools.beside import Beside
 from assistant.tools.result import Report, Result, Runtime, Turn, run, values_of
-from assistant.tools.writing import Staged, Undo, Write, carry_out, words_of
+from assistant.tools.writing import Staged, Write, carry_out, words_of
 from assistant.wording import Language
+
+_TUNING = Beside(runner_of=lambda turn: turn.tuning, word="tuning", entry="fine_tuning")
 
 
 @tool(response_format="content_and_artifact")
@@ -54,39 +54,18 @@ def start_fine_tuning(runtime: Runtime) -> Result:
 
 
 def stage_fine_tuning(turn: Turn) -> Staged:
-    """A run of fine-tuning. Raises `DeskError` where this program has none to start."""
-    tuning, words = turn.tuning, words_of(turn)
-    if tuning is None:
-        raise DeskError("no_tuning_here")
+    """A run of fine-tuning. Raises `DeskError` where this program has none to start, or runs one."""
+    _TUNING.ready(turn)
     if not turn.desk.store.products():
         raise DeskError("empty_shop")
-
-    def commit() -> Undo:
-        if not tuning.start(turn.language):
-            raise DeskError("tuning_already")
-        turn.desk.store.note("fine_tuning_started", {}, actor=turn.user)
-        return {}
-
+    words = words_of(turn)
     return Staged(
         summary=words("summary.fine_tuning"),
         done=words("done.fine_tuning"),
-        commit=commit,
+        commit=dict,
+        then=lambda: _TUNING.begin(turn, turn.language),
         notes=[words("notes.fine_tuning")],
     )
 
 
-def take_back_fine_tuning(turn: Turn, undo: Mapping[str, Any]) -> Staged:
-    """The run asked to stop."""
-    tuning, words = turn.tuning, words_of(turn)
-    if tuning is None:
-        raise DeskError("no_tuning_here")
-
-    def commit() -> Undo:
-        tuning.stop()
-        turn.desk.store.note("fine_tuning_stopped", {}, actor=turn.user)
-        return None
-
-    return Staged(summary=words("summary.stop_tuning"), done=words("done.stop_tuning"), commit=commit)
-
-
-START_FINE_TUNING = Write(start_fine_tuning, stage_fine_tuning, take_back_fine_tuning)
+START_FINE_TUNING = Write(start_fine_tuning, stage_fine_tuning, _TUNING.take_back)

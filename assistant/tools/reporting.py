@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated
 
 from langchain_core.tools import tool
 from pydantic import Field
@@ -11,9 +10,12 @@ from pydantic import Field
 from assistant.desk import DeskError
 from assistant.facts import counts_facts
 from assistant.report.progress import Format
+from assistant.tools.beside import Beside
 from assistant.tools.result import Result, Runtime, Turn
-from assistant.tools.writing import Staged, Undo, Write, carry_out, words_of
+from assistant.tools.writing import Staged, Write, carry_out, words_of
 from assistant.wording import LANGUAGES, Language
+
+_REPORTS = Beside(runner_of=lambda turn: turn.reporting, word="report", entry="report")
 
 
 @tool(response_format="content_and_artifact")
@@ -36,45 +38,23 @@ def start_report(
 
 
 def stage_report(turn: Turn, *, format: Format | None = None, language: Language | None = None) -> Staged:
-    """A report of the shop. Raises `DeskError` where this program has no place to make one."""
-    reporting, words = turn.reporting, words_of(turn)
-    if reporting is None:
-        raise DeskError("no_report_here")
-    products = len(turn.desk.store.products())
+    """A report of the shop. Raises `DeskError` where this program has no place to make one, or makes one."""
+    _REPORTS.ready(turn)
+    words, products = words_of(turn), len(turn.desk.store.products())
     if not products:
         raise DeskError("empty_shop")
     written = language or turn.language
-
-    def commit() -> Undo:
-        if not reporting.start(written):
-            raise DeskError("report_already")
-        turn.desk.store.note("report_started", {"language": written}, actor=turn.user)
-        return {}
-
     named = words(f"formats.{format}") if format else words("formats.every")
     facts = counts_facts("report", {"products": products}, turn.language)
     values = {"format": named, "language": LANGUAGES[written], "products": facts[0].value}
     return Staged(
         summary=words("summary.report", **values),
         done=words("done.report", **values),
-        commit=commit,
+        commit=dict,
+        then=lambda: _REPORTS.begin(turn, written),
         notes=[words("notes.report")],
         facts=facts,
     )
 
 
-def take_back_report(turn: Turn, undo: Mapping[str, Any]) -> Staged:
-    """A report asked to stop."""
-    reporting, words = turn.reporting, words_of(turn)
-    if reporting is None:
-        raise DeskError("no_report_here")
-
-    def commit() -> Undo:
-        reporting.stop()
-        turn.desk.store.note("report_stopped", {}, actor=turn.user)
-        return None
-
-    return Staged(summary=words("summary.stop_report"), done=words("done.stop_report"), commit=commit)
-
-
-START_REPORT = Write(start_report, stage_report, take_back_report)
+START_REPORT = Write(start_report, stage_report, _REPORTS.take_back)

@@ -22,30 +22,23 @@ from assistant.whereabouts import Whereabouts
 from assistant.wording import Language
 
 if TYPE_CHECKING:
+    from assistant.background import Run
     from policy.decision.standing import Standing
 
 _LOG = logging.getLogger(__name__)
 
 
 @runtime_checkable
-class Learner(Protocol):
-    """Fine-tuning on the shop's sales, where this program can run it (`assistant.tuning.Tuning`)."""
+class Runner(Protocol):
+    """What this program can run beside the chat (`assistant.background.Background`)."""
+
+    @property
+    def run(self) -> Run | None:
+        """What goes on or was the last."""
+        ...
 
     def start(self, language: Language) -> bool:
         """Start, or go on; False where it goes on already."""
-        ...
-
-    def stop(self) -> None:
-        """End what goes on."""
-        ...
-
-
-@runtime_checkable
-class Reporter(Protocol):
-    """Price reports of the shop, where this program can make them (`assistant.reporting.Reporting`)."""
-
-    def start(self, language: Language) -> bool:
-        """Start, or go on; False where one is being made already."""
         ...
 
     def stop(self) -> None:
@@ -64,8 +57,10 @@ class Turn:
     """Who asks, in the store's records."""
     where: Whereabouts | None = None
     """Which chat model answers; None where nobody said."""
-    tuning: Learner | None = None
-    reporting: Reporter | None = None
+    tuning: Runner | None = None
+    """Fine-tuning on the shop's sales."""
+    reporting: Runner | None = None
+    """Price reports of the shop."""
     folders: tuple[Path, ...] = ()
     """Whose files the merchant may have read; none where whoever writes may sit at another computer."""
     said: str = ""

@@ -38,6 +38,9 @@ class Staged:
     """The same once it is done."""
     commit: Callable[[], Undo]
     """Makes it; returns what undoing it needs."""
+    then: Callable[[], None] | None = None
+    """What only follows once that is kept for good: a process that is started or ended, for which no other
+    writer has to wait. Raises where it cannot be done."""
     rows: Sequence[Row] = ()
     notes: Sequence[str] = ()
     """What to know before agreeing."""

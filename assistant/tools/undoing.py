@@ -12,7 +12,7 @@ from langchain_core.tools import tool
 from assistant.desk import DeskError
 from assistant.tools import approving, importing, learning, reporting, rules
 from assistant.tools.result import Result, Runtime, Turn
-from assistant.tools.writing import CONFIRMED, Staged, Undo, Write, carry_out, words_of
+from assistant.tools.writing import CONFIRMED, NOT_DONE, Staged, Undo, Write, carry_out, words_of
 
 UNDOABLE: Mapping[str, Write] = {
     write.tool.name: write
@@ -43,7 +43,7 @@ def undo(runtime: Runtime) -> Result:
 def stage_undo(turn: Turn) -> Staged:
     """The last confirmed change of this merchant reversed. Raises `DeskError` where there is none."""
     log = turn.desk.store.audit(limit=sys.maxsize)
-    undone = {entry.detail["entry"] for entry in log if entry.action == UNDONE}
+    undone = {entry.detail["entry"] for entry in log if entry.action in (UNDONE, NOT_DONE)}
     imported = False
     for entry in log:
         detail: Mapping[str, Any] = entry.detail

@@ -14,13 +14,15 @@ from typing import Any
 from langchain_core.tools import BaseTool
 
 from assistant.desk import Desk, DeskError
-from assistant.tools.result import Report, Result, Runtime, Turn, run
+from assistant.tools.result import Report, Result, Runtime, Turn, explained, run
 from assistant.tools.staged import Row, Staged, Undo
 from assistant.wording import Language, Wording, wording
 
 WORDS = "changes.toml"
 CONFIRMED = "change_confirmed"
 """The audit log's entry of every write made here; its detail holds what undoing it needs."""
+NOT_DONE = "change_not_done"
+"""The entry of one that was agreed to and kept, but what was to follow from it did not."""
 
 Stage = Callable[..., Staged]
 """(turn, **the tool's arguments) -> what would be done. Raises what `run` turns into words."""
@@ -71,7 +73,7 @@ def make(turn: Turn, tool: str, stage: Stage, *, agreed: str | None, **arguments
     Raises
     ------
     DeskError
-        It is not what they agreed to; and what the stage raises.
+        It is not what they agreed to; and what the stage raises, or what follows from the write.
     """
     with turn.desk.writing:  # staged anew: another write may have come between, even of the same step
         staged = stage(turn, **arguments)
@@ -79,8 +81,15 @@ def make(turn: Turn, tool: str, stage: Stage, *, agreed: str | None, **arguments
             raise DeskError("not_confirmed" if agreed is None else "changed_since")
         with turn.desk.store.together():  # no write without its entry, which undo goes by
             undo = staged.commit()
-            detail = {"tool": tool, "done": staged.done, "undo": undo}
-            turn.desk.store.note(CONFIRMED, detail, actor=turn.user)
+            detail = {"tool": tool, "agreed": staged.summary, "undo": undo}
+            entry = turn.desk.store.note(CONFIRMED, detail, actor=turn.user)
+        if staged.then is not None:
+            try:
+                staged.then()
+            except Exception as error:
+                why = {"entry": entry, "reason": explained(error, turn.language)[1]}
+                turn.desk.store.note(NOT_DONE, why, actor=turn.user)
+                raise
     return staged
 
 
@@ -89,4 +98,7 @@ def words_of(turn: Turn) -> Wording:
     return wording(turn.language, WORDS)
 
 
-__all__ = ["CONFIRMED", "WORDS", "Row", "Stage", "Staged", "Undo", "Write", "carry_out", "make", "words_of"]
+__all__ = [
+    "CONFIRMED", "NOT_DONE", "WORDS",
+    "Row", "Stage", "Staged", "Undo", "Write", "carry_out", "make", "words_of",
+]  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
@@ -10,7 +10,12 @@ from langchain_core.messages import AIMessage, BaseMessage
 from scripts import RECOMMEND, SET_RULES, approving, call, last_result, says_result, values, written
 
 from assistant.agent import Assistant
+from assistant.background import Run
+from assistant.reporting import Reporting
 from assistant.store import Store
+from assistant.store.database import StoreError
+from assistant.tools.writing import CONFIRMED, NOT_DONE
+from assistant.tuning import Tuning
 from policy.decision.rules import Rules
 
 # Rules
@@ -194,6 +199,8 @@ def test_a_rejection_is_kept_with_its_reason(assistant: Callable[..., Assistant]
 class Learning:
     """Fine-tuning that only notes what it was asked."""
 
+    run: Run | None = None
+
     def __init__(self) -> None:
         self.asked: list[str] = []
 
@@ -244,3 +251,82 @@ def test_a_report_starts_after_a_yes_in_the_language_asked_for_and_stops_on_undo
 def test_where_no_report_can_be_made_the_way_to_is_told(assistant: Callable[..., Assistant]) -> None:
     answer = assistant(call("start_report"), says_result).ask("make me a report")
     assert answer.pending == () and "pricing-assistant report" in answer.text
+
+
+# What is started
+
+
+class Elsewhere(Learning):
+    """Work that writes to the shop's database by another connection as soon as it is started."""
+
+    def __init__(self, store: Store) -> None:
+        super().__init__()
+        self.home = store.home
+        self.seen: list[str] = []
+
+    def start(self, language: str) -> bool:
+        other = Store.open(home=self.home)
+        self.seen = [entry.action for entry in other.audit(limit=1)]
+        other.note("at_work", {}, actor="process")
+        other.close()
+        return super().start(language)
+
+
+@pytest.mark.parametrize("tool, entry", [("start_report", "report"), ("start_fine_tuning", "fine_tuning")])
+def test_a_process_starts_once_the_yes_is_kept_and_no_writer_has_to_wait(
+    assistant: Callable[..., Assistant], store: Store, monkeypatch: pytest.MonkeyPatch, tool: str, entry: str
+) -> None:
+    monkeypatch.setattr("assistant.store.database.WAIT_SECONDS", 0.5)
+    work = Elsewhere(store)
+    one = assistant(call(tool), says_result, tuning=work, reporting=work)
+    one.ask("start it")
+    assert "status: error" not in one.ask("yes").text
+    assert work.seen == [CONFIRMED]
+    assert [it.action for it in store.audit(limit=3)] == [f"{entry}_started", "at_work", CONFIRMED]
+
+
+@pytest.mark.parametrize("language, words", [("en", "could not be started"), ("zh", "没能")])
+@pytest.mark.parametrize("tool, kind", [("start_report", Reporting), ("start_fine_tuning", Tuning)])
+def test_a_process_that_cannot_start_is_told_and_not_said_to_run(
+    assistant: Callable[..., Assistant],
+    store: Store,
+    monkeypatch: pytest.MonkeyPatch,
+    tool: str,
+    kind: type[Reporting] | type[Tuning],
+    language: str,
+    words: str,
+) -> None:
+    for module in ("reporting", "tuning"):
+        monkeypatch.setattr(f"assistant.{module}.COMMAND", (str(store.home / "no-such-program"),))
+    work = kind(store)
+    one = assistant(call(tool), says_result, call("undo"), says_result, tuning=work, reporting=work)
+    one.ask("start it" if language == "en" else "开始吧")
+    answer = one.ask("yes" if language == "en" else "好的")
+    assert words in answer.text and "no-such-program" in answer.text
+    assert [it.action for it in store.audit(limit=2)] == [NOT_DONE, CONFIRMED]
+    undone = one.ask("undo" if language == "en" else "撤销")
+    assert undone.pending == ()  # there is nothing to take back
+
+
+def test_what_runs_already_is_not_offered_again(assistant: Callable[..., Assistant]) -> None:
+    work = Learning()
+    work.run = Run(status="running")
+    answer = assistant(call("start_report"), says_result, reporting=work).ask("make me a report")
+    assert answer.pending == () and "already" in answer.text
+
+
+def test_a_process_of_which_nothing_can_be_noted_does_not_go_on(
+    assistant: Callable[..., Assistant], store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work, note = Learning(), store.note
+
+    def full(action: str, detail: Mapping[str, Any], *, actor: str) -> int:
+        if action == "report_started":
+            raise StoreError("There is no room left.")
+        return note(action, detail, actor=actor)
+
+    monkeypatch.setattr(store, "note", full)
+    one = assistant(call("start_report"), says_result, reporting=work)
+    one.ask("make me a report")
+    assert "no room left" in one.ask("yes").text
+    assert work.asked == ["start en", "stop"]

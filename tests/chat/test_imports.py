@@ -299,3 +299,18 @@ def test_a_file_that_the_merchant_did_not_name_is_not_opened(
     answer = one.ask("what should I charge?")
     assert code(one) == "file_not_named" and "secret" not in answer.text
     assert not any("secret" in message.text for message in one.messages("default"))
+
+
+@pytest.mark.parametrize(
+    "text, said", [("import sales.csv", "is too large to be shown"), ("导入 sales.csv", "太大")]
+)
+def test_a_large_file_is_left_to_the_command_that_reads_it_in_parts(
+    ask: Ask, store: Store, folder: Path, monkeypatch: pytest.MonkeyPatch, text: str, said: str
+) -> None:
+    next_weeks().to_csv(folder / "sales.csv", index=False)
+    monkeypatch.setattr("assistant.store.importing.parts.PART", (folder / "sales.csv").stat().st_size - 1)
+    monkeypatch.setattr("assistant.store.importing.read_history", None)  # nothing of it is read
+    before = len(store.audit())
+    answer = ask(text)
+    assert answer.pending == () and len(store.audit()) == before
+    assert said in answer.text and "`pricing-assistant import FILE`" in answer.text

@@ -14,14 +14,17 @@ from pathlib import Path
 import pandas as pd
 
 from assistant.store.importing.columns import ColumnMatch, dates_orders, match_columns, plain, platform_of
-from assistant.store.importing.parts import cells_in_parts
+from assistant.store.importing.parts import cells_in_parts, is_large
 from assistant.store.importing.reading import Cells, read_cells
 from assistant.store.importing.report import SOME_BAD, ImportReport, combined, error_text, problem
 from assistant.store.importing.sales import Sheet, as_text, read_sales
 from policy.history import Gaps, Period, canonical_history
 from policy.history.jumps import refuse_jumps
 
-__all__ = ["SOME_BAD", "ImportReport", "Imported", "combined", "error_text", "read_history", "read_parts"]
+__all__ = [
+    "SOME_BAD", "ImportReport", "Imported", "combined", "error_text",
+    "is_large", "read_history", "read_parts",
+]  # fmt: skip
 
 _ISO_OF_SIGN = {"$": "USD", "¥": "CNY"}
 """What a sign that several countries share is taken for; the report says so."""

@@ -9,10 +9,11 @@ import io
 import re
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import IO, Any, Literal, Self
 
 import pandas as pd
 
@@ -26,6 +27,8 @@ HEADER_WITHIN = 20
 SAMPLE = 1 << 20
 """Bytes from which encoding and delimiter are judged."""
 
+GZIP, PARQUET = b"\x1f\x8b", b"PAR1"
+"""What such files begin with."""
 _SIGNATURES = (
     (b"%PDF", "PDF"),
     (b"\x89PNG", "PNG"),
@@ -37,6 +40,8 @@ _SIGNATURES = (
     (b"{\\rtf", "RTF"),
 )
 _DELIMITERS = (",", ";", "\t", "|")
+_UNNAMED_INDEX = re.compile(r"__index_level_\d+__")
+"""What pandas calls row labels without a name: they are no column."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +81,7 @@ def read_cells(path: Path, *, skip_bad_rows: bool = False) -> Cells:
             raise problem("not_a_table", file=path.name, kind=kind)
     if data.startswith(b"\xd0\xcf\x11\xe0"):
         raise problem("old_excel", file=path.name)
-    if data.startswith(b"PAR1"):
+    if data.startswith(PARQUET):
         return _parquet(data, path, sha256)
     if data.startswith(b"PK\x03\x04"):
         return _excel(data, path, sha256)
@@ -92,7 +97,7 @@ def _bytes(path: Path) -> bytes:
 
 
 def _unpacked(data: bytes, path: Path) -> bytes:
-    if not data.startswith(b"\x1f\x8b"):
+    if not data.startswith(GZIP):
         return data
     try:
         with gzip.open(io.BytesIO(data)) as packed:
@@ -108,7 +113,7 @@ def _unpacked(data: bytes, path: Path) -> bytes:
 
 
 def _text_table(data: bytes, path: Path, sha256: str, skip_bad_rows: bool) -> Cells:
-    text, encoding = _decoded(data, path)
+    text, encoding = decoded(data, path)
     if text.lstrip()[:200].lower().startswith(("<!doctype", "<html", "<?xml", "<table", "<head", "<script")):
         raise problem("not_a_table", file=path.name, kind="HTML/XML")
     if text.lstrip()[:1] in ("{", "["):
@@ -189,7 +194,7 @@ def _padded(rows: list[list[Any]], filler: str | None) -> pd.DataFrame:
     return pd.DataFrame([row + [filler] * (width - len(row)) for row in rows], dtype=object)
 
 
-def _decoded(data: bytes, path: Path) -> tuple[str, str]:
+def decoded(data: bytes, path: Path) -> tuple[str, str]:
     """The text and the encoding it was in: marked, UTF-8, UTF-16, GB18030 or Western European."""
     for mark, encoding in ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16")):
         if data.startswith(mark):
@@ -289,19 +294,66 @@ def _excel(data: bytes, path: Path, sha256: str) -> Cells:
     )
 
 
+class ParquetFile:
+    """A file of Parquet, read in whole or some rows at a time; what pandas notes in it beside the columns is
+    not followed, so that both give the same cells.
+
+    Raises `HistoryError` where it is damaged.
+    """
+
+    def __init__(self, source: Path | IO[bytes], *, name: str = "") -> None:
+        from pyarrow.parquet import ParquetFile as Opened
+
+        self._name = name or Path(str(source)).name
+        with self._explained():
+            # Of a group of rows only what is being read is held, however large the group is.
+            self._file = Opened(source, buffer_size=1 << 20, pre_buffer=False)
+            names = [str(name) for name in self._file.schema_arrow.names]
+        self._at = [i for i, name in enumerate(names) if not _UNNAMED_INDEX.fullmatch(name)]
+        self.header = [names[i] for i in self._at]
+        """Names of the columns."""
+        self.cells = int(self._file.metadata.num_rows) * len(self.header)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def rows(self, count: int) -> Iterator[pd.DataFrame]:
+        """The rows, so many at a time, numbered from 1."""
+        from pyarrow import Table
+
+        first = 1
+        batches = self._file.iter_batches(batch_size=count)
+        while True:
+            with self._explained():
+                if (batch := next(batches, None)) is None:
+                    return
+                # Whole numbers stay such where some are missing, in these rows or others.
+                frame = Table.from_batches([batch]).to_pandas(ignore_metadata=True, integer_object_nulls=True)
+            table = frame.iloc[:, self._at].set_axis(range(len(self._at)), axis=1)
+            table.index = pd.RangeIndex(first, first + len(table))
+            first += len(table)
+            for position, dtype in enumerate(table.dtypes):
+                if not pd.api.types.is_datetime64_any_dtype(dtype):  # categories, decimals, truth values
+                    table[position] = table[position].astype(object)
+            yield table
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, ValueError) as error:  # pyarrow's errors are ValueErrors
+            reason = str(error).splitlines()[0][:120]
+            raise problem("archive_broken", file=self._name, reason=reason) from error
+
+
 def _parquet(data: bytes, path: Path, sha256: str) -> Cells:
-    try:
-        frame = pd.read_parquet(io.BytesIO(data))
-    except (OSError, ValueError) as error:  # pyarrow's errors are ValueErrors
-        raise problem("archive_broken", file=path.name, reason=str(error).splitlines()[0][:120]) from error
-    if any(name is not None for name in frame.index.names):
-        frame = frame.reset_index()
-    header = [str(name) for name in frame.columns]
-    table = frame.set_axis(range(frame.shape[1]), axis=1)
-    table.index = pd.RangeIndex(1, len(table) + 1)
-    for position, dtype in enumerate(table.dtypes):
-        if not pd.api.types.is_datetime64_any_dtype(dtype):  # categories, decimals, nullable integers
-            table[position] = table[position].astype(object)
+    with ParquetFile(io.BytesIO(data), name=path.name) as file:
+        pieces = list(file.rows(1 << 20))
+        header = file.header
+    table = pd.concat(pieces) if pieces else pd.DataFrame(columns=range(len(header)))
     return Cells(
         table=without_blank_rows(table, path, header), header=tuple(header), sha256=sha256, kind="parquet"
     )
@@ -320,9 +372,15 @@ def _header_row(rows: pd.DataFrame) -> int:
     return next((i for i, names in enumerate(first) if sum(map(bool, names)) >= 2), 0)
 
 
-def without_blank_rows(table: pd.DataFrame, path: Path, header: list[str]) -> pd.DataFrame:
+def filled_rows(table: pd.DataFrame) -> pd.DataFrame:
+    """The rows that are not blank."""
     filled = table.notna() & (table.astype("str").apply(lambda cells: cells.str.strip()) != "")
-    table = table[filled.any(axis=1)]
+    return table[filled.any(axis=1)]
+
+
+def without_blank_rows(table: pd.DataFrame, path: Path, header: list[str]) -> pd.DataFrame:
+    """The rows that are not blank. Raises `HistoryError` where there are none."""
+    table = filled_rows(table)
     if table.empty:
         raise problem("no_rows_under_header", file=path.name, found=listed(header))
     return table

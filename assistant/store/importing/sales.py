@@ -73,7 +73,9 @@ def as_text(column: pd.Series) -> pd.Series:
         text = "" if pd.isna(value) else str(value).strip()
         return "" if text.casefold() in BLANK - {"na", "none", "null"} else text
 
-    return column.map({value: written(value) for value in column.unique()}).fillna("").astype("str")
+    texts = {value: written(value) for value in column.unique()}
+    # Looked up one by one: pandas would make floats of the keys, and so the same of two long numbers.
+    return column.map(texts.get).fillna("").astype("str")
 
 
 def read_sales(sheet: Sheet, *, file: str, skip_bad_rows: bool) -> pd.DataFrame:
