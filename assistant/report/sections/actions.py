@@ -25,6 +25,7 @@ class Actions:
         self._statuses: Counter[str] = Counter()
         self._costs = self._approved = False
         self._moves = self._sure = self._unchanged = self._again = 0
+        self._aims = set[str]()
 
     def add(self, case: Case) -> None:
         if self._composer.since_last and case.entry.unchanged:
@@ -37,6 +38,7 @@ class Actions:
         self._again += case.again and not decided
         self._approved |= case.status in ("approved", "edited")
         self._moves += case.moves
+        self._aims |= {it.objective} if case.moves else set()
         self._sure += case.moves and it.gain is not None and it.gain.low > 0
         self._costs |= it.unit_cost is not None
         then = it.take if case.move != "none" else None
@@ -106,12 +108,14 @@ class Actions:
             composer.column("date", "date"),
             composer.column("decision", "code"),
         ]
+        aims = words("notes.aims") if len(self._aims) > 1 else ""
+        note = {"interval": values["interval"], "aims": aims}
         return Section(
             id="actions",
             title=words("actions.title"),
             sentences=composer.statements.checked("actions", said, sheet.facts),
             facts=tuple(sheet.facts),
-            tables=(composer.table("actions", columns, self._rows, note={"interval": values["interval"]}),),
+            tables=(composer.table("actions", columns, self._rows, note=note),),
         )
 
 
