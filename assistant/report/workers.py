@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -101,9 +102,18 @@ _worker: Worker | None = None
 
 def _start(home: str | None, adapter: str | None, plan: Mapping[str, Any]) -> None:
     global _worker
+    threading.Thread(target=_end_with_the_run, daemon=True).start()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever started this process says when it stops
     os.environ["OMP_NUM_THREADS"] = "1"  # the other cores have processes of their own
     _worker = Worker(home, adapter, plan)
+
+
+def _end_with_the_run() -> None:
+    """A run that is killed cannot end its processes: each would wait for work, the policy in memory, for good."""
+    run = parent_process()
+    assert run is not None
+    run.join()
+    os._exit(1)
 
 
 def _priced(batch: Mapping[str, Any]) -> tuple[int, str]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib.util
 import os
 import signal
+import subprocess
+import sys
 import weakref
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -145,3 +147,37 @@ def test_a_process_that_is_ended_is_one_clear_line(
     # Other batches may have been done by then; of nine, no two processes had more than four.
     with pytest.raises(ReportError, match="same command again"):
         list(priced)
+
+
+ABANDONED = """
+import os
+from assistant.report import run, workers
+from assistant.store import Store
+from policy import PricingPipeline
+
+os.sched_getaffinity = lambda _: (0, 1)
+workers.ENOUGH = 2
+shop, pipeline = Store.open(home={home!r}), PricingPipeline.from_pretrained()
+plan = run._plan(shop, pipeline, shop.products(), "profit", None, [])
+todo = list(run.batches(shop.products(), shop.rules_for(), size=3))
+for _ in workers.local_engine(shop, pipeline)(todo, plan):
+    print("priced", flush=True)
+"""
+
+
+@pytest.mark.slow
+def test_the_processes_of_a_run_that_is_killed_end(shop: Store, tmp_path: Path) -> None:
+    psutil = pytest.importorskip("psutil")
+    shop.close()
+    script = ABANDONED.format(home=str(tmp_path / "shop"))
+    run = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+    assert run.stdout is not None
+    assert run.stdout.readline() == "priced\n"
+    helpers = [it for it in psutil.Process(run.pid).children() if "spawn_main" in " ".join(it.cmdline())]
+    assert len(helpers) == 2
+    run.kill()
+    run.communicate()
+    _, alive = psutil.wait_procs(helpers, timeout=20)
+    for helper in alive:
+        helper.kill()
+    assert not alive
