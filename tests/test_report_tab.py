@@ -56,8 +56,7 @@ def desk(store: Store) -> Desk:
 def document(desk: Desk, store: Store) -> Document:
     """A report of the small shop, its suggestions kept as a report keeps them."""
     recommendations = [it.recommendation for it in desk.overview()]
-    with store.reports.recording() as recording:
-        ids = recording.ids(recommendations)
+    ids = store.reports.record(recommendations)
     rows = [
         {
             "product": it.name, "sku": it.sku, "page": it.sku, "currency": it.currency, "decision": id,

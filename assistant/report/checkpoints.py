@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from assistant.report.entry import Entry, Unpriced
+from assistant.report.progress import ReportError
 from assistant.report.whole_file import whole_file
 
 PLAN, ENTRIES, UNPRICED, PRINTED = "plan.json", "entries.jsonl", "unpriced.jsonl", "printed"
@@ -44,9 +45,12 @@ class Work:
         """Keep a priced batch, whole or not at all."""
         _write_whole(self.folder / f"batch-{number:06d}.jsonl", lines)
 
-    def products(self) -> Iterator[dict[str, Any]]:
+    def products(self, total: int) -> Iterator[dict[str, Any]]:
         """What every batch says of every product, in order of (outlet, SKU): `{"entry": ...}` or
-        `{"unpriced": ...}`. A product's key and place stay in memory, and one product."""
+        `{"unpriced": ...}`. A product's key and place stay in memory, and one product.
+
+        Raises ReportError, before the first, where they are not as many as the shop has.
+        """
         files = self._batches()
         places: list[tuple[str, str, int, int]] = []
         for number, path in enumerate(files):
@@ -58,6 +62,11 @@ class Work:
                     place += len(line)
         places.sort()
         _require_each_once(places)
+        if len(places) != total:
+            raise ReportError(
+                f"{total - len(places)} of {total} products are missing in {self.folder}, which keeps the "
+                "prices. Delete it, and run the same command again."
+            )
         open_number, opened = -1, None
         try:
             for _, _, number, place in places:

@@ -36,7 +36,7 @@ WORK = ".unfinished"
 """Folder beside the reports in which runs keep what they have done, each shop's in a folder of its own."""
 
 _RECORDED = 500
-"""Recommendations that are written to the store at once."""
+"""Recommendations that are written to the store at once. Whoever else writes there waits for no more."""
 
 
 class Engine(Protocol):
@@ -115,6 +115,7 @@ def make_report(
         todo = list(batches(products, rules, size=SIZE))
         reached(1)
     resumed = _price(work, out, todo, plan, engine or local_engine(store, pipeline), clock)
+    inputs = store.reports.inputs()  # before the check: a file that comes after it is not in the numbers
     if _basis(store, pipeline, rules_of_run(store, layers), settings) != basis:
         raise ReportError(
             "The shop's sales, rules or adapter changed while the report was being made. Run it again."
@@ -147,7 +148,7 @@ def make_report(
             unpriced=Left(work.folder / UNPRICED),
             made_at=plan.made_at,
             last_report=last_report,
-            manifest=_manifest(store, pipeline, rules, plan, basis, counts),
+            manifest=_manifest(pipeline, rules, plan, basis, inputs, counts),
             gone=ended,
             rulings=store.reports.rulings(),
             since_last=since_last,
@@ -243,9 +244,8 @@ def _record(store: Store, work: Work, total: int, clock: Clock) -> dict[str, Any
         clock.stage("record", total) as reached,
         (work.folder / ENTRIES).open("w", encoding="utf-8", newline="\n") as entries,
         (work.folder / UNPRICED).open("w", encoding="utf-8", newline="\n") as unpriced,
-        store.reports.recording() as recording,
     ):
-        found = work.products()
+        found = work.products(total)
         while some := list(islice(found, _RECORDED)):
             left = [it["unpriced"] for it in some if "unpriced" in it]
             for it in left:
@@ -254,7 +254,7 @@ def _record(store: Store, work: Work, total: int, clock: Clock) -> dict[str, Any
                 left_hash.update(line.encode())
             counts["unpriced"] += len(left)
             priced = [Entry.from_dict(it["entry"]) for it in some if "entry" in it]
-            ids = recording.ids([it.recommendation for it in priced])
+            ids = store.reports.record([it.recommendation for it in priced])
             for entry, id in zip(priced, ids, strict=True):
                 kept = replace(entry, decision_id=id)
                 entries.write(json.dumps(kept.to_dict(), ensure_ascii=False) + "\n")
@@ -263,11 +263,6 @@ def _record(store: Store, work: Work, total: int, clock: Clock) -> dict[str, Any
                 counts["date"] = max(counts["date"], kept.recommendation.date[:10])
             done += len(some)
             reached(done)
-        if done != total:
-            raise ReportError(
-                f"{total - done} of {total} products are missing in {work.folder}, which keeps the prices. "
-                "Delete it, and run the same command again."
-            )
     return counts | {"left": left_hash.hexdigest() if counts["unpriced"] else ""}
 
 
@@ -293,11 +288,11 @@ def _gone(store: Store, products: Sequence[Product], unread: Iterable[Unpriced])
 
 
 def _manifest(
-    store: Store,
     pipeline: PricingPipeline,
     rules: Mapping[str, Rules],
     plan: Plan,
     basis: str,
+    inputs: Sequence[Mapping[str, Any]],
     counts: Mapping[str, Any],
 ) -> dict[str, Any]:
     """How the report came about, as JSON: enough to make it again."""
@@ -311,7 +306,7 @@ def _manifest(
         "rules": hashlib.sha256(in_force).hexdigest()[:16],
         "libraries": {name: version(name) for name in libraries},
         "settings": {"objective": plan.objective, "reference": plan.profile, "period": plan.period},
-        "inputs": store.reports.inputs(),
+        "inputs": inputs,
         "unpriced": counts["unpriced"],
     }
 

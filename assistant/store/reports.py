@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,26 +59,6 @@ class LastRuling:
     """Charged when it was given, store currency."""
 
 
-class Recording:
-    """One report's recommendations on their way into the store, kept all together or not at all."""
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
-
-    def ids(self, said: Sequence[Recommendation]) -> list[str]:
-        """Keep recommendations, and give each its id. One that repeats what the last report said of its
-        product is that decision, with what was decided of it."""
-        known = _newest(self._session, [it.sku for it in said])
-        found = [known.get((it.sku, it.store or None)) for it in said]
-        ids = [
-            row.id if row is not None and it.repeats(Recommendation.from_dict(row.record)) else None
-            for it, row in zip(said, found, strict=True)
-        ]
-        fresh = [it for it, id in zip(said, ids, strict=True) if id is None]
-        new = iter(decisions.save(self._session, fresh, actor=ACTOR) if fresh else ())
-        return [next(new) if id is None else id for id in ids]
-
-
 class Reports:
     """The reports of one shop."""
 
@@ -87,10 +66,15 @@ class Reports:
         self._database = database
 
     def state(self) -> dict[str, int]:
-        """Numbers that change with whatever a report rests on: sales, prices approved, rules."""
-        tables = {"import": ImportRow.id, "ledger": LedgerRow.id, "rules": RulesRow.id}
+        """Numbers that change with whatever a report rests on: sales, prices approved, rules, and the last
+        report, with which it is compared."""
+        newest = {
+            name: sa.select(sa.func.max(id))
+            for name, id in {"import": ImportRow.id, "ledger": LedgerRow.id, "rules": RulesRow.id}.items()
+        }
+        newest["report"] = sa.select(sa.func.max(AuditRow.id)).where(AuditRow.action == MADE)
         with self._database.read() as session:
-            return {name: session.scalar(sa.select(sa.func.max(id))) or 0 for name, id in tables.items()}
+            return {name: session.scalar(query) or 0 for name, query in newest.items()}
 
     def inputs(self) -> list[dict[str, Any]]:
         """The files that the shop's sales came from, oldest first: name, SHA-256, when it was imported."""
@@ -134,11 +118,20 @@ class Reports:
                 found += [decisions.given(row) for row in rows]
         return found
 
-    @contextmanager
-    def recording(self) -> Iterator[Recording]:
-        """One transaction for all that a report keeps."""
+    def record(self, said: Sequence[Recommendation]) -> list[str]:
+        """Keep recommendations, and give each its id. One that repeats what the last report said of its
+        product is that decision, with what was decided of it: so a report that was stopped while it was
+        recorded gets the same ids when it goes on."""
         with self._database.write() as session:
-            yield Recording(session)
+            known = _newest(session, [it.sku for it in said])
+            found = [known.get((it.sku, it.store or None)) for it in said]
+            ids = [
+                row.id if row is not None and it.repeats(Recommendation.from_dict(row.record)) else None
+                for it, row in zip(said, found, strict=True)
+            ]
+            fresh = [it for it, id in zip(said, ids, strict=True) if id is None]
+            new = iter(decisions.save(session, fresh, actor=ACTOR) if fresh else ())
+            return [next(new) if id is None else id for id in ids]
 
     def verdicts(self) -> dict[str, Verdict]:
         """What merchants made of all that reports recommended, by id of the decision."""

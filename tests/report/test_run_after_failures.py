@@ -11,6 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 from assistant.report import run
+from assistant.report.checkpoints import Work
 from assistant.report.progress import Made, Progress, ReportError, Stopped, only_run
 from assistant.report.run import WORK, make_report
 from assistant.store import Store
@@ -89,6 +90,76 @@ def test_many_broken_products_do_not_spoil_the_few(
     broken(shop, newest[:18])
     found = made(shop, tmp_path / "out", pipeline)
     assert (found.products, found.unpriced) == (21, 18)
+
+
+def test_a_run_that_another_report_overtook_begins_afresh(
+    shop: Store, pipeline: PricingPipeline, tmp_path: Path
+) -> None:
+    # Some of its batches would be compared with the report before, some with the one in between.
+    stopped_in("price", shop, tmp_path / "out", pipeline)
+    between = made(shop, tmp_path / "elsewhere", pipeline)
+    found = made(shop, tmp_path / "out", pipeline)
+    assert (found.resumed, found.last_report, found.unchanged) == (0, between.made_at, 21)
+
+
+def test_a_run_killed_while_it_tidies_up_is_not_taken_for_unfinished(
+    shop: Store, pipeline: PricingPipeline, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(work: Work) -> None:
+        if shop.reports.made(1):
+            next(work.folder.glob("batch-*")).unlink()
+            raise KeyboardInterrupt
+        remove(work)
+
+    remove = Work.remove
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(Work, "remove", killed)
+        made(shop, tmp_path / "out", pipeline)
+    (first,) = shop.reports.made(9)
+    found = made(shop, tmp_path / "out", pipeline)
+    assert (found.resumed, found.last_report, found.unchanged) == (0, first["made_at"], 21)
+
+
+def test_others_write_to_the_shop_while_a_report_is_recorded(
+    shop: Store, pipeline: PricingPipeline, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run, "_RECORDED", 6)
+    monkeypatch.setattr("assistant.store.database.WAIT_SECONDS", 0.1)
+    chat = Store.open(home=tmp_path / "shop")
+
+    def write(progress: Progress) -> None:
+        if progress.stage == "record" and progress.done == 6:
+            chat.note("said", {}, actor="merchant")
+
+    assert made(shop, tmp_path / "out", pipeline, progress=write).folder is not None
+    assert len(shop.decisions()) == 21
+
+
+def test_a_run_killed_while_it_records_goes_on_with_the_same_ids(
+    shop: Store, pipeline: PricingPipeline, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run, "_RECORDED", 6)
+    stopped_in("record", shop, tmp_path / "out", pipeline)
+    recorded = [it.id for it in shop.decisions()]
+    found = made(shop, tmp_path / "out", pipeline)
+    assert found.resumed == 21 and found.last_report is None
+    assert [it.id for it in shop.decisions()] == [f"D{number}" for number in range(1, 22)]
+    assert 0 < len(recorded) < 21
+
+
+def test_sales_that_come_once_all_is_priced_are_not_among_the_inputs(
+    shop: Store, pipeline: PricingPipeline, tmp_path: Path
+) -> None:
+    whole = shop.history()
+
+    def come(progress: Progress) -> None:
+        if progress.stage == "record" and progress.done == 0:
+            shop.import_history(whole.assign(units=1.0), source="late.csv", content_hash="late")
+
+    found = made(shop, tmp_path / "out", pipeline, progress=come)
+    assert found.folder is not None
+    said = json.loads((found.folder / "report.json").read_text(encoding="utf-8"))
+    assert "late.csv" not in [it["file"] for it in said["manifest"]["inputs"]]
 
 
 def test_a_batch_that_was_damaged_is_not_left_out_in_silence(
