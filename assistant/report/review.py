@@ -221,8 +221,9 @@ class _Reader:
         return choice, float(record["price"])
 
     def _own_price(self, given: object, record: Mapping[str, Any]) -> float:
+        text = str(given).strip()
         try:
-            price = float(str(given).strip())
+            price = math.nan if "_" in text else float(text)  # Python takes 1_2 for 12
         except ValueError:
             price = math.nan
         if not 0 < price < math.inf:
@@ -244,7 +245,7 @@ class _Reader:
         from policy.history import HistoryError
 
         sku, store = str(record["sku"]), record["store"] or None
-        if self._products[sku, store].last_date >= dt.date.fromisoformat(str(record["date"])[:10]):
+        if self._out_of_date(str(row.record), record):
             raise _Refused("out_of_date")
         # A suggestion was made within the rules; only where they changed since, it is looked at again.
         if choice == "approve" and self._rules[sku].digest == record["rules_hash"]:
@@ -270,6 +271,21 @@ class _Reader:
             *([self._words("diff.breaks", rules=rules)] if codes else []),
             *(self._words("diff.caution", caution=caution) for caution in others),
         ]
+
+    def _out_of_date(self, decision_id: str, record: Mapping[str, Any]) -> bool:
+        """Whether the suggestion rests on other sales than the shop has now."""
+        from assistant.desk import DeskError
+
+        last = self._products[str(record["sku"]), record["store"] or None].last_date
+        if last >= dt.date.fromisoformat(str(record["date"])[:10]):
+            return True
+        if not self._desk.store.reviews.sales_written_since(decision_id):
+            return False
+        try:  # what was corrected, and what was corrected back, only pricing it again tells apart
+            self._desk.current(decision_id)
+        except DeskError:
+            return True
+        return False
 
     def _money(self, price: float, record: Mapping[str, Any]) -> str:
         return money(price, record["currency"], self._language)

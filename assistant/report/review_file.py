@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ from zipfile import BadZipFile
 
 from assistant.report import review_sheet
 from assistant.report.review_sheet import Choice
-from assistant.wording import Language, wording
+from assistant.wording import Language, Wording, wording
 
 
 class ReviewError(ValueError):
@@ -55,15 +56,18 @@ def decided_rows(path: Path, language: Language) -> Iterator[DecidedRow]:
 
     Raises `ReviewError` in the language for what is no workbook of a report.
     """
+    for place, cells in _cells(path, wording(language, review_sheet.WORDS)):
+        yield _row(place, cells)
+
+
+def _cells(path: Path, words: Wording) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Where each row stands, and its cells by the keys of their columns."""
     import openpyxl
     from openpyxl.utils.exceptions import InvalidFileException
 
-    words = wording(language, review_sheet.WORDS)
+    book = None
     try:
         book = openpyxl.load_workbook(path, read_only=True, data_only=True)
-    except (InvalidFileException, BadZipFile, KeyError, ValueError) as error:
-        raise ReviewError(words("file.not_a_workbook", file=path.name)) from error
-    try:
         if review_sheet.SHEET not in book.sheetnames:
             raise ReviewError(words("file.not_a_report", file=path.name, sheet=review_sheet.SHEET))
         layout = _layout(book[review_sheet.SHEET])
@@ -73,7 +77,7 @@ def decided_rows(path: Path, language: Language) -> Iterator[DecidedRow]:
             if name not in book.sheetnames:
                 raise ReviewError(words("file.missing_sheet", file=path.name, sheet=name))
         for name in layout.sheets:
-            lines = book[name].iter_rows(values_only=True)
+            lines = _lines(book[name])
             headings = [str(it) for it in next(lines, ())]
             places = {}
             for key, heading in {**layout.columns, **{it: it for it in review_sheet.HIDDEN}}.items():
@@ -84,16 +88,35 @@ def decided_rows(path: Path, language: Language) -> Iterator[DecidedRow]:
             for number, line in enumerate(lines, 2):
                 if any(cell is not None for cell in line):
                     place = f"{number}" if len(layout.sheets) == 1 else f"{name}!{number}"
-                    yield _row(
-                        place, {key: line[at] if at < len(line) else None for key, at in places.items()}
-                    )
+                    yield place, {key: line[at] if at < len(line) else None for key, at in places.items()}
+    except ReviewError:
+        raise
+    # What a damaged file raises, at any row, since it is read row by row.
+    except (
+        InvalidFileException,
+        BadZipFile,
+        zlib.error,
+        SyntaxError,
+        EOFError,
+        KeyError,
+        ValueError,
+    ) as error:
+        raise ReviewError(words("file.not_a_workbook", file=path.name)) from error
     finally:
-        book.close()
+        if book is not None:
+            book.close()
+
+
+def _lines(sheet: Any) -> Iterator[tuple[Any, ...]]:
+    """A sheet's rows, in full: what a program noted of its size need not be so."""
+    sheet.reset_dimensions()
+    lines: Iterator[tuple[Any, ...]] = sheet.iter_rows(values_only=True)
+    return lines
 
 
 def _layout(sheet: Any) -> _Layout | None:
     """None where another version wrote it."""
-    lines = [tuple("" if cell is None else str(cell) for cell in line[:3]) for line in sheet.values]
+    lines = [tuple("" if cell is None else str(cell) for cell in line[:3]) for line in _lines(sheet)]
     if ("version", "", str(review_sheet.VERSION)) not in lines:
         return None
     wanted = ("product", "sku", "current_price", "price")

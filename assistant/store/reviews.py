@@ -13,7 +13,7 @@ from assistant.store import decisions
 from assistant.store.database import Database, StoreError
 from assistant.store.ledger import decision_name
 from assistant.store.records import Verdict
-from assistant.store.schema import AuditRow, LedgerRow, ProductRow
+from assistant.store.schema import AuditRow, ImportRow, LedgerRow, ProductRow, SaleRow
 
 REVIEWED = "report_review"
 """The audit log's action."""
@@ -85,6 +85,19 @@ class Reviews:
                 decisions.reject(session, it.decision_id, actor=actor, reason=it.reason)
             now = dt.datetime.now(dt.UTC)
             session.add(AuditRow(at=now, actor=actor, action=REVIEWED, subject=None, detail=dict(detail)))
+
+    def sales_written_since(self, decision_id: str) -> bool:
+        """Whether sales of a recommendation's product came in or were corrected after it was given."""
+        with self._database.read() as session:
+            row = decisions.find(session, decision_id)
+            query = (
+                sa.select(SaleRow.product_id)
+                .join(ProductRow, ProductRow.id == SaleRow.product_id)
+                .join(ImportRow, ImportRow.id == SaleRow.import_id)
+                .where(ProductRow.sku == row.sku, ProductRow.store == row.store)
+                .where(ImportRow.created_at > row.created_at)
+            )
+            return session.scalars(query.limit(1)).first() is not None
 
     def approved_prices(self, on: dt.date) -> tuple[list[ApprovedPrice], list[ApprovedPrice]]:
         """The approved prices in force on a day, and those that hold from a later one.

@@ -176,7 +176,7 @@ def test_the_processes_of_a_run_that_is_killed_end(shop: Store, tmp_path: Path) 
     helpers = [it for it in psutil.Process(run.pid).children() if "spawn_main" in " ".join(it.cmdline())]
     assert len(helpers) == 2
     run.kill()
-    run.communicate()
+    run.wait()
     _, alive = psutil.wait_procs(helpers, timeout=20)
     for helper in alive:
         helper.kill()

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import sys
-from collections.abc import Iterator
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
@@ -148,6 +151,7 @@ def test_rows_and_columns_may_be_moved(desk: Desk, report: Path) -> None:
         ({"decision": "own price"}, "there is no price of yours"),
         ({"decision": "own price", "own_price": "cheap"}, "“cheap” is not a price"),
         ({"decision": "own price", "own_price": -1}, "“-1” is not a price"),
+        ({"decision": "own price", "own_price": "1_7"}, "“1_7” is not a price"),
         ({"decision": "own price", "own_price": "nan"}, "“nan” is not a price"),
         ({"decision": "own price", "own_price": 16.999}, "16.999 has more decimals than prices in USD have"),
         (
@@ -223,7 +227,22 @@ def test_a_report_older_than_the_sales_is_not_approved_from(desk: Desk, store: S
     store.import_history(history(weeks=13), source="a week more", content_hash="newer")
     review = read_review(report, desk, "en")
     assert [it.choice for it in review.changes] == ["reject"]
-    assert "newer sales are in the shop" in review.refused[0]
+    assert "not those any more" in review.refused[0]
+
+
+def test_a_report_whose_sales_were_corrected_is_not_approved_from(
+    desk: Desk, store: Store, report: Path
+) -> None:
+    written(desk, report)
+    fill(report, {"CAN-LAV-200": {"decision": "approve"}, "KET-17": {"decision": "approve"}})
+    newest = history().groupby("sku", sort=False).tail(1)
+    lavender = newest[newest["sku"] == "CAN-LAV-200"]
+    store.import_history(lavender.assign(price=20.0), source="mended", content_hash="mended")
+    review = read_review(report, desk, "en")
+    assert [it.product for it in review.changes] == ["Electric Kettle 1.7 L"]
+    assert "not those any more" in review.refused[0]
+    store.import_history(lavender, source="mended back", content_hash="mended back")
+    assert len(read_review(report, desk, "en").changes) == 2
 
 
 def test_another_shops_report_is_refused(desk: Desk, report: Path, tmp_path: Path) -> None:
@@ -320,6 +339,35 @@ def test_a_workbook_that_lost_its_shape_says_what(desk: Desk, report: Path, dama
     book.save(report)
     with pytest.raises(ReviewError, match=said):
         read_review(report, desk, "en")
+
+
+def rewritten(path: Path, part: str, change: Callable[[bytes], bytes]) -> None:
+    """Change a part of a workbook's archive."""
+    with zipfile.ZipFile(path) as book:
+        parts = {name: book.read(name) for name in book.namelist()}
+    parts[part] = change(parts[part])
+    with zipfile.ZipFile(path, "w") as book:
+        for name, content in parts.items():
+            book.writestr(name, content)
+
+
+def test_a_workbook_that_was_cut_short_says_so(desk: Desk, report: Path) -> None:
+    written(desk, report)
+    rewritten(report, "xl/worksheets/sheet2.xml", lambda content: content[: len(content) // 2])
+    with pytest.raises(ReviewError, match="is not an Excel workbook"):
+        read_review(report, desk, "en")
+
+
+def test_rows_count_though_a_program_noted_the_sheet_as_smaller(desk: Desk, report: Path) -> None:
+    ids = written(desk, report)
+    fill(report, {"CAN-LAV-200": {"decision": "approve"}})
+    small = re.compile(rb'<dimension ref="[^"]*"')
+    for sheet in ("sheet2", "sheet3", "sheet4"):
+        with suppress(KeyError):
+            part = f"xl/worksheets/{sheet}.xml"
+            rewritten(report, part, lambda content: small.sub(b'<dimension ref="A1"', content))
+    review = read_review(report, desk, "en")
+    assert (len(review.changes), review.undecided) == (1, len(ids) - 1)
 
 
 # The command
