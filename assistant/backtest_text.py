@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from assistant.cli_report import UNLIMITED
+from assistant.cli_tuning_report import UNLIMITED
 from assistant.facts import count, labels, money, percent, signed, span, total_decimals
 from assistant.wording import Language
 from prompts import load, substitute

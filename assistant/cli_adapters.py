@@ -17,7 +17,7 @@ from rich.text import Text
 
 from assistant.adapters import adapter_error_text, adapter_words
 from assistant.cli_commands import InputError
-from assistant.cli_report import UNLIMITED, report_text, screen_width
+from assistant.cli_tuning_report import UNLIMITED, report_text, screen_width
 from assistant.facts import count
 from assistant.store import Store, StoreError, data_home
 from assistant.tuning_report import reasons

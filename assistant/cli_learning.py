@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 from assistant.adapters import adapter_error_text
 from assistant.cli_adapters import audit, shelf_of, where
 from assistant.cli_commands import InputError, read_file, selection
-from assistant.cli_report import report_text, screen_width
 from assistant.cli_stopping import INTERRUPTED, stopping
+from assistant.cli_tuning_report import report_text, screen_width
 from assistant.facts import percent
 from assistant.store.importing import error_text
 from assistant.tuning_report import WORDS, Report, stage_text, time_left

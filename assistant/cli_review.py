@@ -74,7 +74,7 @@ def _show(review: Review, words: Wording) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from assistant.cli_report import UNLIMITED, screen_width
+    from assistant.cli_tuning_report import UNLIMITED, screen_width
 
     count, file = len(review.changes), review.file
     print(words("diff.title", file=file, count=count) if count else words("diff.none", file=file))

@@ -14,7 +14,7 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from assistant.cli_report import UNLIMITED
+from assistant.cli_tuning_report import UNLIMITED
 from assistant.facts import count, direction, facts_for, gain_total_facts, labels
 from assistant.wording import Language, printable
 from policy.decision.recommendation import Recommendation

@@ -15,7 +15,7 @@ from small_adapters import write_adapter
 from small_networks import tiny_network
 
 from assistant import cli
-from assistant.cli_report import report_text
+from assistant.cli_tuning_report import report_text
 from assistant.store import Store
 from assistant.tuning_report import WORDS, reasons
 from assistant.wording import Language, wording

@@ -15,7 +15,7 @@ from fake_fine_tune import a_report, add_version
 
 import prompts
 from assistant import cli
-from assistant.cli_report import report_text
+from assistant.cli_tuning_report import report_text
 from assistant.tuning_report import WORDS, time_left
 from assistant.wording import LANGUAGES, Language, wording
 from policy.forecast.baselines import LIGHTGBM, baselines
