@@ -109,7 +109,7 @@ def _start(home: str | None, adapter: str | None, plan: Mapping[str, Any]) -> No
 
 
 def _end_with_the_run() -> None:
-    """A run that is killed cannot end its processes: each would wait for work, the policy in memory, for good."""
+    """A run that is killed ends no process: each would wait for work for good, the policy in memory."""
     run = parent_process()
     assert run is not None
     run.join()

@@ -1,12 +1,16 @@
-"""A shop for the report's runs, and the policy, loaded once."""
+"""Shops for the report's runs and reviews, and the policy, loaded once."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from demo_entries import demo_priced
+from small_shop import ThumbPolicy, open_shop
 
+from assistant.desk import Desk
 from assistant.report.entry import Priced
 from assistant.store import Store
 from assistant.store.demo import create_demo
@@ -30,3 +34,23 @@ def shop(tmp_path: Path) -> Store:
     store = Store.open(home=tmp_path / "shop")
     create_demo(store)
     return store
+
+
+@pytest.fixture
+def store(home: Path) -> Iterator[Store]:
+    """The small shop, for what needs no transformer."""
+    opened = open_shop(home)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def desk(store: Store) -> Desk:
+    policy: Any = ThumbPolicy()
+    return Desk(store, pipeline=policy)
+
+
+@pytest.fixture
+def report(tmp_path: Path) -> Path:
+    """Where a report's workbook is to be."""
+    return tmp_path / "report.xlsx"

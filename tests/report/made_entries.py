@@ -5,22 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from small_shop import around, outcome
+
 from assistant.report.entry import Curve, Entry, Priced, Sales, Unpriced
-from policy.decision.recommendation import AbstentionCode, Interval, Outcome, Recommendation
+from policy.decision.recommendation import AbstentionCode, Recommendation
 from policy.decision.standing import Standing
-
-
-def around(mean: float, spread: float) -> Interval:
-    return Interval(mean=mean, low=mean - spread, high=mean + spread)
-
-
-def outcome(price: float, units: float, cost: float | None) -> Outcome:
-    return Outcome(
-        price=price,
-        units=around(units, 5.0),
-        revenue=around(price * units, price * 5.0),
-        profit=None if cost is None else around((price - cost) * units, (price - cost) * 5.0),
-    )
 
 
 def entry(

@@ -12,7 +12,6 @@ from typing import Any
 import pandas as pd
 import pytest
 from openpyxl import load_workbook
-from small_shop import ThumbPolicy, open_shop
 
 from assistant import report_page
 from assistant.background import Run
@@ -37,19 +36,6 @@ COLUMNS = (
     Column(key="profit_gain", label="Gain", kind="total", low="profit_gain_low", high="profit_gain_high"),
     Column(key="decision", label="Record", kind="code"),
 )
-
-
-@pytest.fixture
-def store(home: Path) -> Iterator[Store]:
-    store = open_shop(home)
-    yield store
-    store.close()
-
-
-@pytest.fixture
-def desk(store: Store) -> Desk:
-    policy: Any = ThumbPolicy()
-    return Desk(store, pipeline=policy)
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import datetime as dt
 import json
-from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from small_shop import ThumbPolicy, history, open_shop
+from small_shop import ThumbPolicy, history
 
 from assistant import cli
 from assistant.desk import Desk
@@ -37,13 +36,6 @@ class OutletPolicy(ThumbPolicy):
             replace(self._one(str(sku), group, objective, stale=False), store=str(store))
             for (store, sku), group in history.groupby(["store", "sku"], sort=True)
         ]
-
-
-@pytest.fixture
-def store(home: Path) -> Iterator[Store]:
-    opened = open_shop(home)
-    yield opened
-    opened.close()
 
 
 @pytest.fixture
