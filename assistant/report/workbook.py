@@ -44,7 +44,8 @@ def write_workbook(document: Document, path: Path) -> None:
     Rows go to disk as they come. A text too long for a cell is cut and ends in `…`. The same document gives
     the same bytes. Raises OSError.
     """
-    with whole_file(path) as part, tempfile.TemporaryDirectory() as folder:
+    # Beside the file: the system's folder for such may be small, and rows go there first.
+    with whole_file(path) as part, tempfile.TemporaryDirectory(dir=path.parent, prefix=".") as folder:
         options = {"constant_memory": True, "tmpdir": folder}
         book = xlsxwriter.Workbook(str(part), options)
         book.use_zip64()  # beyond 4 GB; smaller files stay as they are

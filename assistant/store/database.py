@@ -186,8 +186,10 @@ class Database:
             )
         if "locked" in cause:
             return f"Another program kept {self.place} busy for {WAIT_SECONDS:.0f} s. Close it and try again."
-        if "full" in cause:
-            return f"There is no room left to write to {self.place}. Free some space and try again."
+        if "full" in cause or "disk I/O" in cause:  # SQLite calls a full disk either
+            return (
+                f"There is no room left to write to {self.place}, or its disk fails. Free some space first."
+            )
         return f"The database {self.place} cannot be used. Check that it is running and reachable."
 
 

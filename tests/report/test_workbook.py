@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -62,6 +63,12 @@ def test_csv_disarms_formulas(tmp_path: Path, trick: str) -> None:
         line = list(csv.reader(file))[1]
     assert line[0] == f"'{trick}"
     assert "-14.36" in line  # a negative number is no formula
+
+
+def test_rows_need_room_beside_the_file_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "a full one"))
+    write_workbook(document(), tmp_path / "report.xlsx")
+    assert [it.name for it in tmp_path.iterdir()] == ["report.xlsx"]
 
 
 def test_formats_print_what_the_other_formats_print(tmp_path: Path) -> None:

@@ -125,3 +125,15 @@ def test_an_address_that_cannot_be_used_is_refused_without_its_password(url: str
     with pytest.raises(StoreError, match="PRICING_ASSISTANT_DATABASE_URL") as error:
         Store.open(url=url)
     assert "secret" not in str(error.value)
+
+
+def test_a_disk_without_room_is_one_clear_line(home: Path) -> None:
+    resource = pytest.importorskip("resource")
+    store = Store.open(home=home)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, limits[1]))
+    try:
+        with pytest.raises(StoreError, match="no room left"):
+            store.note("said", {"text": "x" * 100_000}, actor="merchant")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
