@@ -31,11 +31,14 @@ class Worker:
     """What one process keeps."""
 
     def __init__(self, home: str | None, adapter: str | None, plan: Mapping[str, Any]) -> None:
-        from assistant.store import Store
+        from assistant.store import Store, StoreError
         from policy import PricingPipeline
 
+        store = Store.existing(home=home)
+        if store is None:  # on a machine that does not reach it; an empty one must not be made there
+            raise StoreError(f"There is no shop in {home} here. Put it where every worker reaches it.")
         pipeline = PricingPipeline.from_pretrained(adapter=adapter)
-        self._pricer = Pricer(Store.open(home=home), pipeline, Plan.from_dict(plan))
+        self._pricer = Pricer(store, pipeline, Plan.from_dict(plan))
 
     def priced(self, batch: Mapping[str, Any]) -> tuple[int, str]:
         """A batch's number and lines."""
@@ -47,7 +50,8 @@ def home_of(store: Store) -> str | None:
     """Where another process opens the same shop: its folder, or None where PRICING_ASSISTANT_DATABASE_URL,
     which it has too, says so."""
     folder = store.lock.parent
-    return str(folder) if Path(store.place) == folder / FILE_NAME else None
+    # In full: a cluster's workers stand in another folder than we do.
+    return str(folder.absolute()) if Path(store.place) == folder / FILE_NAME else None
 
 
 def local_engine(store: Store, pipeline: PricingPipeline, *, adapter: Path | None = None) -> Engine:
@@ -66,7 +70,7 @@ def local_engine(store: Store, pipeline: PricingPipeline, *, adapter: Path | Non
             for batch in todo:
                 yield batch.number, pricer.lines(batch)
             return
-        told = home_of(store), None if adapter is None else str(adapter), plan.to_dict()
+        told = home_of(store), None if adapter is None else str(adapter.absolute()), plan.to_dict()
         processes = min(cores, len(todo))
         with ProcessPoolExecutor(
             processes, mp_context=get_context("spawn"), initializer=_start, initargs=told

@@ -23,7 +23,7 @@ from assistant.report.pricing import Plan
 from assistant.report.progress import ReportError
 from assistant.report.ray_engine import ray_engine
 from assistant.report.workers import local_engine
-from assistant.store import Store
+from assistant.store import Store, StoreError
 from policy import PricingPipeline
 
 Work = tuple[list[Batch], Plan]
@@ -104,6 +104,19 @@ def test_another_process_finds_the_same_shop(
     assert Store.open(home=workers.home_of(other)).identity == other.identity
 
 
+def test_a_process_that_stands_in_another_folder_finds_the_shop_or_says_so(
+    shop: Store, work: Work, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    home = workers.home_of(Store.open(home="shop"))
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    workers.Worker(home, None, work[1].to_dict())
+    with pytest.raises(StoreError, match="no shop in shop here"):
+        workers.Worker("shop", None, work[1].to_dict())
+    assert not (tmp_path / "elsewhere" / "shop").exists()
+
+
 def test_what_is_priced_does_not_pile_up_in_the_process_that_waits(
     shop: Store, pipeline: PricingPipeline, work: Work, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -152,7 +165,7 @@ def test_a_process_that_is_ended_is_one_clear_line(
 ABANDONED = """
 import os
 from assistant.report import run, workers
-from assistant.store import Store
+from assistant.store import Store, StoreError
 from policy import PricingPipeline
 
 os.sched_getaffinity = lambda _: (0, 1)
