@@ -267,6 +267,22 @@ def test_drivers_answer_for_a_cost_rise(pipe: PricingPipeline) -> None:
     assert cost.contribution > 0
 
 
+def test_profit_gained_is_revenue_gained_less_the_cost_of_the_units_gained(
+    pipe: PricingPipeline, history: pd.DataFrame
+) -> None:
+    for record in pipe.recommend(history):
+        gained, sold = record.revenue_gain, record.units_gain
+        assert gained.mean == pytest.approx(
+            record.take.revenue.mean - record.keep.revenue.mean, rel=1e-6, abs=1e-9
+        )
+        assert sold.mean == pytest.approx(record.take.units.mean - record.keep.units.mean, rel=1e-6, abs=1e-9)
+        cost = record.unit_cost
+        assert record.gain.mean == pytest.approx(gained.mean - cost * sold.mean, rel=1e-6, abs=1e-9)
+    whole = pipe.recommend(history.drop(columns="cost"))
+    assert all(it.gain == it.revenue_gain for it in whole)  # without a cost, revenue is the aim
+    assert any(it.price != it.current_price for it in whole)
+
+
 def test_what_if_matches_the_recommendation_at_its_price(pipe: PricingPipeline) -> None:
     frame = product("A", moves=0.3, seed=1)
     record = only(pipe, frame)

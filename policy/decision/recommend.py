@@ -214,6 +214,12 @@ class Case:
             self.situation.stock,
         )[0]
 
+    def units_at(self, prices: list[float]) -> NDArray:
+        """Units per curve at prices, per period, limited by stock, shape (K, P)."""
+        stock = self.situation.stock[0]
+        limit = stock if np.isfinite(stock) else np.inf
+        return np.minimum(self.posterior.component_units(np.array([prices]))[0], limit)
+
     def mean_objective(self, prices: list[float]) -> NDArray:
         """Expected objective at prices, currency per period, shape (P,)."""
         of = self.situation
@@ -256,7 +262,12 @@ def _decide(
     speaks = abstained in (None, "price_never_varied", "rules_infeasible", "stale_data")
     keep = outcome_at(case.posterior, situation, current) if speaks else None
     take = outcome_at(case.posterior, situation, price) if abstained is None else None
-    gain = gain_between(case.objective_at([price, current]), case.posterior) if take else None
+    pair = [price, current]
+    units = case.units_at(pair)
+    gain, units_gain, revenue_gain = (
+        gain_between(values, case.posterior) if take else None
+        for values in (case.objective_at(pair), units, units * pair)
+    )
     slope, slope_low, slope_high = case.posterior.elasticity(situation.current_price)
     elasticity = Interval(mean=float(slope[0]), low=float(slope_low[0]), high=float(slope_high[0]))
     return Recommendation(
@@ -276,6 +287,8 @@ def _decide(
         take=take,
         keep=keep,
         gain=gain,
+        units_gain=units_gain,
+        revenue_gain=revenue_gain,
         elasticity=elasticity if abstained in (None, "rules_infeasible", "stale_data") else None,
         clamps=clamps,
         verdicts=settled.verdicts,

@@ -143,6 +143,11 @@ class Recommendation:
     """At the current price."""
     gain: Interval | None
     """Objective at the recommended price minus objective at the current one, per period."""
+    units_gain: Interval | None = None
+    """Units at the recommended price minus units at the current one, per period; None in records of before
+    it was kept, too."""
+    revenue_gain: Interval | None = None
+    """The same of revenue."""
     elasticity: Interval | None
     """Per cent change of units for one per cent change of price, at the current price; negative."""
 
@@ -203,8 +208,8 @@ class Recommendation:
         for name in ("take", "keep"):
             if fields[name] is not None:
                 fields[name] = _outcome(fields[name])
-        for name in ("gain", "elasticity"):
-            if fields[name] is not None:
+        for name in ("gain", "units_gain", "revenue_gain", "elasticity"):
+            if fields.get(name) is not None:
                 fields[name] = Interval(**fields[name])
         fields["drivers"] = tuple(Driver(**d) for d in fields["drivers"])
         fields["clamps"] = tuple(Clamp(**c) for c in fields["clamps"])

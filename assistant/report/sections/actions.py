@@ -53,7 +53,8 @@ class Actions:
             **_interval("units", None if then is None else then.units),
             **_interval("revenue", None if then is None else then.revenue),
             **_interval("profit", None if then is None else then.profit),
-            **_interval("revenue_gain", gain if it.objective == "revenue" else None),
+            **_interval("units_gain", it.units_gain if case.moves else None),
+            **_interval("revenue_gain", it.revenue_gain if case.moves else None),
             **_interval("profit_gain", gain if it.objective == "profit" else None),
             "confidence": "" if it.abstained else str(names["confidence"][it.confidence]),
             "rule": "" if it.binding_rule is None else str(names["rules"].get(it.binding_rule, "")),
@@ -64,8 +65,6 @@ class Actions:
             "date": it.date[:10],
             "decision": case.entry.decision_id,
         }
-        if case.moves and it.objective == "profit" and it.take and it.keep:
-            row = {**row, "revenue_gain": it.take.revenue.mean - it.keep.revenue.mean}
         self._rows.add(row, weight=0.0 if gain is None else gain.mean, group=order_of(case, self._composer))
 
     def section(self, scope: Scope) -> Section:
@@ -103,6 +102,7 @@ class Actions:
             *([composer.column("category")] if scope.categories else []),
             composer.column("units_keep", "units", period=period),
             composer.column("units", "units", interval=True, period=period),
+            composer.column("units_gain", "units", signed=True, interval=True, period=period),
             composer.column("revenue", "total", interval=True, label="revenue_then", period=period),
             *([composer.column("profit", "total", interval=True, period=period)] if self._costs else []),
             composer.column("date", "date"),
