@@ -114,7 +114,7 @@ class Document:
     """Of the totals; None where products are sold in several, or it is unknown."""
     period: str
     made_at: str
-    """ISO 8601, UTC."""
+    """ISO 8601, by the clock of the place where it was made."""
     sections: tuple[Section, ...]
     """In order of reading; the first is the headline, the last the appendix."""
     pages: Iterable[Page]

@@ -152,7 +152,7 @@ class Priced:
     """Can be gone through again and again, a product in memory at a time; in order of (store, sku)."""
     unpriced: Iterable[Unpriced]
     made_at: str
-    """ISO 8601, UTC."""
+    """ISO 8601, by the clock of the place where it was made."""
     last_report: str | None
     """When the last report on this shop was made, ISO 8601; None for the first."""
     manifest: Mapping[str, Any]

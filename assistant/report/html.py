@@ -111,7 +111,10 @@ def _labels(document: Document) -> str:
 def _head(document: Document, words: Wording) -> str:
     made = datetime.fromisoformat(document.made_at)
     when = words(
-        "page.made", date=day(made.date().isoformat(), document.language), time=made.strftime("%H:%M")
+        "page.made",
+        date=day(document.made_at, document.language),
+        time=made.strftime("%H:%M"),
+        zone=str(made.tzinfo),
     )
     return (
         f"<header>\n<h1>{escape(document.title)}</h1>\n<p><b>{escape(document.subtitle)}</b>"

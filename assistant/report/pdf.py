@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -111,8 +112,8 @@ class _Printer(BaseDocTemplate):
 
     def _makeCanvas(self, *args: Any, **options: Any) -> Canvas:
         canvas = super()._makeCanvas(*args, **options)
-        digits = "".join(it for it in self._document.made_at if it.isdigit())[:14].ljust(14, "0")
-        canvas.setDateFormatter(lambda *_: f"D:{digits}+00'00'")
+        made = datetime.fromisoformat(self._document.made_at).astimezone(UTC)
+        canvas.setDateFormatter(lambda *_: f"D:{made:%Y%m%d%H%M%S}+00'00'")
         canvas.showOutline()
         return canvas
 

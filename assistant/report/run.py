@@ -146,8 +146,8 @@ def make_report(
         priced = Priced(
             entries=Entries(work.folder / ENTRIES),
             unpriced=Left(work.folder / UNPRICED),
-            made_at=plan.made_at,
-            last_report=last_report,
+            made_at=here(plan.made_at),
+            last_report=last_report and here(last_report),
             manifest=_manifest(pipeline, rules, plan, basis, inputs, counts),
             gone=ended,
             rulings=store.reports.rulings(),
@@ -167,6 +167,11 @@ def make_report(
         )
         work.remove()
     return replace(made, folder=folder, files=files)
+
+
+def here(moment: str) -> str:
+    """A moment, ISO 8601, by the clock of this place: a report of Monday morning in Shanghai is Monday's."""
+    return dt.datetime.fromisoformat(moment).astimezone().isoformat(timespec="seconds")
 
 
 def _plan(

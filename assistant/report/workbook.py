@@ -49,7 +49,8 @@ def write_workbook(document: Document, path: Path) -> None:
         options = {"constant_memory": True, "tmpdir": folder}
         book = xlsxwriter.Workbook(str(part), options)
         book.use_zip64()  # beyond 4 GB; smaller files stay as they are
-        book.set_properties({"title": document.title, "created": dt.datetime.fromisoformat(document.made_at)})
+        made = dt.datetime.fromisoformat(document.made_at).astimezone(dt.UTC)
+        book.set_properties({"title": document.title, "created": made})
         try:
             _Printer(document, book).print()
             book.close()

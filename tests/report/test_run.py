@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,17 @@ def priced(shop: Store, pipeline: PricingPipeline, *, size: int, **plan: Any) ->
         it for batch in run.batches(products, rules, size=size) for it in pricer.lines(batch).splitlines()
     ]
     return [Entry.from_dict(json.loads(line.split("\t", 1)[1])["entry"]) for line in lines]
+
+
+def test_the_day_of_a_report_is_that_of_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as there:
+        there.setenv("TZ", "Asia/Shanghai")
+        time.tzset()
+        try:
+            assert run.here("2026-11-22T23:30:00+00:00") == "2026-11-23T07:30:00+08:00"
+        finally:
+            there.undo()
+            time.tzset()
 
 
 def document(found: Made) -> dict[str, Any]:
