@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
@@ -15,6 +15,7 @@ from assistant.report.progress import ReportError
 from assistant.report.whole_file import whole_file
 
 PLAN, ENTRIES, UNPRICED, PRINTED = "plan.json", "entries.jsonl", "unpriced.jsonl", "printed"
+PLACE = "place.json"
 
 
 class Work:
@@ -81,6 +82,30 @@ class Work:
         finally:
             if opened is not None:
                 opened.close()
+
+    def printing(self) -> Path:
+        """The folder to print into, with nothing in it of a run that was killed."""
+        (self.folder / PLACE).unlink(missing_ok=True)
+        shutil.rmtree(self.folder / PRINTED, ignore_errors=True)
+        (self.folder / PRINTED).mkdir()
+        return self.folder / PRINTED
+
+    def move(self, place: Path, files: Sequence[str], asked: Mapping[str, Any]) -> None:
+        """Put what is printed in its place. `asked` tells it from what another command would print."""
+        said = {"folder": place.name, "files": files, "asked": asked}
+        _write_whole(self.folder / PLACE, json.dumps(said))
+        (self.folder / PRINTED).replace(place)
+
+    def moved(self, out: Path, asked: Mapping[str, Any]) -> tuple[Path, tuple[str, ...]] | None:
+        """The folder in `out` that a run moved before it was killed, and its files; None where none did."""
+        try:
+            said = json.loads((self.folder / PLACE).read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return None
+        place = out / str(said["folder"])
+        if said["asked"] != asked or (self.folder / PRINTED).exists() or not place.is_dir():
+            return None
+        return place, tuple(said["files"])
 
     def remove(self) -> None:
         """Leave nothing of it, nor of the folder around it where no other shop's is there."""

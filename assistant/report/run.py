@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
-import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -15,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from assistant.report.batches import SIZE, Batch, batches, newest_first, rules_of_run
-from assistant.report.checkpoints import ENTRIES, PRINTED, UNPRICED, Entries, Left, Work
+from assistant.report.checkpoints import ENTRIES, UNPRICED, Entries, Left, Work
 from assistant.report.entry import Entry, Gone, Priced, Unpriced
 from assistant.report.pricing import Plan, is_products_fault
 from assistant.report.progress import FORMATS, Clock, Format, Made, Progress, ReportError, written_to
@@ -153,8 +152,13 @@ def make_report(
             rulings=store.reports.rulings(),
             since_last=since_last,
         )
-        files = _write(priced, store, work, languages, formats, pages, clock)
-        folder = _moved(work.folder / PRINTED, out, counts["date"])
+        asked = {"languages": [*languages], "formats": [*formats], "pages": pages, "since_last": since_last}
+        if (there := work.moved(out, asked)) is not None:  # and killed before the shop knew of it
+            folder, files = there
+        else:
+            files = _write(priced, store, work, languages, formats, pages, clock)
+            folder = _free(out, counts["date"])
+            work.move(folder, files, asked)
         # Noted once it is there to be read: what changed since the last report is told by this.
         store.reports.note(
             {
@@ -330,8 +334,7 @@ def _write(
     from assistant.report.printing import print_report
 
     statuses = store.reports.verdicts()
-    printed = work.folder / PRINTED
-    shutil.rmtree(printed, ignore_errors=True)  # of a run that was killed
+    printed = work.printing()
     names: list[str] = []
     with clock.stage("write", len(languages) * (1 + len(formats))) as reached:
         done = 0
@@ -353,11 +356,10 @@ def _write(
     return tuple(names)
 
 
-def _moved(printed: Path, out: Path, date: str) -> Path:
-    """The finished folder in its place: the date, numbered where that day has reports already."""
+def _free(out: Path, date: str) -> Path:
+    """The folder of a new report: the date, numbered where that day has reports already."""
     name = date or dt.date.today().isoformat()
     number = 1
     while (place := out / (name if number == 1 else f"{name}-{number}")).exists():
         number += 1
-    printed.replace(place)
     return place

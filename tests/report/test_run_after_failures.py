@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from assistant.report.progress import Made, Progress, ReportError, Stopped, only
 from assistant.report.run import WORK, make_report
 from assistant.store import Store
 from assistant.store.demo import create_demo
+from assistant.store.reports import Reports
 from policy import PricingPipeline
 
 
@@ -118,6 +120,46 @@ def test_a_run_killed_while_it_tidies_up_is_not_taken_for_unfinished(
     (first,) = shop.reports.made(9)
     found = made(shop, tmp_path / "out", pipeline)
     assert (found.resumed, found.last_report, found.unchanged) == (0, first["made_at"], 21)
+
+
+def killed(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def test_a_run_killed_once_its_report_is_in_place_prints_no_second_one(
+    shop: Store, pipeline: PricingPipeline, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    for _ in range(2):
+        with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+            patched.setattr(Reports, "note", killed)
+            made(shop, out, pipeline)
+    (folder,) = (it for it in out.iterdir() if it.name != WORK)
+    (folder / "report.json").write_text("looked at meanwhile", encoding="utf-8")
+    found = made(shop, out, pipeline)
+    assert (found.folder, found.files, found.resumed) == (folder, ("report.json",), 21)
+    assert (folder / "report.json").read_text(encoding="utf-8") == "looked at meanwhile"
+    assert [it.name for it in out.iterdir()] == [folder.name]
+    assert len(shop.reports.made(9)) == 1
+
+
+@pytest.mark.parametrize("change", ["another language", "folder deleted"])
+def test_what_a_killed_run_left_in_place_is_not_taken_for_something_else(
+    shop: Store, pipeline: PricingPipeline, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    out = tmp_path / "out"
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(Reports, "note", killed)
+        made(shop, out, pipeline)
+    (folder,) = (it for it in out.iterdir() if it.name != WORK)
+    if change == "another language":
+        found = made(shop, out, pipeline, languages=("zh",))
+        assert found.folder == out / f"{folder.name}-2"
+    else:
+        shutil.rmtree(folder)
+        found = made(shop, out, pipeline)
+        assert found.folder == folder
+    assert found.folder is not None and (found.folder / "report.json").is_file()
 
 
 def test_others_write_to_the_shop_while_a_report_is_recorded(
