@@ -171,17 +171,14 @@ class Reports:
             }
 
     def gone(self, present: Collection[Key]) -> list[Decision]:
-        """What reports up to the last one said last of products that are not among these, in order of outlet
-        and SKU."""
-        # An index has the articles; which outlets there were, only a look at every decision tells.
-        outlets = any(store for _, store in present)
-        named = (DecisionRow.sku, DecisionRow.store) if outlets else (DecisionRow.sku,)
-        known = present if outlets else {sku for sku, _ in present}
+        """What reports up to the last one said last of the shop's products that are not among these, in order
+        of outlet and SKU."""
+        # A product's name stays when its sales are deleted; decisions are too many to look for others.
         with self._database.read() as session:
-            told = session.execute(sa.select(*named).distinct())
-            skus = {row[0] for row in told if ((row[0], row[1] or None) if outlets else row[0]) not in known}
-        found = self.earlier(sorted(skus))
-        return [found[key] for key in sorted(set(found) - set(present), key=lambda it: (it[1] or "", it[0]))]
+            every = session.execute(sa.select(ProductRow.sku, ProductRow.store))
+            lost = {(sku, store or None) for sku, store in every} - set(present)
+        found = self.earlier([sku for sku, _ in lost])
+        return [found[key] for key in sorted(lost & found.keys(), key=lambda it: (it[1] or "", it[0]))]
 
     def reference_prices(self, cuts: Sequence[Cut], *, profile: Profile) -> list[ReferenceCheck]:
         """`Store.reference_price` of many products at once, in their order."""

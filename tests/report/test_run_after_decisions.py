@@ -18,6 +18,7 @@ from assistant.cli_reports import summary
 from assistant.report.progress import Made, only_run
 from assistant.report.run import make_report
 from assistant.store import Decision, Store, decisions
+from assistant.store.reports import Reports
 from assistant.wording import LANGUAGES
 from policy import PricingPipeline
 from policy.decision.recommendation import Recommendation
@@ -118,27 +119,67 @@ def test_the_last_word_on_a_product_counts_and_what_was_taken_back_does_not(
     assert (ruling.verdict.verdict, ruling.suggested) == ("rejected", one.record["price"])
 
 
+def two_outlets(whole: pd.DataFrame) -> pd.DataFrame:
+    """Sales of three products, each in two outlets."""
+    few = whole[whole["sku"].isin(sorted(whole["sku"].unique())[:3])]
+    return pd.concat([few.assign(store=store) for store in ("North", "South")])
+
+
 def test_an_outlet_that_is_gone_is_told_from_those_that_are_there(
     shop: Store, pipeline: PricingPipeline, tmp_path: Path
 ) -> None:
-    it = Recommendation.from_dict(suggested_anywhere(shop, pipeline, tmp_path).record)
-    outlets = [replace(it, sku="MUG", store=store) for store in ("North", "South")]
-    shop.save_decisions([*outlets, replace(it, sku="CUP", store="North")], actor="report")
-    shop.save_decisions([replace(it, sku="CHAT", store="North")], actor="chat")
-    shop.reports.note({"made_at": "2026-11-23T08:00:00+00:00"})
-    shop.save_decisions([replace(it, sku="LATER", store="North")], actor="report")  # by a run that broke off
-    here = {(product.sku, product.store) for product in shop.products()}
-    found = shop.reports.gone({*here, ("MUG", "North")})
-    assert [(said.record["sku"], said.record["store"]) for said in found] == [
-        ("CUP", "North"),
-        ("MUG", "South"),
-    ]
-    assert [said.record["sku"] for said in shop.reports.gone(here)] == ["CUP", "MUG", "MUG"]
+    chain = Store.open(home=tmp_path / "chain")
+    imported(chain, two_outlets(shop.history()), "all")
+    one, two, three = sorted({it.sku for it in chain.products()})
+    made(chain, tmp_path / "out", pipeline)
+    said = {(it.record["sku"], it.record["store"]): it for it in chain.decisions()}
+    chat = Recommendation.from_dict(said[three, "South"].record)
+    chain.save_decisions([chat], actor="chat")
+    chain.save_decisions([replace(chat, price=99.0)], actor="report")  # by a run that broke off
+    here = {(it.sku, it.store) for it in chain.products()}
+    assert chain.reports.gone(here) == []
+    lost = [(two, "North"), (one, "South"), (three, "South")]
+    assert chain.reports.gone(here - set(lost)) == [said[key] for key in lost]
 
 
-def suggested_anywhere(shop: Store, pipeline: PricingPipeline, tmp_path: Path) -> Decision:
-    made(shop, tmp_path / "out", pipeline)
-    return next(iter(suggested(shop).values()))
+def test_reports_of_a_chain_list_each_week_the_outlet_that_has_new_sales(
+    shop: Store, pipeline: PricingPipeline, tmp_path: Path
+) -> None:
+    whole = two_outlets(shop.history())
+    last = whole["date"] == whole["date"].max()
+    chain, out = Store.open(home=tmp_path / "chain"), tmp_path / "out"
+    imported(chain, whole[~last], "before")
+    assert made(chain, out, pipeline, since_last=True).unchanged == 0
+    for store in ("South", "North"):
+        imported(chain, whole[last & (whole["store"] == store)], store)
+        found = made(chain, out, pipeline, since_last=True)
+        assert (found.unchanged, found.gone) == (3, 0)
+        assert [it["store"] for it in tables(found)["actions"]] == [store] * 3
+        assert made(chain, out, pipeline, since_last=True).folder is None
+
+
+def test_a_shop_that_an_older_version_reported_on_goes_on(
+    shop: Store, pipeline: PricingPipeline, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # It noted neither what was left without a look nor what was gone, and kept no gains but the aim's.
+    def kept(it: Recommendation) -> dict[str, Any]:
+        record = to_dict(it)
+        return {key: value for key, value in record.items() if key not in ("units_gain", "revenue_gain")}
+
+    def noted(reports: Reports, said: dict[str, Any]) -> None:
+        note(reports, {key: said[key] for key in ("made_at", "basis", "last_report")})
+
+    to_dict, note, out = Recommendation.to_dict, Reports.note, tmp_path / "out"
+    with monkeypatch.context() as patched:
+        patched.setattr(Recommendation, "to_dict", kept)
+        patched.setattr(Reports, "note", noted)
+        made(shop, out, pipeline)
+    assert all("units_gain" not in it.record for it in shop.decisions())
+    assert "gone" not in shop.reports.made(1)[0]
+    assert made(shop, out, pipeline, since_last=True).folder is None
+    deleted(shop, "CHG-65W")
+    assert made(shop, out, pipeline, since_last=True).gone == 1
+    assert made(shop, out, pipeline, since_last=True).folder is None
 
 
 def deleted(shop: Store, sku: str) -> None:
