@@ -101,16 +101,11 @@ def make_report(
         rules = rules_of_run(store, layers)
         settings = {"objective": objective, "profile": profile, "size": SIZE}
         basis = _basis(store, pipeline, rules, settings)
-        last = store.reports.made(JUDGED)
-        kept = work.begin(
-            basis,
-            {
-                "run": _plan(store, pipeline, products, objective, profile, last).to_dict(),
-                "last_report": last[0]["made_at"] if last else None,
-                "last_left": last[0].get("left", "") if last else "",
-            },
-        )
-        plan, last_report = Plan.from_dict(kept["run"]), kept["last_report"]
+        made_before = store.reports.made(JUDGED)
+        last = made_before[0] if made_before else {}  # older versions noted less of it
+        last_report = last.get("made_at")
+        laid = _plan(store, pipeline, products, objective, profile, made_before)
+        plan = Plan.from_dict(work.begin(basis, {"run": laid.to_dict()})["run"])
         todo = list(batches(products, rules, size=SIZE))
         reached(1)
     resumed = _price(work, out, todo, plan, engine or local_engine(store, pipeline), clock)
@@ -122,7 +117,7 @@ def make_report(
     with written_to(out):
         counts = _record(store, work, len(products), clock)
         gone = _gone(store, products, Left(work.folder / UNPRICED))
-        told = set(last[0].get("gone", ())) if last else set()
+        told = set(last.get("gone", ()))
         ended = [it for id, it in gone if id not in told]
         made = Made(
             folder=None,
@@ -138,7 +133,7 @@ def make_report(
             seconds=clock.seconds,
         )
         known = counts["unchanged"] + counts["unpriced"] == len(products) and not ended
-        known &= counts["left"] == kept["last_left"]
+        known &= counts["left"] == last.get("left", "")
         if since_last and known:
             work.remove()
             return made
@@ -184,7 +179,7 @@ def _plan(
     products: Sequence[Product],
     objective: Objective,
     profile: Profile | None,
-    last: Sequence[Mapping[str, Any]],
+    made_before: Sequence[Mapping[str, Any]],
 ) -> Plan:
     """What holds for all batches, decided once."""
     end = store.sales_end()
@@ -204,7 +199,7 @@ def _plan(
         rider=(rider.sku, rider.store),
         objective=objective,
         profile=profile,
-        judged_since=last[-1]["made_at"] if last else None,
+        judged_since=made_before[-1]["made_at"] if made_before else None,
     )
 
 
