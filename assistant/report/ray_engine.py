@@ -85,6 +85,7 @@ def ray_engine(store: Store, *, adapter: Path | None, workers: int | None = None
                 num_cpus=1,
                 fn_constructor_kwargs={
                     "home": home_of(store),
+                    "shop": store.identity,
                     "adapter": None if adapter is None else str(adapter.absolute()),
                     "plan": plan.to_dict(),
                 },

@@ -30,13 +30,20 @@ ENOUGH = 8
 class Worker:
     """What one process keeps."""
 
-    def __init__(self, home: str | None, adapter: str | None, plan: Mapping[str, Any]) -> None:
+    def __init__(self, home: str | None, shop: str, adapter: str | None, plan: Mapping[str, Any]) -> None:
+        """`home` and `shop`: of the store, where it is (`home_of`) and its identity."""
         from assistant.store import Store, StoreError
         from policy import PricingPipeline
 
         store = Store.existing(home=home)
-        if store is None:  # on a machine that does not reach it; an empty one must not be made there
-            raise StoreError(f"There is no shop in {home} here. Put it where every worker reaches it.")
+        # On a machine that does not reach it: an empty one must not be made there, nor another's be priced.
+        if store is None or store.identity != shop:
+            raise StoreError(
+                f"The report's shop is not in {home} here. Put it where every worker reaches it."
+                if home
+                else "PRICING_ASSISTANT_DATABASE_URL does not lead to the report's shop here. Set it to the "
+                "same address for every worker."
+            )
         pipeline = PricingPipeline.from_pretrained(adapter=adapter)
         self._pricer = Pricer(store, pipeline, Plan.from_dict(plan))
 
@@ -70,7 +77,8 @@ def local_engine(store: Store, pipeline: PricingPipeline, *, adapter: Path | Non
             for batch in todo:
                 yield batch.number, pricer.lines(batch)
             return
-        told = home_of(store), None if adapter is None else str(adapter.absolute()), plan.to_dict()
+        shelf = None if adapter is None else str(adapter.absolute())
+        told = home_of(store), store.identity, shelf, plan.to_dict()
         processes = min(cores, len(todo))
         with ProcessPoolExecutor(
             processes, mp_context=get_context("spawn"), initializer=_start, initargs=told
@@ -104,12 +112,12 @@ _worker: Worker | None = None
 """Of a process of `local_engine`."""
 
 
-def _start(home: str | None, adapter: str | None, plan: Mapping[str, Any]) -> None:
+def _start(home: str | None, shop: str, adapter: str | None, plan: Mapping[str, Any]) -> None:
     global _worker
     threading.Thread(target=_end_with_the_run, daemon=True).start()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever started this process says when it stops
     os.environ["OMP_NUM_THREADS"] = "1"  # the other cores have processes of their own
-    _worker = Worker(home, adapter, plan)
+    _worker = Worker(home, shop, adapter, plan)
 
 
 def _end_with_the_run() -> None:

@@ -111,10 +111,23 @@ def test_a_process_that_stands_in_another_folder_finds_the_shop_or_says_so(
     home = workers.home_of(Store.open(home="shop"))
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
-    workers.Worker(home, None, work[1].to_dict())
-    with pytest.raises(StoreError, match="no shop in shop here"):
-        workers.Worker("shop", None, work[1].to_dict())
+    workers.Worker(home, shop.identity, None, work[1].to_dict())
+    with pytest.raises(StoreError, match="is not in shop here"):
+        workers.Worker("shop", shop.identity, None, work[1].to_dict())
     assert not (tmp_path / "elsewhere" / "shop").exists()
+
+
+def test_a_process_that_finds_another_shop_prices_nothing(
+    shop: Store, work: Work, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = work[1].to_dict()
+    Store.open(home=tmp_path / "other")
+    with pytest.raises(StoreError, match=r"is not in .*other here"):
+        workers.Worker(str(tmp_path / "other"), shop.identity, None, plan)
+    # Where the address is not set, the machine's own shop would be opened.
+    monkeypatch.setenv("PRICING_ASSISTANT_HOME", str(tmp_path / "other"))
+    with pytest.raises(StoreError, match="PRICING_ASSISTANT_DATABASE_URL does not lead"):
+        workers.Worker(None, shop.identity, None, plan)
 
 
 def test_what_is_priced_does_not_pile_up_in_the_process_that_waits(
