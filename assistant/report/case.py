@@ -135,7 +135,7 @@ class Case:
         then = None if ruling is None else ruling.verdict
         if ruling is None or then is None or then.price is None or then.effective_from is None:
             return None
-        found, day, sales = None, then.at.date(), self.entry.sales
+        found, day, sales = None, then.at.astimezone().date(), self.entry.sales
         first = bisect_left(sales.dates, then.effective_from.isoformat())
         for text, price in zip(sales.dates[first:], sales.prices[first:], strict=True):
             start = dt.date.fromisoformat(text)

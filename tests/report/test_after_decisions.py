@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import time
 from dataclasses import replace
 from typing import Any
 
@@ -146,6 +147,21 @@ def test_what_was_sold_before_the_approval_says_nothing_of_it() -> None:
     assert due(approved_on(18), 10.0, 10.0) == (1, 1)
     assert due(approved_on(18), 10.0, 11.1) == (1, 0)  # half a week at the one, half at the other
     assert due(approved_on(16), 10.0, 11.1) == (1, 1)
+
+
+def test_the_day_of_an_approval_is_that_of_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    # On Monday at seven in Shanghai the week before is over; in Greenwich it is Sunday still.
+    ruling = last_ruling("A", "approved", price=12.0)
+    ruling = replace(ruling, verdict=replace(ruling.verdict, at=MONDAY.replace(day=22, hour=23)))
+    with monkeypatch.context() as there:
+        there.setenv("TZ", "Asia/Shanghai")
+        time.tzset()
+        try:
+            found = facts(after("en", {"A": ruling}, charging("A", 10.0, 10.0)), "track_record")
+        finally:
+            there.undo()
+            time.tzset()
+    assert (found["due"], found["never_charged"]) == (0, 0)
 
 
 def test_where_all_approved_prices_were_charged_it_says_so() -> None:
