@@ -74,7 +74,7 @@ def ray_engine(store: Store, *, adapter: Path | None, workers: int | None = None
             ray.init(logging_level=logging.ERROR, **options)
         context = ray.data.DataContext.get_current()
         context.enable_progress_bars = context.print_on_execution_start = False
-        logging.getLogger("ray.data").setLevel(logging.ERROR)
+        logging.getLogger("ray.data").setLevel(logging.CRITICAL)  # errors are raised too
         try:
             count = min(workers or int(ray.cluster_resources().get("CPU", 1)), len(todo))
             rows = [{"batch": json.dumps(it.to_dict())} for it in todo]
@@ -92,6 +92,12 @@ def ray_engine(store: Store, *, adapter: Path | None, workers: int | None = None
             )
             for row in found.iter_rows():
                 yield int(row["number"]), str(row["lines"])
+        except ray.exceptions.RayActorError as error:
+            why = str(error).strip().splitlines()[-1]  # what the worker said, under its traceback
+            raise ReportError(
+                f"A worker of Ray could not price ({why}) What is priced is kept: run the same command again "
+                "once that is mended."
+            ) from error
         finally:
             if ours:
                 ray.shutdown()

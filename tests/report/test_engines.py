@@ -86,6 +86,24 @@ def test_ray_prices_as_one_process_does_though_a_worker_is_killed(
     assert found == in_turn
 
 
+@pytest.mark.slow
+@pytest.mark.skipif(
+    importlib.util.find_spec("ray") is None, reason="pip install 'pricing-assistant[distributed]'"
+)
+def test_a_worker_of_ray_that_does_not_reach_the_shop_is_one_clear_line(
+    shop: Store,
+    work: Work,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("assistant.report.ray_engine.home_of", lambda _: str(tmp_path / "elsewhere"))
+    with pytest.raises(ReportError, match=r"report's shop is not in .*elsewhere here") as error:
+        list(ray_engine(shop, adapter=None, workers=1)(*work))
+    assert "\n" not in str(error.value)
+    assert "Traceback" not in capfd.readouterr().err
+
+
 def test_without_ray_one_line_says_what_to_install(
     shop: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
