@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +16,16 @@ import pytest
 
 from assistant.store import Store
 from assistant.store.demo import demo_history
-from assistant.store.importing import Imported, combined, is_large, parts, read_history, read_parts
+from assistant.store.importing import (
+    Imported,
+    combined,
+    error_text,
+    is_large,
+    parts,
+    read_history,
+    read_parts,
+)
+from assistant.wording import LANGUAGES
 from policy.history import HistoryError, HistoryNote
 
 
@@ -168,6 +178,23 @@ def test_rows_that_name_no_product_and_blank_ones_are_no_part_of_their_own(
     found = list(read_parts(file, skip_bad_rows=True))
     assert len(found) == 2
     assert_the_same(found, read_history(file, skip_bad_rows=True))
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_full_disk_is_named_where_the_parts_are(file: Path, packed: bool) -> None:
+    if packed:
+        file.write_bytes(gzip.compress(file.read_bytes()))
+    resource = pytest.importorskip("resource")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, limits[1]))
+    try:
+        with pytest.raises(HistoryError, match="TMPDIR") as error:
+            list(read_parts(file))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    for language in LANGUAGES:
+        said = error_text(error.value, language)
+        assert tempfile.gettempdir() in said and file.name in said
 
 
 # Parquet

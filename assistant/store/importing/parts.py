@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import gzip
 import hashlib
 import io
@@ -54,6 +55,10 @@ _ENCODINGS = {"utf-8": "utf-8-sig", "gb18030": "gb18030", "cp1252": "cp1252"}
 """Encodings that can be read from the middle of a file, and how: with a mark at the beginning or without."""
 
 
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""The disk, the user's share of it, or the largest file that may be written."""
+
+
 def is_large(path: Path) -> bool:
     """Whether a file is larger than one part."""
     with _plain(path) as file:
@@ -95,12 +100,23 @@ def _plain(path: Path) -> Iterator[Path]:
         if _begins(path, GZIP):
             place = Path(folder) / path.name
             with suppress(gzip.BadGzipFile, EOFError, zlib.error):
-                with gzip.open(path) as packed, place.open("wb") as unpacked:
+                with _room(path), gzip.open(path) as packed, place.open("wb") as unpacked:
                     while unpacked.tell() <= LARGEST and (block := packed.read(1 << 20)):
                         unpacked.write(block)
                 if place.stat().st_size <= LARGEST:
                     plain = place
         yield plain
+
+
+@contextmanager
+def _room(path: Path) -> Iterator[None]:
+    """Names the disk that is full: parts are on another than the file, perhaps, and than the shop."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        raise problem("no_room_for_parts", file=path.name, folder=tempfile.gettempdir()) from error
 
 
 def _begins(path: Path, signature: bytes) -> bool:
@@ -194,7 +210,7 @@ def _sorted_into_parts(path: Path, layout: _Layout, folder: Path, skip_bad_rows:
             ragged += uneven
         piece = filled_rows(piece)
         for part, own in piece.groupby(layout.part_of(piece).to_numpy()):
-            with (folder / f"{part:06d}").open("ab") as file:
+            with _room(path), (folder / f"{part:06d}").open("ab") as file:
                 pickle.dump(own, file, protocol=pickle.HIGHEST_PROTOCOL)
     return tuple(ragged)
 
