@@ -6,7 +6,7 @@ import datetime as dt
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from importlib.metadata import version
 from itertools import islice
@@ -115,9 +115,9 @@ def make_report(
             "The shop's sales, rules or adapter changed while the report was being made. Run it again."
         )
     with written_to(out):
-        counts = _record(store, work, len(products), clock)
-        gone = _gone(store, products, Left(work.folder / UNPRICED))
         told = set(last.get("gone", ()))
+        counts = _record(store, work, len(products), told, clock)
+        gone = _gone(store, products, Left(work.folder / UNPRICED))
         ended = [it for id, it in gone if id not in told]
         made = Made(
             folder=None,
@@ -239,9 +239,12 @@ def _price(work: Work, out: Path, every: Sequence[Batch], plan: Plan, engine: En
     return before
 
 
-def _record(store: Store, work: Work, total: int, clock: Clock) -> dict[str, Any]:
+def _record(store: Store, work: Work, total: int, gone: Collection[str], clock: Clock) -> dict[str, Any]:
     """Keep the recommendations in the shop, give each its id, and lay the entries down in order; returns
-    counts, the last `date`, and the hash of what is `left` without a look, empty where nothing is."""
+    counts, the last `date`, and the hash of what is `left` without a look, empty where nothing is.
+
+    `gone`: ids of what was said last of products that the last report called gone.
+    """
     counts: dict[str, Any] = {"abstained": 0, "unpriced": 0, "unchanged": 0, "date": ""}
     done, left_hash = 0, hashlib.sha256()
     with (
@@ -260,7 +263,8 @@ def _record(store: Store, work: Work, total: int, clock: Clock) -> dict[str, Any
             priced = [Entry.from_dict(it["entry"]) for it in some if "entry" in it]
             ids = store.reports.record([it.recommendation for it in priced])
             for entry, id in zip(priced, ids, strict=True):
-                kept = replace(entry, decision_id=id)
+                # A product that is back as it was is news: the last report called it gone.
+                kept = replace(entry, decision_id=id, earlier=None if id in gone else entry.earlier)
                 entries.write(json.dumps(kept.to_dict(), ensure_ascii=False) + "\n")
                 counts["abstained"] += kept.recommendation.abstained is not None
                 counts["unchanged"] += kept.unchanged

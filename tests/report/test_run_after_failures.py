@@ -42,14 +42,14 @@ def stopped_in(stage: str, shop: Store, out: Path, pipeline: PricingPipeline) ->
         made(shop, out, pipeline, progress=stop)
 
 
-def broken(shop: Store, skus: Sequence[str]) -> None:
+def broken(shop: Store, skus: Sequence[str], *, currency: str = "EUR") -> None:
     """Make products unreadable: prices in two currencies, which the importer refuses."""
     update = sa.text(
-        "UPDATE sales SET currency = 'EUR' WHERE date > '2026-10-01' AND product_id IN "
+        "UPDATE sales SET currency = :currency WHERE date > '2026-10-01' AND product_id IN "
         "(SELECT id FROM products WHERE sku IN :skus)"
     ).bindparams(sa.bindparam("skus", expanding=True))
     with shop._database.write() as session:
-        session.execute(update, {"skus": list(skus)})
+        session.execute(update, {"skus": list(skus), "currency": currency})
 
 
 def acted_on(found: Made) -> set[str]:
@@ -83,6 +83,19 @@ def test_a_product_that_stays_broken_is_no_news(
     assert (again.folder, again.unpriced, again.unchanged) == (None, 1, 20)
     broken(shop, ["PAN-28"])  # as another program may, which tells nobody
     assert made(shop, out, pipeline, since_last=True).folder is not None
+
+
+def test_a_product_that_is_readable_again_is_news(
+    shop: Store, pipeline: PricingPipeline, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    made(shop, out, pipeline)
+    broken(shop, ["CHG-65W"])
+    assert made(shop, out, pipeline).gone == 1
+    broken(shop, ["CHG-65W"], currency="USD")  # as it was
+    found = made(shop, out, pipeline, since_last=True)
+    assert (found.unchanged, acted_on(found)) == (20, {"CHG-65W"})
+    assert made(shop, out, pipeline, since_last=True).folder is None
 
 
 def test_many_broken_products_do_not_spoil_the_few(
