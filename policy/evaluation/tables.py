@@ -221,6 +221,9 @@ def report_table(rows: Rows) -> str:
         totals = [totals[0] + here, totals[1] + there]
         measured = [f"{float(row[column]):,.1f}" for row in sizes]
         body.append([f"{stage}, s", *measured, f"{1000 * slope:.1f} ms", f"{here:,.0f}", f"{there:,.0f}"])
+    spent = [float(row["cpu_seconds"]) for row in sizes]
+    more_spent = f"{1000 * (spent[-1] - spent[-2]) / more:.1f} ms"
+    body.append(["on all cores, s", *(f"{it:,.1f}" for it in spent), more_spent, "", ""])
     for name, column in (
         ("main process", "main_mib"),
         ("each other", "worker_mib"),

@@ -47,7 +47,14 @@ def test_a_million_costs_what_a_straight_line_says() -> None:
         stages = {f"{stage}_seconds": str(0.002 * products) for stage in REPORT_STAGES}
         memory = dict.fromkeys(("main_mib", "worker_mib", "peak_mib"), "700")
         return (
-            {"products": str(products), "seconds": str(10 + 0.02 * products), "cores": "2"} | stages | memory
+            {
+                "products": str(products),
+                "seconds": str(10 + 0.02 * products),
+                "cores": "2",
+                "cpu_seconds": str(0.03 * products),
+            }
+            | stages
+            | memory
         )
 
     lines = {
@@ -57,6 +64,7 @@ def test_a_million_costs_what_a_straight_line_says() -> None:
     assert lines[""][:3] == ["100", "10,000", "each more"]
     assert lines["price, s"] == ["0.2", "20.0", "2.0 ms", "2,000", "62"]
     assert lines["json, s"] == ["0.2", "20.0", "2.0 ms", "2,000", "2,000"]
+    assert lines["on all cores, s"][:3] == ["3.0", "300.0", "30.0 ms"]
     assert lines["all, s"] == ["12.0", "210.0", "20.0 ms", "20,010", "18,072"]
 
 
