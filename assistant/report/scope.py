@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -11,8 +12,12 @@ from assistant.report.case import Case
 from assistant.report.document import Column, Kind, Row, Section, Table
 from assistant.report.spool import Ordered, Spool
 from assistant.report.statements import Statements
+from assistant.store.ledger import following
 from assistant.wording import Language
 from policy.history import Period
+
+FRESH = dt.timedelta(days=14)
+"""Sales that end less long ago are not old, however short the periods."""
 
 
 class Composer:
@@ -95,6 +100,23 @@ class Scope:
     last_report: str | None
     last_date: str
     """First day of the last period on record, ISO 8601."""
+
+    @property
+    def sales_end(self) -> dt.date | None:
+        """Last day of the last period on record."""
+        if self.period is None:
+            return None
+        return following(dt.date.fromisoformat(self.last_date), self.period) - dt.timedelta(days=1)
+
+    @property
+    def outdated(self) -> bool:
+        """Whether the last sales were older than two periods, and than two weeks, when the report was made:
+        then its prices are for a time that is over."""
+        if self.period is None or self.sales_end is None:
+            return False
+        day = self.sales_end + dt.timedelta(days=1)
+        late = max(following(following(day, self.period), self.period), day + FRESH)
+        return dt.date.fromisoformat(self.made_at[:10]) > late
 
     @property
     def currency(self) -> str | None:

@@ -65,8 +65,13 @@ class Coverage:
         sheet = scope.sheet("report.coverage")
         counted(sheet, numbers)
         sheet.percent("large_step", LARGE)
+        said = []
+        if scope.outdated and scope.sales_end is not None:
+            sheet.day("sales_end", scope.sales_end.isoformat())
+            sheet.day("date", scope.date)
+            said.append(words("coverage.outdated", **values_of(sheet), period=scope.period_word))
         values = values_of(sheet)
-        said = [words("coverage.lead", **values), words("coverage.stands_out", **values)]
+        said += [words("coverage.lead", **values), words("coverage.stands_out", **values)]
         said += [words(f"coverage.{key}", **values) for key in ("below_cost", "no_cost") if counts[key]]
         said += [words("coverage.unread", **values)] if self._unread_count else []
         shown = ["products", "priced", "raise", "cut", "keep", "not_priced"]

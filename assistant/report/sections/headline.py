@@ -15,6 +15,8 @@ from policy.decision.recommendation import Interval
 LONGEST_NAME = 48
 MOST_WORDS = 6
 """Characters and words of a product's name in the headline."""
+FEWER_WORDS = 4
+"""Of its words where the headline has a warning to make room for."""
 SPOKEN = ("price", "current_price", "change", "gain", "gain_range", "interval")
 """What the headline says of a product."""
 
@@ -67,7 +69,11 @@ class Headline:
         counted(sheet, {"not_priced": scope.products - sum(moves[key] for key in ("raise", "cut", "keep"))})
         sheet.percent("interval", INTERVAL_LEVEL)
         values = values_of(sheet) | {"period": scope.period_word}
-        said = [words("headline.change" if moves["raise"] + moves["cut"] else "headline.none", **values)]
+        said = []
+        if scope.outdated and scope.sales_end is not None:
+            sheet.day("sales_end", scope.sales_end.isoformat())
+            said.append(words("headline.outdated", **values | values_of(sheet)))
+        said.append(words("headline.change" if moves["raise"] + moves["cut"] else "headline.none", **values))
         said += [words("headline.set_aside", **values)] if self._set_aside else []
         totals = self._totals(scope) if scope.one_currency else []
         for objective, own in totals:
@@ -78,13 +84,14 @@ class Headline:
         products: dict[str, str] = {}
         names: list[str] = []
         if totals:
-            told, about = self._products(scope.currencies[0], values)
+            most = FEWER_WORDS if scope.outdated else MOST_WORDS
+            told, about = self._products(scope.currencies[0], values, most)
             said += told
             for case in about:
                 facts += [fact for fact in case.facts if fact.key in SPOKEN]
                 products |= case.products
-                names += [*case.names, _short(case.name)]
-        said.append(words("headline.nature") if self._gains else "")
+                names += [*case.names, _short(case.name, most)]
+        said.append(words("headline.nature") if self._gains and not scope.outdated else "")
         return Section(
             id="headline",
             title=words("headline.title"),
@@ -120,7 +127,9 @@ class Headline:
     def _chosen(self) -> bool:
         return self.revenue_is_chosen(self._composer.currencies[0])
 
-    def _products(self, currency: str | None, values: dict[str, str]) -> tuple[list[str], list[Case]]:
+    def _products(
+        self, currency: str | None, values: dict[str, str], most: int
+    ) -> tuple[list[str], list[Case]]:
         """The largest gain and the largest risk of those with the aim that most changes have, in one sentence
         where they are the same product's."""
         words = self._composer.statements.words
@@ -131,14 +140,15 @@ class Headline:
         if 2 * blind > sum(counts.values()):
             # Most changes could lose money and nobody would know: that outweighs any one product's range.
             known = values | {"gain_products": count(blind, self._composer.language)}
-            return [words("headline.best", **values | _told(best)), words("headline.no_costs", **known)], [
-                best
-            ]
+            return [
+                words("headline.best", **values | _told(best, most)),
+                words("headline.no_costs", **known),
+            ], [best]
         if best is worst:
-            return [words("headline.both", **values | _told(best))], [best]
-        said, about = [words("headline.best", **values | _told(best))], [best]
+            return [words("headline.both", **values | _told(best, most))], [best]
+        said, about = [words("headline.best", **values | _told(best, most))], [best]
         if _gain(worst).low < 0:
-            return [*said, words("headline.risk", **values | _told(worst))], [best, worst]
+            return [*said, words("headline.risk", **values | _told(worst, most))], [best, worst]
         return [*said, words("headline.no_risk", **values)], about
 
     def _indicators(
@@ -179,15 +189,15 @@ def _gain(case: Case) -> Interval:
     return case.it.gain
 
 
-def _short(name: str) -> str:
+def _short(name: str, most: int) -> str:
     words = name.split()
-    whole, name = " ".join(words), " ".join(words[:MOST_WORDS])
+    whole, name = " ".join(words), " ".join(words[:most])
     if len(name) > LONGEST_NAME:
         name = name[: LONGEST_NAME - 1].rstrip()
     return name if name == whole else f"{name}…"
 
 
-def _told(case: Case) -> dict[str, str]:
+def _told(case: Case, most: int) -> dict[str, str]:
     facts: dict[str, Fact] = {fact.key: fact for fact in case.facts}
     told = {key: facts[key].value for key in SPOKEN if key in facts}
-    return told | {"name": _short(case.name), "objective": facts["objective"].value}
+    return told | {"name": _short(case.name, most), "objective": facts["objective"].value}
