@@ -97,7 +97,7 @@ def _reason(case: Case, statements: Statements) -> str:
     behind = [driver.name for driver in it.drivers if driver.contribution * sign > 0][:MOST_DRIVERS]
     way = "up" if sign > 0 else "down"
     phrases = [words(f"reason.{way}_{name}") for name in behind if name in _NAMED]
-    said = capitalised(statements.listed(phrases)) if phrases else words(f"reason.{way}_alone")
+    said = capitalised(statements.joined(phrases)) if phrases else words(f"reason.{way}_alone")
     if rule:
         said = statements.join([said, words("reason.rule", rule=rule)])
     return words("reason.stop", text=said)

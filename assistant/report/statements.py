@@ -82,11 +82,9 @@ class Statements:
         """Several phrases in one."""
         return self.words("join.semicolon").join(parts)
 
-    def listed(self, parts: Sequence[str]) -> str:
-        """`a, b and c`."""
-        if len(parts) < 2:
-            return "".join(parts)
-        return self.words("join.comma").join(parts[:-1]) + self.words("join.and") + parts[-1]
+    def joined(self, clauses: Sequence[str]) -> str:
+        """Two clauses as one sentence."""
+        return self.words("join.also").join(clauses)
 
 
 def counted(sheet: Sheet, numbers: Mapping[str, int]) -> None:

@@ -124,7 +124,7 @@ class Changes:
         said += [words("changes.followed", **values)] if counts["suggested"] else []
         if counts["changed"]:
             named = [words(f"changes.count_{key}", **values) for key in CAUSES if self._causes[key]]
-            said.append(words("changes.causes", causes=composer.statements.listed(named)))
+            said.append(words("changes.causes", causes=composer.statements.join(named)))
         said += [words("changes.new", **values)] if counts["new"] else []
         said += [words("changes.gone", **values)] if counts["gone"] else []
         said += [words("changes.again", **values)] if counts["again"] else []
