@@ -73,7 +73,7 @@ class Gaps:
             text = money(revenue, currency, scope.language, decimals=0)
             sheet.add("revenue_concerned", text, revenue, currency or "money")
         values = values_of(sheet) | {"period": period, "gap": str(issues[gap]["label"])}
-        values["fix"] = str(issues[gap]["fix"])
+        values |= {key: str(issues[gap][key]) for key in ("blocks", "fix")}
         lead = "lead" if revenue is not None else "lead_plain"
         said = [words(f"gaps.{lead}", **values), words("gaps.worth"), *absent]
         columns = [
