@@ -19,6 +19,7 @@ from assistant.report.progress import Made, only_run
 from assistant.report.run import make_report
 from assistant.store import Decision, Store, decisions
 from assistant.store.reports import Reports
+from assistant.store.reviews import Ruled
 from assistant.wording import LANGUAGES
 from policy import PricingPipeline
 from policy.decision.recommendation import Recommendation
@@ -98,6 +99,14 @@ def test_next_weeks_report_says_what_became_of_this_weeks_decisions(
         assert ("not before Christmas" in row["reason"]) == again
         assert [it["sku"] for it in said.get("again", [])] == [no] * again
     assert again, "The demo shop has another suggestion now: choose another product."
+    # An approval that sales at another price superseded is not exported until it is given again.
+    row = next(it for it in said["actions"] if it["sku"] == never)
+    day, price = dt.date.fromisoformat(row["date"]), moves[never].record["price"]
+    in_force = {it.sku: it.price for it in shop.reviews.approved_prices(day)[0]}
+    assert never not in in_force and done in in_force
+    own = Ruled(decision_id=row["decision"], ruling="approved", price=price, reason=None, before=None)
+    shop.reviews.record([own], actor="merchant", detail={})
+    assert price in {it.price for it in shop.reviews.approved_prices(day)[0] if it.sku == never}
 
 
 def test_the_last_word_on_a_product_counts_and_what_was_taken_back_does_not(
