@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import pandas as pd
 import pytest
 
 from policy.decision.recommendation import Interval, Outcome, Recommendation
-from policy.evaluation.track_record import foretold, track_record
+from policy.evaluation.track_record import come, foretold, track_record
 from policy.history import HistoryError
 
 WEEKS = 40
@@ -80,6 +81,10 @@ def test_a_given_forecast_is_judged_at_the_price_that_was_charged() -> None:
 def test_another_price_or_a_period_to_come_is_no_record() -> None:
     given = [suggestion("2026-10-05", keep=8.0, take=7.0), suggestion("2027-01-04")]
     assert foretold(given, shop()) == []
+    # The period that came is known not to be judged; the one to come, and one with no forecast, are not.
+    blind = replace(suggestion("2026-10-05"), sku="B", keep=None, take=None)
+    assert [(it.sku, it.date) for it in come([*given, blind], shop())[1]] == [("A", "2026-10-05")]
+    assert come([given[0], suggestion("2026-10-05")], shop())[1] == []  # a later one can be judged
 
 
 def test_the_last_word_on_a_period_counts() -> None:

@@ -73,6 +73,8 @@ class Entry:
     """What the last report recommended for this product; None where it is in none."""
     foretold: tuple[Foretold, ...]
     """Forecasts of earlier reports whose period has come, against what was sold."""
+    elsewhere: int = 0
+    """Periods that have come and were forecast, but at none of the prices that were charged."""
 
     @property
     def unchanged(self) -> bool:
@@ -92,6 +94,7 @@ class Entry:
             "decision_id": self.decision_id,
             "earlier": self.earlier and self.earlier.to_dict(),
             "foretold": [asdict(it) for it in self.foretold],
+            "elsewhere": self.elsewhere,
         }
 
     @classmethod
@@ -115,6 +118,7 @@ class Entry:
             foretold=tuple(
                 Foretold(**it | {"expected": Interval(**it["expected"])}) for it in values["foretold"]
             ),
+            elsewhere=values["elsewhere"],
         )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import logging
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -131,7 +132,7 @@ class Pricer:
         )
         own = [it for it in found if it.recommendation.sku in rules]
         earlier = self._earlier(batch.skus)
-        foretold = self._foretold(batch.skus, history)
+        foretold, elsewhere = self._foretold(batch.skus, history)
         references = self._references([it.recommendation for it in own])
         parts = _by_product(history)
         entries = []
@@ -149,6 +150,7 @@ class Pricer:
                 decision_id="",  # given once all is priced, in the order of the report
                 earlier=earlier.get(key),
                 foretold=tuple(foretold.get(key, ())),
+                elsewhere=elsewhere[key],
             )
             entries.append(entry)
         return entries
@@ -170,17 +172,21 @@ class Pricer:
         found = self._store.reports.earlier(skus)
         return {key: Recommendation.from_dict(it.record) for key, it in found.items()}
 
-    def _foretold(self, skus: Sequence[str], history: pd.DataFrame) -> dict[Key, list[Foretold]]:
+    def _foretold(
+        self, skus: Sequence[str], history: pd.DataFrame
+    ) -> tuple[dict[Key, list[Foretold]], Counter[Key]]:
+        """Forecasts that can be judged, and how many cannot for the price that was charged."""
         from policy.decision.recommendation import Recommendation
-        from policy.evaluation.track_record import foretold
+        from policy.evaluation.track_record import come
 
         if self._plan.judged_since is None:
-            return {}
+            return {}, Counter()
         given = self._store.reports.since(skus, dt.datetime.fromisoformat(self._plan.judged_since))
         by_product: dict[Key, list[Foretold]] = {}
-        for it in foretold((Recommendation.from_dict(said.record) for said in given), history):
+        found, elsewhere = come((Recommendation.from_dict(said.record) for said in given), history)
+        for it in found:
             by_product.setdefault((it.sku, it.store or None), []).append(it)
-        return by_product
+        return by_product, Counter((it.sku, it.store or None) for it in elsewhere)
 
     def _references(self, advice: Sequence[Recommendation]) -> dict[Key, Reference]:
         if (profile := self._plan.profile) is None:

@@ -107,26 +107,45 @@ def track_record(pipeline: PricingPipeline, history: pd.DataFrame) -> TrackRecor
     )
 
 
+@dataclass(frozen=True, kw_only=True)
+class Elsewhere:
+    """A period that was forecast at other prices than the one that was then charged."""
+
+    sku: str
+    store: str | None
+    date: str
+
+
 def foretold(given: Iterable[Recommendation], history: pd.DataFrame) -> list[Foretold]:
     """Forecasts that were given for periods which the history now holds, at a price that was spoken of.
 
     Of several for one product and period the last counts.
     """
+    return come(given, history)[0]
+
+
+def come(given: Iterable[Recommendation], history: pd.DataFrame) -> tuple[list[Foretold], list[Elsewhere]]:
+    """`foretold`, and the periods at whose price no forecast for them was made: none can be judged."""
     frame, _ = canonical_history(history)
     stores = frame["store"].astype(str) if "store" in frame else pd.Series("", index=frame.index)
     keys = zip(stores, frame["sku"].astype(str), frame["date"].dt.strftime("%Y-%m-%d"), strict=True)
     charged = dict(zip(keys, zip(frame["price"], frame["units"], strict=True), strict=True))
     found: dict[tuple[str, str, str], Foretold] = {}
+    elsewhere: dict[tuple[str, str, str], Elsewhere] = {}
     for it in given:
         key = it.store or "", it.sku, it.date[:10]
         price, sold = charged.get(key, (np.nan, np.nan))
         said = next((side for side in (it.take, it.keep) if side is not None and _is_at(side, price)), None)
-        if said is not None and np.isfinite(sold):
+        if not (np.isfinite(price) and np.isfinite(sold)):
+            continue
+        if said is None and it.keep is not None:
+            elsewhere[key] = Elsewhere(sku=it.sku, store=it.store, date=it.date[:10])
+        elif said is not None:
             found[key] = Foretold(
                 sku=it.sku, store=it.store, date=it.date[:10], price=float(price), expected=said.units,
                 sold=float(sold),
             )  # fmt: skip
-    return list(found.values())
+    return list(found.values()), [it for key, it in elsewhere.items() if key not in found]
 
 
 def _is_at(side: Outcome, price: float) -> bool:

@@ -74,6 +74,7 @@ def _after(it: Entry, rng: random.Random) -> Entry:
         None, {}, {"unit_cost": 1.0}, {"competitor_price": 1.0}, {"rules_hash": "r0"}, {"model_hash": "m0"},
         {"history_hash": "h0"}, {"history_hash": "h0", "rules_hash": "r0"},
     ])  # fmt: skip
+    it = replace(it, elsewhere=rng.choice([0, 1, 7]))
     if other is None:
         return it
     price = now.price * 1.1 if other and now.abstained is None else now.price

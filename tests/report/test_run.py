@@ -266,10 +266,16 @@ def test_forecasts_of_earlier_reports_are_held_against_sales(
     early = Store.open(home=tmp_path / "early")
     early.import_history(whole[whole["date"] < last], source="a.csv", content_hash="a")
     made(early, tmp_path / "out", pipeline)
+    # A price of the merchant's own, which no forecast was for.
+    its_own = early.decisions()[0].record["sku"]
+    whole.loc[(whole["date"] == last) & (whole["sku"] == its_own), "price"] *= 1.5
     early.import_history(whole, source="b.csv", content_hash="b")
     found = priced(early, pipeline, size=8, judged_since="2000-01-01T00:00:00+00:00")
     judged = [it for entry in found for it in entry.foretold]
     assert judged and {it.date for it in judged} == {f"{last:%Y-%m-%d}"}
+    (other,) = [it for it in found if it.recommendation.sku == its_own]
+    assert (other.elsewhere, other.foretold) == (1, ())
+    assert all(not it.elsewhere for it in found if it.foretold)
     sold = whole[whole["date"] == last].set_index("sku")["units"]
     assert all(it.sold == sold[it.sku] for it in judged)
     assert all(entry.earlier is not None for entry in found)

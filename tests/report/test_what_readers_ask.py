@@ -59,3 +59,13 @@ def test_two_reasons_are_joined_as_clauses() -> None:
     }
     assert found["zh"][0]["reason"] == "价格提高的所得应超过少卖的损失，且现有库存适合更高的价格。"
     assert "the lost units cost, and the stock on hand" in found["en"][0]["reason"]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_forecasts_for_another_price_than_was_charged_are_counted(language: Language) -> None:
+    last = "2026-11-16T08:00:00+00:00"
+    entries = [entry("A", elsewhere=2), entry("B", elsewhere=1), entry("C")]
+    said = told("track_record", *entries, language=language, last_report=last)
+    assert {"en": "such as one of your own: 3.", "zh": "没有对照的预测有 3 次"}[language] in said
+    none = told("track_record", entry("C"), language=language, last_report=last)
+    assert {"en": "of your own", "zh": "您自己定的"}[language] not in none

@@ -15,7 +15,7 @@ class TrackRecord:
 
     def __init__(self, composer: Composer) -> None:
         self._composer = composer
-        self._given = self._inside = 0
+        self._given = self._inside = self._elsewhere = 0
         self._expected = self._sold = self._missed = 0.0
         self._rows = composer.rows()
         self._due = self._uncharged = 0
@@ -27,6 +27,7 @@ class TrackRecord:
             self._due += 1
         if case.charged is False:
             self._add_uncharged(case)
+        self._elsewhere += case.entry.elsewhere
         for it in case.entry.foretold:
             self._given += 1
             self._inside += it.inside
@@ -73,9 +74,10 @@ class TrackRecord:
             said = [
                 words(f"track_record.{'none' if scope.last_report else 'first'}", period=scope.period_word)
             ]
-        said.append(words("track_record.cannot"))
-        counted(sheet, {"due": self._due, "never_charged": self._uncharged})
+        counted(sheet, {"due": self._due, "never_charged": self._uncharged, "elsewhere": self._elsewhere})
         values = values_of(sheet)
+        said += [words("track_record.elsewhere", **values)] if self._elsewhere else []
+        said.append(words("track_record.cannot"))
         if self._due:
             said.append(words("track_record.never" if self._uncharged else "track_record.charged", **values))
         tables = [self._misses(scope, values["interval"])] if self._given > self._inside else []
