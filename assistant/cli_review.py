@@ -76,8 +76,7 @@ def _show(review: Review, words: Wording) -> None:
 
     from assistant.cli_tuning_report import UNLIMITED, screen_width
 
-    count, file = len(review.changes), review.file
-    print(words("diff.title", file=file, count=count) if count else words("diff.none", file=file))
+    print(review.title(review.file))
     if review.changes:
         table = Table(box=SIMPLE_HEAD, pad_edge=False)
         for heading in words.several("diff.columns"):

@@ -79,9 +79,7 @@ def of_workbook(path: Path, desk: Desk, language: Language) -> Waiting:
     from assistant.report.review_sheet import WORDS
 
     words, review = wording(language, WORDS), read_review(path, desk, language)
-    name = safe(review.file)
-    title = words("diff.title", file=name, count=len(review.changes))
-    lines = [title if review.changes else words("diff.none", file=name)]
+    lines = [review.title(safe(review.file))]
     if review.changes:
         head = words.several("diff.columns")
         table = [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}"]

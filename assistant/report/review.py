@@ -66,6 +66,11 @@ class Review:
     remarks: tuple[str, ...]
     """Rows that were changed without a decision, one line each."""
 
+    def title(self, file: str) -> str:
+        """What the file, under the name given, holds to be recorded."""
+        key = "title" if self.changes else "only_refused" if self.refused else "none"
+        return wording(self.language, WORDS)(f"diff.{key}", file=file, count=len(self.changes))
+
 
 def read_review(path: Path, desk: Desk, language: Language) -> Review:
     """What the decisions in a workbook would change in the shop.

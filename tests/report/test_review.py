@@ -21,6 +21,7 @@ from assistant.desk import Desk
 from assistant.report.review import Review, carry_out, read_review
 from assistant.report.review_file import ReviewError
 from assistant.store import Store
+from assistant.wording import Language
 from policy.decision.outcomes import WhatIf
 from policy.decision.rules import Rules
 
@@ -321,12 +322,32 @@ def test_the_command_records_all_or_what_it_is_told_to(
     ids = written(desk, report)
     fill(report, {"CAN-LAV-200": {"decision": "approve"}, "KET-17": {"decision": "maybe"}})
     assert cli.main(["report-review", str(report), "--yes"]) == 1
-    assert "Nothing was recorded" in capsys.readouterr().err
+    shown = capsys.readouterr()
+    assert "Nothing was recorded" in shown.err and "1 decisions" not in shown.out
+    assert shown.out.startswith("Decisions to record from report.xlsx: 1\n")
     assert store.verdict(ids["CAN-LAV-200"]) is None
     assert cli.main(["report-review", str(report), "--yes", "--skip-bad-rows", "--json"]) == 1
     printed = json.loads(capsys.readouterr().out)
     assert printed["recorded"] and len(printed["refused"]) == 1
     assert store.verdict(ids["CAN-LAV-200"]) is not None
+
+
+@pytest.mark.parametrize(
+    ("language", "refused", "nothing"),
+    [
+        ("en", "no decision that can be recorded", "no decision that is not recorded already"),
+        ("zh", "没有可以记录的决定", "没有尚未记录的决定"),
+    ],
+)
+def test_a_refused_decision_is_not_said_to_be_none(
+    desk: Desk, report: Path, language: Language, refused: str, nothing: str
+) -> None:
+    written(desk, report)
+    review = read_review(report, desk, language)
+    assert nothing in review.title(review.file)
+    fill(report, {"KET-17": {"decision": "maybe"}})
+    review = read_review(report, desk, language)
+    assert refused in review.title(review.file) and review.refused
 
 
 def test_without_a_shop_the_command_says_where_to_look(

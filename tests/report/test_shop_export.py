@@ -231,7 +231,8 @@ def test_the_command(store: Store, tmp_path: Path, capsys: pytest.CaptureFixture
     out = tmp_path / "prices.csv"
     command = ["report-export", "--for", "woocommerce", "--out", str(out), "--on", "2026-10-26"]
     assert cli.main(command) == 0
-    assert "3 approved prices in prices.csv" in (said := capsys.readouterr().out)
+    said = capsys.readouterr().out
+    assert "Approved prices in prices.csv, in the layout of WooCommerce: 3." in said
     assert "Nothing is live until you import it there" in said
     assert cli.main([*command, "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["prices"] == 3
