@@ -11,6 +11,7 @@ import base64
 import hashlib
 import json
 import math
+import re
 import tomllib
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -44,6 +45,8 @@ LISTED = frozenset(["risk", "missing"])
 """Columns that rows are filtered by: by the whole cell, or by one of the phrases listed in it."""
 LONG: Mapping[Language, int] = {"en": 24, "zh": 12}
 """Letters above which a text is given a wide column; Chinese ones are twice as wide."""
+SIGNED = re.compile(r"(?<![A-Za-z0-9])[-+][A-Z]{0,3}[$¥€£₹₩]?\u00a0?\d(?:[\d.,]*\d)?%?")
+"""A number with its sign, which a line would otherwise end on; `report.js` has the same."""
 
 
 def write_html(document: Document, path: Path) -> None:
@@ -139,7 +142,7 @@ def _section(section: Section, document: Document, words: Wording, *, first: boo
         f'<section id="{name}"{kind} aria-labelledby="{name}-title">\n'
         f'<h2 id="{name}-title">{escape(section.title)}</h2>\n'
     )
-    sentences = [escape(sentence) for sentence in section.sentences]
+    sentences = [_whole(sentence) for sentence in section.sentences]
     if first and sentences:
         yield f"<p>{('' if document.language == 'zh' else ' ').join(sentences)}</p>\n"
     elif len(sentences) == 1:
@@ -155,7 +158,7 @@ def _section(section: Section, document: Document, words: Wording, *, first: boo
 
 def _indicator(indicator: Indicator) -> str:
     tone = f' class="{indicator.tone}"' if indicator.tone else ""
-    note = f'<dd class="note">{escape(indicator.note)}</dd>' if indicator.note else ""
+    note = f'<dd class="note">{_whole(indicator.note)}</dd>' if indicator.note else ""
     return f"<div{tone}><dt>{escape(indicator.label)}</dt><dd>{escape(indicator.value)}</dd>{note}</div>"
 
 
@@ -203,11 +206,11 @@ def _row(columns: Sequence[Column], row: Row, document: Document) -> str:
     parts, anchor = [], _anchor(row)
     for place, column in enumerate(columns):
         shown, value, beside = _cell(column, row, document)
-        inner = escape(shown)
+        inner = _whole(shown)
         if place == 0 and anchor:
-            inner = f'<a href="#{anchor}">{inner}</a>'
+            inner = f'<a href="#{anchor}">{escape(shown)}</a>'
         if beside:
-            inner += f" <small>{escape(beside)}</small>"
+            inner += f" <small>{_whole(beside)}</small>"
         data = "" if value is None else f' data-v="{value!r}"'
         if place == 0:
             parts.append(f'<th scope="row"{_class(column, document.language, shown)}{data}>{inner}</th>')
@@ -297,7 +300,7 @@ def _move(page: Page, words: Wording) -> str:
 def _page(page: Page, words: Wording) -> str:
     """What stands under a product's name: the advice, its facts, its figures."""
     language = words.language
-    advice = "".join(f"<p>{escape(sentence)}</p>" for sentence in page.sentences)
+    advice = "".join(f"<p>{_whole(sentence)}</p>" for sentence in page.sentences)
     facts = _facts(page.facts, words)
     outcome, past = outcome_figure(page, language), past_figure(page, language)
     ours = wording(language)
@@ -322,8 +325,8 @@ def _facts(facts: Iterable[Fact], words: Wording) -> str:
         if id.endswith("_range") and id.removesuffix("_range") in found:
             continue
         beside = found.get(f"{id}_range")
-        small = f" <small>{escape(beside.value)}</small>" if beside else ""
-        rows.append(f'<tr><th scope="row">{escape(fact.label)}</th><td>{escape(fact.value)}{small}</td></tr>')
+        small = f" <small>{_whole(beside.value)}</small>" if beside else ""
+        rows.append(f'<tr><th scope="row">{escape(fact.label)}</th><td>{_whole(fact.value)}{small}</td></tr>')
     if not rows:
         return ""
     title = escape(words("page.facts"))
@@ -332,6 +335,11 @@ def _facts(facts: Iterable[Fact], words: Wording) -> str:
         f'<table class="facts"><caption>{title}</caption>'
         f"<thead><tr>{heads}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
     )
+
+
+def _whole(text: str) -> str:
+    """The text as markup, in which no line ends between a number and its sign; it is copied as it is."""
+    return SIGNED.sub(r'<span class="whole">\g<0></span>', escape(text))
 
 
 def _json(value: object) -> str:

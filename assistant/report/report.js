@@ -23,6 +23,12 @@
     return node;
   }
 
+  // No line ends between a number and its sign; `html.py` has the same.
+  function whole(text) {
+    return text.split(/(^|[^A-Za-z0-9])([-+][A-Z]{0,3}[$¥€£₹₩]?\u00a0?\d(?:[\d.,]*\d)?%?)/)
+      .map((part, place) => place % 3 === 2 ? make("span", { class: "whole" }, part) : part);
+  }
+
   async function unpack(block) {
     const bytes = Uint8Array.from(atob(block.textContent), (letter) => letter.charCodeAt(0));
     const plain = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate-raw"));
@@ -216,8 +222,8 @@
         if (name) cell.className = name;
         cell.hidden = this.heads[place].hidden;
         if (!place && row.page) cell.append(make("a", { href: `#${row.page}` }, text));
-        else cell.append(text);
-        if (small) cell.append(" ", make("small", {}, small));
+        else cell.append(...whole(text));
+        if (small) cell.append(" ", make("small", {}, ...whole(small)));
         line.append(cell);
       });
       return line;

@@ -371,3 +371,26 @@ def test_the_headings_of_a_table_are_on_every_sheet_of_paper(
     with_rows = [text for text in texts if re.search(r"SKU-0\d{4}", text)]
     assert len(with_rows) > 5
     assert all("Suggested" in text for text in with_rows)
+
+
+@pytest.mark.parametrize("page", [{"viewport": {"width": 360, "height": 780}}], indirect=True)
+def test_no_line_ends_between_a_number_and_its_sign(page: Page, tmp_path: Path) -> None:
+    entries = [entry(f"P{i}", 100.0, 112.0 + i, spread=10.0 ** (1 + i % 5)) for i in range(12)]
+    document = compose(priced(*entries), "zh", statuses={})
+    write_html(document, tmp_path / "report.html")
+    opened(page, tmp_path / "report.html").locator("details").evaluate_all(
+        "all => all.map(it => it.open = 1)"
+    )
+    lines = page.evaluate(r"""() => {
+      const found = [], range = document.createRange(), signed = /[-+](US)?[$][\d,.]*\d/g;
+      const walker = document.createTreeWalker(document.querySelector("main"), NodeFilter.SHOW_TEXT);
+      for (let node; (node = walker.nextNode());) for (const it of node.data.matchAll(signed)) {
+        range.setStart(node, it.index);
+        range.setEnd(node, it.index + it[0].length);
+        found.push(new Set([...range.getClientRects()].map(box => Math.round(box.top))).size);
+      }
+      return found;
+    }""")
+    assert lines.count(1) > 100 and max(lines) == 1
+    said = next(it for it in document.sections if it.id == "headline").sentences
+    assert page.locator("#headline > p").inner_text() == "".join(said)  # what is copied
