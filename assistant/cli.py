@@ -262,7 +262,7 @@ def _add_report(commands: _Commands) -> None:
     )
     _add_file(report, optional=True)
     add_report_options(report)
-    _add_data_dir(report)
+    _add_data_dir(report, default="PRICING_ASSISTANT_HOME, else of a FILE the folder shop in --out")
 
 
 def _add_adapters(commands: _Commands) -> None:
@@ -311,10 +311,8 @@ def _add_review(commands: _Commands) -> None:
         command.add_argument("--language", choices=("en", "zh"), default="en", help="language of the output")
 
 
-def _add_data_dir(command: argparse._ActionsContainer) -> None:
-    command.add_argument(
-        "--data-dir", metavar="DIR", help="where the shop is kept (default: PRICING_ASSISTANT_HOME)"
-    )
+def _add_data_dir(command: argparse._ActionsContainer, *, default: str = "PRICING_ASSISTANT_HOME") -> None:
+    command.add_argument("--data-dir", metavar="DIR", help=f"where the shop is kept (default: {default})")
 
 
 def _add_file(command: argparse.ArgumentParser, *, optional: bool = False) -> None:

@@ -19,6 +19,7 @@ from assistant.cli_stopping import INTERRUPTED, stopping
 from assistant.facts import count
 from assistant.report.progress import AlreadyRunning, Made, Progress, ReportError, Stopped, only_run
 from assistant.store import Store
+from assistant.store.database import is_shop_named
 from assistant.wording import Language, wording
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ NOTHING_NEW, LOCKED = 3, 4
 """Exit statuses beside 0 (made), 1 (bad input), 2 (usage) and `INTERRUPTED`, for schedulers."""
 
 SHOP = "shop"
-"""Folder, beside the reports, of the shop that a file of sales is loaded into."""
+"""Folder, beside the reports, of the shop that a file of sales is loaded into where nothing names one."""
 
 
 def report(arguments: argparse.Namespace) -> int:
@@ -39,8 +40,7 @@ def report(arguments: argparse.Namespace) -> int:
     arguments.language = languages[0]  # of what is said here
     words = wording(arguments.language, WORDS)
     out = Path(arguments.out)
-    # A report stands on a shop: that of this file's series, where a file is given, else the installed one.
-    home = arguments.data_dir or (str(out / SHOP) if arguments.file else None)
+    home = _shop_of(arguments, out)
     if arguments.workers and arguments.engine != "ray":
         raise InputError("--workers counts the processes of Ray. Leave it out, or add --engine ray.")
     began = time.monotonic()
@@ -59,6 +59,7 @@ def report(arguments: argparse.Namespace) -> int:
                 seconds["import"] = time.monotonic() - began
             else:
                 store = opened()
+            print(words("ended.shop", place=store.place), file=sys.stderr, flush=True)
             made = _made(arguments, store, out, languages)
     except Stopped:
         print(words("ended.stopped"), file=sys.stderr)
@@ -76,6 +77,15 @@ def report(arguments: argparse.Namespace) -> int:
     else:
         print(summary(made, arguments.language, seconds=time.monotonic() - began))
     return NOTHING_NEW if made.folder is None else 0
+
+
+def _shop_of(arguments: argparse.Namespace, out: Path) -> str | None:
+    """The folder of the shop that is reported on; None for the one that the surroundings name, or the
+    installed one. A shop that someone named knows the last report and what was decided: a file is added to
+    it, and only without one do a file's reports keep a shop of their own."""
+    if arguments.data_dir:
+        return str(arguments.data_dir)
+    return str(out / SHOP) if arguments.file and not is_shop_named() else None
 
 
 def summary(made: Made, language: Language, *, seconds: float) -> str:

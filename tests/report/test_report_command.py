@@ -33,6 +33,13 @@ def run(*arguments: str, capsys: pytest.CaptureFixture[str]) -> tuple[int, dict[
     return status, json.loads(said.out) if said.out else {}, said.err
 
 
+@pytest.fixture
+def unnamed(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Surroundings that name no shop."""
+    monkeypatch.delenv("PRICING_ASSISTANT_HOME")
+
+
+@pytest.mark.usefixtures("unnamed")
 def test_a_file_makes_a_series_and_exit_codes_tell_a_scheduler(
     sales: Path, tmp_path: Path, home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -50,6 +57,36 @@ def test_a_file_makes_a_series_and_exit_codes_tell_a_scheduler(
     status, third, _ = run(*command, capsys=capsys)
     assert (status, third["unchanged"], third["last_report"]) == (0, 1, first["made_at"])
     assert (out / "shop").is_dir() and not home.exists()
+
+
+def test_a_file_is_added_to_the_shop_that_the_surroundings_name(
+    sales: Path,
+    home: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    lines = sales.read_text().splitlines(keepends=True)
+    week = sales.with_name("week.csv")
+    week.write_text(lines[0] + "A,2025-08-04,11,19,4\nB,2025-08-04,5,7,2\n")
+    assert cli.main(["import", str(sales)]) == 0
+    capsys.readouterr()
+    out = tmp_path / "reports"
+    status, first, said = run("--out", str(out), capsys=capsys)
+    assert status == 0 and f"The shop reported on: {home}" in said
+    status, second, said = run(str(week), "--out", str(out), "--period", "week", capsys=capsys)
+    assert (status, second["last_report"]) == (0, first["made_at"])
+    assert f"The shop reported on: {home}" in said and not (out / "shop").exists()
+    # Of two that are named, the option's holds; a database counts as a folder does.
+    other = tmp_path / "other"
+    _, third, said = run(str(sales), "--out", str(out), "--data-dir", str(other), capsys=capsys)
+    assert third["last_report"] is None and f"The shop reported on: {other}" in said
+    monkeypatch.delenv("PRICING_ASSISTANT_HOME")
+    monkeypatch.setenv("PRICING_ASSISTANT_DATABASE_URL", f"sqlite:///{other / 'store.sqlite'}")
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    assert Store.open(home=str(other)).identity == Store.open().identity
+    _, fourth, _ = run(str(sales), "--out", str(out), capsys=capsys)
+    assert fourth["last_report"] == third["made_at"] and not (out / "shop").exists()
 
 
 def test_without_a_file_it_is_the_installed_shop(
@@ -104,6 +141,7 @@ def test_a_file_without_sales_leaves_nothing_behind(
     assert not out.exists() and not home.exists()
 
 
+@pytest.mark.usefixtures("unnamed")
 def test_a_file_waits_for_another_run_too(
     sales: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
