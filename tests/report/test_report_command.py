@@ -74,7 +74,7 @@ def test_a_file_is_added_to_the_shop_that_the_surroundings_name(
     out = tmp_path / "reports"
     status, first, said = run("--out", str(out), capsys=capsys)
     assert status == 0 and f"The shop reported on: {home}" in said
-    status, second, said = run(str(week), "--out", str(out), "--period", "week", capsys=capsys)
+    status, second, said = run(str(week), "--out", str(out), capsys=capsys)
     assert (status, second["last_report"]) == (0, first["made_at"])
     assert f"The shop reported on: {home}" in said and not (out / "shop").exists()
     # Of two that are named, the option's holds; a database counts as a folder does.
@@ -167,3 +167,22 @@ def test_wrong_usage_is_status_2(arguments: list[str]) -> None:
     with pytest.raises(SystemExit) as stopped:
         cli.main(["report", *arguments])
     assert stopped.value.code == 2
+
+
+@pytest.mark.parametrize(("language", "said"), [("en", "sales have holds: week"), ("zh", "的周期：周")])
+def test_one_week_alone_is_as_long_as_the_shops_weeks(
+    language: str, said: str, sales: Path, home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    header = sales.read_text().splitlines(keepends=True)[0]
+    week = sales.with_name("week.csv")
+    assert cli.main(["import", str(sales)]) == 0
+    for day, command in (("2025-08-04", ["import"]), ("2025-08-11", ["report", "--out", str(tmp_path)])):
+        week.write_text(header + f"A,{day},11,19,4\nB,{day},5,7,2\n")
+        capsys.readouterr()
+        assert cli.main([command[0], str(week), "--language", language, *command[1:]]) == 0
+        told = "".join(capsys.readouterr())
+        assert said in told and "is assumed" not in told and "为假设值" not in told
+    assert Store.open(home=home).sales_end() == (date(2025, 8, 17), "week")
+    # A shop without sales has no period to go by.
+    assert cli.main(["import", str(week), "--data-dir", str(tmp_path / "new")]) == 0
+    assert "is assumed: day" in capsys.readouterr().out
