@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from assistant.cli_commands import InputError, load_file
 from assistant.cli_rules import rule_layers
-from assistant.cli_stopping import INTERRUPTED, stopping
+from assistant.cli_stopping import INTERRUPTED, ending, stopping
 from assistant.facts import count
 from assistant.report.progress import AlreadyRunning, Made, Progress, ReportError, Stopped, only_run
 from assistant.store import Store
@@ -46,6 +46,7 @@ def report(arguments: argparse.Namespace) -> int:
     began = time.monotonic()
     try:
         with ExitStack() as held:
+            held.enter_context(ending(signal.SIGTERM))  # as Ctrl+C: a scheduler's way to stop
 
             def opened() -> Store:
                 store = Store.open(home=home)
@@ -63,6 +64,9 @@ def report(arguments: argparse.Namespace) -> int:
             made = _made(arguments, store, out, languages)
     except Stopped:
         print(words("ended.stopped"), file=sys.stderr)
+        return INTERRUPTED
+    except KeyboardInterrupt:  # while the file was read, or asked twice
+        print("\n" + words("ended.interrupted"), file=sys.stderr)
         return INTERRUPTED
     except AlreadyRunning as error:
         print(f"pricing-assistant: {error}", file=sys.stderr)

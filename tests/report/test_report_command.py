@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from assistant import cli
 from assistant.report.progress import only_run
 from assistant.store import Store
 from assistant.store.demo import create_demo
+from assistant.wording import Language, wording
 
 
 @pytest.fixture
@@ -139,6 +141,50 @@ def test_a_file_without_sales_leaves_nothing_behind(
     sales.write_text("nothing,of\nthe,kind\n")
     assert run(str(sales), "--out", str(out), capsys=capsys)[0] == 1
     assert not out.exists() and not home.exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_a_signal_while_the_file_is_read_ends_with_one_line(
+    number: signal.Signals,
+    language: Language,
+    sales: Path,
+    home: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def stopped(*_: object) -> None:
+        signal.raise_signal(number)
+
+    monkeypatch.setattr("assistant.store.importing.parts.read_cells", lambda *_, **__: stopped())
+    status, _, said = run(
+        str(sales), "--out", str(tmp_path / "reports"), "--language", language, capsys=capsys
+    )
+    said = said.strip().splitlines()[-1]
+    assert status == 130 and said == wording(language, "report_run.toml")("ended.interrupted")
+    assert not home.exists() and not (tmp_path / "reports").exists()
+
+
+def test_a_second_signal_ends_with_one_line(
+    sales: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(*_: object, **__: object) -> None:
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr("assistant.report.run.make_report", stopped)
+    status, _, said = run(str(sales), "--out", str(tmp_path / "reports"), capsys=capsys)
+    assert status == 130 and said.strip().splitlines()[-1].startswith("Stopped at once.")
+
+
+@pytest.mark.parametrize(("language", "said"), [("en", "is a folder"), ("zh", "是文件夹")])
+def test_a_folder_is_called_one(
+    language: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for command in (["report", "--out", str(tmp_path / "out")], ["import"], ["recommend"]):
+        assert cli.main([command[0], str(tmp_path), "--language", language, *command[1:]]) == 1
+        assert said in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("unnamed")

@@ -89,6 +89,8 @@ def read_cells(path: Path, *, skip_bad_rows: bool = False) -> Cells:
 
 
 def _bytes(path: Path) -> bytes:
+    if path.is_dir():
+        raise problem("file_is_folder", file=str(path))
     if not path.is_file():
         raise problem("file_missing", file=str(path))
     if path.stat().st_size > LARGEST:
