@@ -101,7 +101,8 @@ def summary(made: Made, language: Language, *, seconds: float) -> str:
             "products": made.products,
             "priced": made.products - made.abstained - made.unpriced,
             "without": made.abstained + made.unpriced,
-            "unchanged": made.unchanged,
+            "unchanged": made.unchanged - made.silent,
+            "silent": made.silent,
             "changed": made.products - made.unchanged - made.unpriced,
             "gone": made.gone,
         }.items()
@@ -111,6 +112,8 @@ def summary(made: Made, language: Language, *, seconds: float) -> str:
         return words("ended.nothing", date=date, **numbers)
     lines = [words("ended.made", folder=made.folder, seconds=round(seconds), **numbers)]
     lines.append(words("ended.since", date=date, **numbers) if date else words("ended.first"))
+    if date and made.silent:
+        lines.append(words("ended.silent", **numbers))
     if made.gone:
         lines.append(words("ended.gone", **numbers))
     if made.resumed:

@@ -57,7 +57,7 @@ def compose(
         Where the folder has no room or cannot be written.
     """
     spool = Spool(folder)
-    composer = Composer(language, spool, since_last=priced.since_last)
+    composer = Composer(language, spool, newest=priced.newest, since_last=priced.since_last)
     headline, coverage = Headline(composer), Coverage(composer)
     parts: list[Part] = [
         headline,

@@ -79,6 +79,10 @@ class Entry:
         """Whether the last report advised the same from the same sales, rules and model."""
         return self.earlier is not None and self.recommendation.repeats(self.earlier)
 
+    def silent(self, newest: str) -> bool:
+        """Whether nothing of it is on record of the shop's `newest` period, not even that none was sold."""
+        return self.standing.last_date < newest
+
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types."""
         return {
@@ -155,6 +159,8 @@ class Priced:
     """ISO 8601, by the clock of the place where it was made."""
     last_report: str | None
     """When the last report on this shop was made, ISO 8601; None for the first."""
+    newest: str
+    """First day of the shop's newest period on record, ISO 8601."""
     manifest: Mapping[str, Any]
     """Versions, hashes, settings and inputs."""
     gone: Sequence[Gone] = ()

@@ -58,6 +58,8 @@ class Made:
     """Those that could not even be looked at."""
     unchanged: int
     """Those of which the last report said the same."""
+    silent: int
+    """Of these, those without sales on record of the shop's newest periods: nothing new is known of them."""
     gone: int
     """Those of the last report that this one cannot speak of: not readable any more, or not in the shop."""
     made_at: str
