@@ -105,6 +105,7 @@ def summary(made: Made, language: Language, *, seconds: float) -> str:
             "silent": made.silent,
             "changed": made.products - made.unchanged - made.unpriced,
             "gone": made.gone,
+            "rows": made.set_aside,
         }.items()
     }
     date = (made.last_report or "")[:10]
@@ -116,6 +117,8 @@ def summary(made: Made, language: Language, *, seconds: float) -> str:
         lines.append(words("ended.silent", **numbers))
     if made.gone:
         lines.append(words("ended.gone", **numbers))
+    if made.set_aside:
+        lines.append(words("ended.set_aside", **numbers))
     if made.resumed:
         lines.append(words("ended.resumed", products=count(made.resumed, language)))
     lines += [f"  {name}" for name in made.files]

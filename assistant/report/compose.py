@@ -58,7 +58,7 @@ def compose(
     """
     spool = Spool(folder)
     composer = Composer(language, spool, newest=priced.newest, since_last=priced.since_last)
-    headline, coverage = Headline(composer), Coverage(composer)
+    headline, coverage = Headline(composer), Coverage(composer, priced.set_aside)
     parts: list[Part] = [
         headline,
         KeyFigures(composer),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from assistant.wording import Language
 
 if TYPE_CHECKING:
-    from assistant.store.reports import LastRuling
+    from assistant.store.reports import LastRuling, RowsSetAside
     from policy.decision.recommendation import Recommendation
     from policy.decision.standing import Standing
     from policy.evaluation.track_record import Foretold
@@ -165,6 +165,8 @@ class Priced:
     """Versions, hashes, settings and inputs."""
     gone: Sequence[Gone] = ()
     """Products that were in the last report and are not among these."""
+    set_aside: Sequence[RowsSetAside] = ()
+    """Rows of the files imported since the last report that could not be read."""
     rulings: Mapping[tuple[str, str | None], LastRuling] = field(default_factory=dict)
     """What was decided last of each product, by SKU and outlet."""
     since_last: bool = False

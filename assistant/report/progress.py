@@ -62,6 +62,8 @@ class Made:
     """Of these, those without sales on record of the shop's newest periods: nothing new is known of them."""
     gone: int
     """Those of the last report that this one cannot speak of: not readable any more, or not in the shop."""
+    set_aside: int
+    """Rows of the files imported since the last report that could not be read."""
     made_at: str
     last_report: str | None
     resumed: int

@@ -110,6 +110,7 @@ def make_report(
         reached(1)
     resumed = _price(work, out, todo, plan, engine or local_engine(store, pipeline), clock)
     inputs = store.reports.inputs()  # before the check: a file that comes after it is not in the numbers
+    set_aside, newest_import = store.reports.set_aside(after=last.get("import", 0))
     if _basis(store, pipeline, rules_of_run(store, layers), settings) != basis:
         raise ReportError(
             "The shop's sales, rules or adapter changed while the report was being made. Run it again."
@@ -129,13 +130,14 @@ def make_report(
             unchanged=counts["unchanged"],
             silent=counts["silent"],
             gone=len(ended),
+            set_aside=sum(it.count for it in set_aside),
             made_at=plan.made_at,
             last_report=last_report,
             resumed=resumed,
             seconds=clock.seconds,
         )
         known = counts["unchanged"] + counts["unpriced"] == len(products) and not ended
-        known &= counts["left"] == last.get("left", "")
+        known &= counts["left"] == last.get("left", "") and not set_aside
         if since_last and known:
             work.remove()
             return made
@@ -147,6 +149,7 @@ def make_report(
             newest=newest,
             manifest=_manifest(pipeline, rules, plan, basis, inputs, counts),
             gone=ended,
+            set_aside=set_aside,
             rulings=store.reports.rulings(),
             since_last=since_last,
         )
@@ -164,6 +167,7 @@ def make_report(
                 "basis": basis,
                 "last_report": last_report,
                 "left": counts["left"],
+                "import": newest_import,
                 "gone": [id for id, _ in gone],
             }
         )

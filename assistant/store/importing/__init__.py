@@ -17,7 +17,14 @@ import pandas as pd
 from assistant.store.importing.columns import ColumnMatch, dates_orders, match_columns, plain, platform_of
 from assistant.store.importing.parts import cells_in_parts, is_large
 from assistant.store.importing.reading import Cells, read_cells
-from assistant.store.importing.report import SOME_BAD, ImportReport, combined, error_text, problem
+from assistant.store.importing.report import (
+    LISTED,
+    SOME_BAD,
+    ImportReport,
+    combined,
+    error_text,
+    problem,
+)
 from assistant.store.importing.sales import Sheet, as_text, read_sales
 from policy.history import Gaps, Period, canonical_history
 from policy.history.jumps import refuse_jumps
@@ -136,6 +143,7 @@ def _imported(
         ignored=tuple(name for i, name in enumerate(cells.header) if name and i not in used),
         notes=tuple(sheet.notes),
         history=history,
+        set_aside=tuple(sorted(sheet.set_aside, key=lambda it: it.row)[:LISTED]),
     )
     return Imported(frame=table, report=report)
 
