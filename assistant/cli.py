@@ -260,9 +260,10 @@ def _add_report(commands: _Commands) -> None:
         "4 another run makes a report of this shop, 130 stopped: the same command goes on where it was",
         module="assistant.cli_reports",
     )
-    _add_file(report, optional=True)
+    _add_file(report, optional=True, ask_bad_rows=False)
+    report.set_defaults(skip_bad_rows=True)  # one broken row stops no report: it is listed there
     add_report_options(report)
-    _add_data_dir(report)
+    _add_data_dir(report, default="PRICING_ASSISTANT_HOME, else of a FILE the folder shop in --out")
 
 
 def _add_adapters(commands: _Commands) -> None:
@@ -311,13 +312,11 @@ def _add_review(commands: _Commands) -> None:
         command.add_argument("--language", choices=("en", "zh"), default="en", help="language of the output")
 
 
-def _add_data_dir(command: argparse._ActionsContainer) -> None:
-    command.add_argument(
-        "--data-dir", metavar="DIR", help="where the shop is kept (default: PRICING_ASSISTANT_HOME)"
-    )
+def _add_data_dir(command: argparse._ActionsContainer, *, default: str = "PRICING_ASSISTANT_HOME") -> None:
+    command.add_argument("--data-dir", metavar="DIR", help=f"where the shop is kept (default: {default})")
 
 
-def _add_file(command: argparse.ArgumentParser, *, optional: bool = False) -> None:
+def _add_file(command: argparse.ArgumentParser, *, optional: bool = False, ask_bad_rows: bool = True) -> None:
     command.add_argument(
         "file",
         metavar="FILE",
@@ -330,7 +329,9 @@ def _add_file(command: argparse.ArgumentParser, *, optional: bool = False) -> No
         choices=("zero", "unknown"),
         help="what a missing period means: nothing sold, or not recorded (default: found from the data)",
     )
-    command.add_argument("--skip-bad-rows", action="store_true", help="set unreadable rows aside and say so")
+    if ask_bad_rows:
+        text = "set unreadable rows aside and say so"
+        command.add_argument("--skip-bad-rows", action="store_true", help=text)
 
 
 def _port(text: str) -> int:

@@ -9,6 +9,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
@@ -209,12 +210,14 @@ def load_file(
     """
     from assistant.store.importing import read_parts
 
+    opened = cache(opened)  # once, whether reading the file or taking it in needs it first
     with _in_language(arguments.language):
         parts = read_parts(
             arguments.file,
             period=arguments.period,
             gaps=arguments.gaps,
             skip_bad_rows=arguments.skip_bad_rows,
+            sales_end=lambda: opened().sales_end(),
         )
         first = next(parts)
         store = opened()

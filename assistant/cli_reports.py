@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 from assistant.cli_commands import InputError, load_file
 from assistant.cli_rules import rule_layers
-from assistant.cli_stopping import INTERRUPTED, stopping
+from assistant.cli_stopping import INTERRUPTED, ending, stopping
 from assistant.facts import count
 from assistant.report.progress import AlreadyRunning, Made, Progress, ReportError, Stopped, only_run
 from assistant.store import Store
+from assistant.store.database import is_shop_named
 from assistant.wording import Language, wording
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ NOTHING_NEW, LOCKED = 3, 4
 """Exit statuses beside 0 (made), 1 (bad input), 2 (usage) and `INTERRUPTED`, for schedulers."""
 
 SHOP = "shop"
-"""Folder, beside the reports, of the shop that a file of sales is loaded into."""
+"""Folder, beside the reports, of the shop that a file of sales is loaded into where nothing names one."""
 
 
 def report(arguments: argparse.Namespace) -> int:
@@ -39,13 +40,13 @@ def report(arguments: argparse.Namespace) -> int:
     arguments.language = languages[0]  # of what is said here
     words = wording(arguments.language, WORDS)
     out = Path(arguments.out)
-    # A report stands on a shop: that of this file's series, where a file is given, else the installed one.
-    home = arguments.data_dir or (str(out / SHOP) if arguments.file else None)
+    home = _shop_of(arguments, out)
     if arguments.workers and arguments.engine != "ray":
         raise InputError("--workers counts the processes of Ray. Leave it out, or add --engine ray.")
     began = time.monotonic()
     try:
         with ExitStack() as held:
+            held.enter_context(ending(signal.SIGTERM))  # as Ctrl+C: a scheduler's way to stop
 
             def opened() -> Store:
                 store = Store.open(home=home)
@@ -59,9 +60,13 @@ def report(arguments: argparse.Namespace) -> int:
                 seconds["import"] = time.monotonic() - began
             else:
                 store = opened()
+            print(words("ended.shop", place=store.place), file=sys.stderr, flush=True)
             made = _made(arguments, store, out, languages)
     except Stopped:
         print(words("ended.stopped"), file=sys.stderr)
+        return INTERRUPTED
+    except KeyboardInterrupt:  # while the file was read, or asked twice
+        print("\n" + words("ended.interrupted"), file=sys.stderr)
         return INTERRUPTED
     except AlreadyRunning as error:
         print(f"pricing-assistant: {error}", file=sys.stderr)
@@ -78,6 +83,15 @@ def report(arguments: argparse.Namespace) -> int:
     return NOTHING_NEW if made.folder is None else 0
 
 
+def _shop_of(arguments: argparse.Namespace, out: Path) -> str | None:
+    """The folder of the shop that is reported on; None for the one that the surroundings name, or the
+    installed one. A shop that someone named knows the last report and what was decided: a file is added to
+    it, and only without one do a file's reports keep a shop of their own."""
+    if arguments.data_dir:
+        return str(arguments.data_dir)
+    return str(out / SHOP) if arguments.file and not is_shop_named() else None
+
+
 def summary(made: Made, language: Language, *, seconds: float) -> str:
     """What came of a run, for people."""
     words = wording(language, WORDS)
@@ -87,9 +101,11 @@ def summary(made: Made, language: Language, *, seconds: float) -> str:
             "products": made.products,
             "priced": made.products - made.abstained - made.unpriced,
             "without": made.abstained + made.unpriced,
-            "unchanged": made.unchanged,
+            "unchanged": made.unchanged - made.silent,
+            "silent": made.silent,
             "changed": made.products - made.unchanged - made.unpriced,
             "gone": made.gone,
+            "rows": made.set_aside,
         }.items()
     }
     date = (made.last_report or "")[:10]
@@ -97,8 +113,12 @@ def summary(made: Made, language: Language, *, seconds: float) -> str:
         return words("ended.nothing", date=date, **numbers)
     lines = [words("ended.made", folder=made.folder, seconds=round(seconds), **numbers)]
     lines.append(words("ended.since", date=date, **numbers) if date else words("ended.first"))
+    if date and made.silent:
+        lines.append(words("ended.silent", **numbers))
     if made.gone:
         lines.append(words("ended.gone", **numbers))
+    if made.set_aside:
+        lines.append(words("ended.set_aside", **numbers))
     if made.resumed:
         lines.append(words("ended.resumed", products=count(made.resumed, language)))
     lines += [f"  {name}" for name in made.files]

@@ -133,6 +133,6 @@ def _shop(arguments: argparse.Namespace) -> Store:
     if store is None or not store.products():
         raise InputError(
             "There is no shop here. Name the folder of the shop that the report was made from with "
-            "--data-dir (for `report FILE --out DIR` that is DIR/shop), or set PRICING_ASSISTANT_HOME."
+            "--data-dir (the report's command says it), or set PRICING_ASSISTANT_HOME."
         )
     return store

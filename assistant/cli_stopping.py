@@ -12,6 +12,21 @@ INTERRUPTED = 130
 
 
 @contextmanager
+def ending(*signals: signal.Signals) -> Iterator[None]:
+    """These signals end what is at work at once, as Ctrl+C does: by KeyboardInterrupt."""
+
+    def end(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    former = {number: signal.signal(number, end) for number in signals}
+    try:
+        yield
+    finally:
+        for number, handler in former.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
 def stopping(once_more: str, *signals: signal.Signals) -> Iterator[Callable[[], bool]]:
     """Whether one of these signals asked to stop: once lets what is at work be finished and kept, twice does
     not.

@@ -57,8 +57,8 @@ def compose(
         Where the folder has no room or cannot be written.
     """
     spool = Spool(folder)
-    composer = Composer(language, spool, since_last=priced.since_last)
-    headline, coverage = Headline(composer), Coverage(composer)
+    composer = Composer(language, spool, newest=priced.newest, since_last=priced.since_last)
+    headline, coverage = Headline(composer), Coverage(composer, priced.set_aside)
     parts: list[Part] = [
         headline,
         KeyFigures(composer),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from assistant.wording import Language
 
 if TYPE_CHECKING:
-    from assistant.store.reports import LastRuling
+    from assistant.store.reports import LastRuling, RowsSetAside
     from policy.decision.recommendation import Recommendation
     from policy.decision.standing import Standing
     from policy.evaluation.track_record import Foretold
@@ -80,6 +80,10 @@ class Entry:
     def unchanged(self) -> bool:
         """Whether the last report advised the same from the same sales, rules and model."""
         return self.earlier is not None and self.recommendation.repeats(self.earlier)
+
+    def silent(self, newest: str) -> bool:
+        """Whether nothing of it is on record of the shop's `newest` period, not even that none was sold."""
+        return self.standing.last_date < newest
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types."""
@@ -159,10 +163,14 @@ class Priced:
     """ISO 8601, by the clock of the place where it was made."""
     last_report: str | None
     """When the last report on this shop was made, ISO 8601; None for the first."""
+    newest: str
+    """First day of the shop's newest period on record, ISO 8601."""
     manifest: Mapping[str, Any]
     """Versions, hashes, settings and inputs."""
     gone: Sequence[Gone] = ()
     """Products that were in the last report and are not among these."""
+    set_aside: Sequence[RowsSetAside] = ()
+    """Rows of the files imported since the last report that could not be read."""
     rulings: Mapping[tuple[str, str | None], LastRuling] = field(default_factory=dict)
     """What was decided last of each product, by SKU and outlet."""
     since_last: bool = False

@@ -58,8 +58,12 @@ class Made:
     """Those that could not even be looked at."""
     unchanged: int
     """Those of which the last report said the same."""
+    silent: int
+    """Of these, those without sales on record of the shop's newest periods: nothing new is known of them."""
     gone: int
     """Those of the last report that this one cannot speak of: not readable any more, or not in the shop."""
+    set_aside: int
+    """Rows of the files imported since the last report that could not be read."""
     made_at: str
     last_report: str | None
     resumed: int

@@ -110,13 +110,15 @@ def make_report(
         reached(1)
     resumed = _price(work, out, todo, plan, engine or local_engine(store, pipeline), clock)
     inputs = store.reports.inputs()  # before the check: a file that comes after it is not in the numbers
+    set_aside, newest_import = store.reports.set_aside(after=last.get("import", 0))
     if _basis(store, pipeline, rules_of_run(store, layers), settings) != basis:
         raise ReportError(
             "The shop's sales, rules or adapter changed while the report was being made. Run it again."
         )
     with written_to(out):
         told = set(last.get("gone", ()))
-        counts = _record(store, work, len(products), told, clock)
+        newest = max(product.last_date for product in products).isoformat()
+        counts = _record(store, work, len(products), told, newest, clock)
         gone = _gone(store, products, Left(work.folder / UNPRICED))
         ended = [it for id, it in gone if id not in told]
         made = Made(
@@ -126,14 +128,16 @@ def make_report(
             abstained=counts["abstained"],
             unpriced=counts["unpriced"],
             unchanged=counts["unchanged"],
+            silent=counts["silent"],
             gone=len(ended),
+            set_aside=sum(it.count for it in set_aside),
             made_at=plan.made_at,
             last_report=last_report,
             resumed=resumed,
             seconds=clock.seconds,
         )
         known = counts["unchanged"] + counts["unpriced"] == len(products) and not ended
-        known &= counts["left"] == last.get("left", "")
+        known &= counts["left"] == last.get("left", "") and not set_aside
         if since_last and known:
             work.remove()
             return made
@@ -142,8 +146,10 @@ def make_report(
             unpriced=Left(work.folder / UNPRICED),
             made_at=here(plan.made_at),
             last_report=last_report and here(last_report),
+            newest=newest,
             manifest=_manifest(pipeline, rules, plan, basis, inputs, counts),
             gone=ended,
+            set_aside=set_aside,
             rulings=store.reports.rulings(),
             since_last=since_last,
         )
@@ -161,6 +167,7 @@ def make_report(
                 "basis": basis,
                 "last_report": last_report,
                 "left": counts["left"],
+                "import": newest_import,
                 "gone": [id for id, _ in gone],
             }
         )
@@ -239,13 +246,16 @@ def _price(work: Work, out: Path, every: Sequence[Batch], plan: Plan, engine: En
     return before
 
 
-def _record(store: Store, work: Work, total: int, gone: Collection[str], clock: Clock) -> dict[str, Any]:
+def _record(
+    store: Store, work: Work, total: int, gone: Collection[str], newest: str, clock: Clock
+) -> dict[str, Any]:
     """Keep the recommendations in the shop, give each its id, and lay the entries down in order; returns
     counts, the last `date`, and the hash of what is `left` without a look, empty where nothing is.
 
-    `gone`: ids of what was said last of products that the last report called gone.
+    `gone`: ids of what was said last of products that the last report called gone. `newest`: first day of
+    the shop's newest period on record, ISO 8601.
     """
-    counts: dict[str, Any] = {"abstained": 0, "unpriced": 0, "unchanged": 0, "date": ""}
+    counts: dict[str, Any] = {"abstained": 0, "unpriced": 0, "unchanged": 0, "silent": 0, "date": ""}
     done, left_hash = 0, hashlib.sha256()
     with (
         clock.stage("record", total) as reached,
@@ -268,6 +278,7 @@ def _record(store: Store, work: Work, total: int, gone: Collection[str], clock: 
                 entries.write(json.dumps(kept.to_dict(), ensure_ascii=False) + "\n")
                 counts["abstained"] += kept.recommendation.abstained is not None
                 counts["unchanged"] += kept.unchanged
+                counts["silent"] += kept.unchanged and kept.silent(newest)
                 counts["date"] = max(counts["date"], kept.recommendation.date[:10])
             done += len(some)
             reached(done)

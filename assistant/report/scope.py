@@ -23,10 +23,11 @@ FRESH = dt.timedelta(days=14)
 class Composer:
     """Where sections are written while the catalogue goes by."""
 
-    def __init__(self, language: Language, spool: Spool, *, since_last: bool = False) -> None:
-        """`since_last` as of `Priced`."""
+    def __init__(self, language: Language, spool: Spool, *, newest: str, since_last: bool = False) -> None:
+        """`newest` and `since_last` as of `Priced`."""
         self.language: Language = language
         self.statements = Statements(language)
+        self.newest = newest
         self.since_last = since_last
         self._spool = spool
         self._currencies: dict[str | None, int] = {}

@@ -41,6 +41,12 @@ def data_home(home: str | Path | None = None) -> Path:
     return Path(chosen or platformdirs.user_data_dir("pricing-assistant", appauthor=False)).expanduser()
 
 
+def is_shop_named() -> bool:
+    """Whether the surroundings say where the shop is kept, so that none has to be assumed."""
+    names = ("PRICING_ASSISTANT_HOME", "PRICING_ASSISTANT_DATABASE_URL")
+    return any(os.environ.get(name) for name in names)
+
+
 def has_store(home: str | Path | None = None) -> bool:
     """Whether this shop has a store already: an address of a database, or its SQLite file."""
     address = None if home else os.environ.get("PRICING_ASSISTANT_DATABASE_URL")

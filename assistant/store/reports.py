@@ -59,6 +59,20 @@ class LastRuling:
     """Charged when it was given, store currency."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class RowsSetAside:
+    """Rows of a file that could not be read when it was imported, and are not among the sales."""
+
+    file: str
+    count: int
+    rows: Sequence[Mapping[str, Any]]
+    """The first of them: fields of `SetAside`."""
+
+
+SET_ASIDE = ("bad_rows_skipped", "rows_ragged_skipped")
+"""Notes of an import that count such rows."""
+
+
 class Reports:
     """The reports of one shop."""
 
@@ -85,6 +99,29 @@ class Reports:
             hash: {"file": name, "sha256": hash, "imported_at": at.isoformat()} for name, hash, at in rows
         }
         return list(files.values())
+
+    def set_aside(self, *, after: int) -> tuple[list[RowsSetAside], int]:
+        """What the imports since the one of this id left out, file by file, and the id of the newest import.
+
+        A large file has an import for each of its parts.
+        """
+        query = sa.select(ImportRow.id, ImportRow.source, ImportRow.content_hash, ImportRow.report)
+        found: dict[str, list[tuple[str, Mapping[str, Any]]]] = {}
+        newest = after
+        with self._database.read() as session:
+            for id, source, hash, report in session.execute(
+                query.where(ImportRow.id > after).order_by(ImportRow.id)
+            ):
+                newest = id
+                found.setdefault(hash, []).append((source, report))
+        told = []
+        for parts in found.values():
+            notes = [note for _, report in parts for note in report.get("notes", ())]
+            rows = [row for _, report in parts for row in report.get("set_aside", ())]
+            if number := sum(note["count"] for note in notes if note["code"] in SET_ASIDE):
+                rows.sort(key=lambda row: row["row"])
+                told.append(RowsSetAside(file=parts[0][0], count=number, rows=rows))
+        return told, newest
 
     def made(self, limit: int) -> list[dict[str, Any]]:
         """What was noted of the last reports, newest first; each has `made_at`, ISO 8601."""

@@ -173,12 +173,7 @@ def _read(turn: Turn, file: Path, *, skip_bad_rows: bool) -> Imported:
     if is_large(file):
         raise DeskError("file_too_large", file=safe(file.name))
     try:
-        imported = read_history(file, skip_bad_rows=skip_bad_rows)
-        end = turn.desk.store.sales_end()
-        if end is not None and any(note.code == "period_assumed" for note in imported.report.history.notes):
-            # One date does not tell how long its period is: it is as long as those that the shop has.
-            return read_history(file, period=end[1], skip_bad_rows=skip_bad_rows)
-        return imported
+        return read_history(file, skip_bad_rows=skip_bad_rows, sales_end=turn.desk.store.sales_end)
     except HistoryError as error:
         if error.values.get("remedy_code", error.code) in SOME_BAD:
             raise DeskError("some_rows_bad", error=error_text(error, turn.language)) from error

@@ -200,7 +200,8 @@ def test_one_more_week_alone_is_a_week_of_this_shop(ask: Ask, store: Store, fold
     next_weeks().loc[lambda it: it["date"] == it["date"].max()].to_csv(folder / "sales.csv", index=False)
     end = store.sales_end()
     assert end is not None
-    ask("import sales.csv")
+    answer = ask("import sales.csv")
+    assert any("length that the shop's sales have holds: week" in note for note in answer.pending[0].notes)
     ask("yes")
     assert store.sales_end() == ((pd.Timestamp(end[0]) + WEEK).date(), "week")
 

@@ -38,5 +38,6 @@ def demo_priced(home: Path, pipeline: PricingPipeline) -> Priced:
         ),
         made_at="2026-11-23T08:00:00+00:00",
         last_report=None,
+        newest=max(it.standing.last_date for it in entries),
         manifest={"model": entries[0].recommendation.model_hash, "inputs": [{"file": "demo"}]},
     )

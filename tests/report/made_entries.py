@@ -71,6 +71,7 @@ def priced(
         unpriced=tuple(unpriced),
         made_at="2026-11-23T08:00:00+00:00",
         last_report=last_report,
+        newest=max((it.standing.last_date for it in entries), default=""),
         manifest={"model": "m1", "inputs": [{"file": "sales.csv", "rows": 120}]},
         **more,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from assistant import cli
 from assistant.report.progress import only_run
 from assistant.store import Store
 from assistant.store.demo import create_demo
+from assistant.wording import Language, wording
 
 
 @pytest.fixture
@@ -33,6 +35,13 @@ def run(*arguments: str, capsys: pytest.CaptureFixture[str]) -> tuple[int, dict[
     return status, json.loads(said.out) if said.out else {}, said.err
 
 
+@pytest.fixture
+def unnamed(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Surroundings that name no shop."""
+    monkeypatch.delenv("PRICING_ASSISTANT_HOME")
+
+
+@pytest.mark.usefixtures("unnamed")
 def test_a_file_makes_a_series_and_exit_codes_tell_a_scheduler(
     sales: Path, tmp_path: Path, home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -50,6 +59,36 @@ def test_a_file_makes_a_series_and_exit_codes_tell_a_scheduler(
     status, third, _ = run(*command, capsys=capsys)
     assert (status, third["unchanged"], third["last_report"]) == (0, 1, first["made_at"])
     assert (out / "shop").is_dir() and not home.exists()
+
+
+def test_a_file_is_added_to_the_shop_that_the_surroundings_name(
+    sales: Path,
+    home: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    lines = sales.read_text().splitlines(keepends=True)
+    week = sales.with_name("week.csv")
+    week.write_text(lines[0] + "A,2025-08-04,11,19,4\nB,2025-08-04,5,7,2\n")
+    assert cli.main(["import", str(sales)]) == 0
+    capsys.readouterr()
+    out = tmp_path / "reports"
+    status, first, said = run("--out", str(out), capsys=capsys)
+    assert status == 0 and f"The shop reported on: {home}" in said
+    status, second, said = run(str(week), "--out", str(out), capsys=capsys)
+    assert (status, second["last_report"]) == (0, first["made_at"])
+    assert f"The shop reported on: {home}" in said and not (out / "shop").exists()
+    # Of two that are named, the option's holds; a database counts as a folder does.
+    other = tmp_path / "other"
+    _, third, said = run(str(sales), "--out", str(out), "--data-dir", str(other), capsys=capsys)
+    assert third["last_report"] is None and f"The shop reported on: {other}" in said
+    monkeypatch.delenv("PRICING_ASSISTANT_HOME")
+    monkeypatch.setenv("PRICING_ASSISTANT_DATABASE_URL", f"sqlite:///{other / 'store.sqlite'}")
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    assert Store.open(home=str(other)).identity == Store.open().identity
+    _, fourth, _ = run(str(sales), "--out", str(out), capsys=capsys)
+    assert fourth["last_report"] == third["made_at"] and not (out / "shop").exists()
 
 
 def test_without_a_file_it_is_the_installed_shop(
@@ -104,6 +143,51 @@ def test_a_file_without_sales_leaves_nothing_behind(
     assert not out.exists() and not home.exists()
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_a_signal_while_the_file_is_read_ends_with_one_line(
+    number: signal.Signals,
+    language: Language,
+    sales: Path,
+    home: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def stopped(*_: object) -> None:
+        signal.raise_signal(number)
+
+    monkeypatch.setattr("assistant.store.importing.parts.read_cells", lambda *_, **__: stopped())
+    status, _, said = run(
+        str(sales), "--out", str(tmp_path / "reports"), "--language", language, capsys=capsys
+    )
+    said = said.strip().splitlines()[-1]
+    assert status == 130 and said == wording(language, "report_run.toml")("ended.interrupted")
+    assert not home.exists() and not (tmp_path / "reports").exists()
+
+
+def test_a_second_signal_ends_with_one_line(
+    sales: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(*_: object, **__: object) -> None:
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr("assistant.report.run.make_report", stopped)
+    status, _, said = run(str(sales), "--out", str(tmp_path / "reports"), capsys=capsys)
+    assert status == 130 and said.strip().splitlines()[-1].startswith("Stopped at once.")
+
+
+@pytest.mark.parametrize(("language", "said"), [("en", "is a folder"), ("zh", "是文件夹")])
+def test_a_folder_is_called_one(
+    language: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for command in (["report", "--out", str(tmp_path / "out")], ["import"], ["recommend"]):
+        assert cli.main([command[0], str(tmp_path), "--language", language, *command[1:]]) == 1
+        assert said in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("unnamed")
 def test_a_file_waits_for_another_run_too(
     sales: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -129,3 +213,22 @@ def test_wrong_usage_is_status_2(arguments: list[str]) -> None:
     with pytest.raises(SystemExit) as stopped:
         cli.main(["report", *arguments])
     assert stopped.value.code == 2
+
+
+@pytest.mark.parametrize(("language", "said"), [("en", "sales have holds: week"), ("zh", "的周期：周")])
+def test_one_week_alone_is_as_long_as_the_shops_weeks(
+    language: str, said: str, sales: Path, home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    header = sales.read_text().splitlines(keepends=True)[0]
+    week = sales.with_name("week.csv")
+    assert cli.main(["import", str(sales)]) == 0
+    for day, command in (("2025-08-04", ["import"]), ("2025-08-11", ["report", "--out", str(tmp_path)])):
+        week.write_text(header + f"A,{day},11,19,4\nB,{day},5,7,2\n")
+        capsys.readouterr()
+        assert cli.main([command[0], str(week), "--language", language, *command[1:]]) == 0
+        told = "".join(capsys.readouterr())
+        assert said in told and "is assumed" not in told and "为假设值" not in told
+    assert Store.open(home=home).sales_end() == (date(2025, 8, 17), "week")
+    # A shop without sales has no period to go by.
+    assert cli.main(["import", str(week), "--data-dir", str(tmp_path / "new")]) == 0
+    assert "is assumed: day" in capsys.readouterr().out

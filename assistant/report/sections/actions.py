@@ -24,12 +24,15 @@ class Actions:
         self._rows = composer.rows()
         self._statuses: Counter[str] = Counter()
         self._costs = self._approved = False
-        self._moves = self._sure = self._unchanged = self._again = 0
+        self._moves = self._sure = self._unchanged = self._silent = self._again = 0
         self._aims = set[str]()
 
     def add(self, case: Case) -> None:
         if self._composer.since_last and case.entry.unchanged:
-            self._unchanged += 1
+            # Of what has no newer sales, that nothing changed would say more than is known.
+            silent = case.entry.silent(self._composer.newest)
+            self._unchanged += not silent
+            self._silent += silent
             return
         it, statements = case.it, self._composer.statements
         words, names = statements.words, labels(self._composer.language)
@@ -72,7 +75,7 @@ class Actions:
         sheet = scope.sheet("report.actions")
         counted(sheet, {key: self._statuses[key] for key in ("open", "approved", "edited", "rejected")})
         counted(sheet, {"moves": self._moves, "sure": self._sure, "unchanged": self._unchanged})
-        counted(sheet, {"again": self._again})
+        counted(sheet, {"again": self._again, "left_silent": self._silent})
         sheet.percent("interval", INTERVAL_LEVEL)
         values = values_of(sheet)
         decided = sum(self._statuses.values()) > self._statuses["open"]
@@ -83,6 +86,7 @@ class Actions:
         said.append(words("actions.decided" if decided else "actions.open", **values))
         said += [words("actions.again", **values)] if self._again else []
         said += [words("actions.unchanged", **values)] if self._unchanged else []
+        said += [words("actions.silent", **values)] if self._silent else []
         money = [composer.column("profit_gain", "total", signed=True, interval=True, period=period)]
         columns = [
             *product_columns(composer, scope),

@@ -46,6 +46,7 @@ class Changes:
             self._counts["followed"] += _same(earlier.price, it.current_price, it.currency)
         if _same_advice(it, earlier):
             self._counts["same"] += 1
+            self._counts["silent"] += case.entry.silent(self._composer.newest)
             return
         self._counts["changed"] += 1
         causes = causes_of(it, earlier)
@@ -116,11 +117,13 @@ class Changes:
         sheet.day("last_report", scope.last_report)
         counted(sheet, {f"advice_{key}": counts[key] for key in ("both", "changed", "same", "new")})
         counted(sheet, {key: counts[key] for key in ("gone", "again")})
+        counted(sheet, {"advice_silent": counts["silent"]})
         counted(sheet, {key: counts[key] for key in ("suggested", "followed")})
         counted(sheet, {"products": scope.products})
         counted(sheet, {f"cause_{key}": self._causes[key] for key in CAUSES})
         values = values_of(sheet) | {"period": scope.period_word}
         said = [words("changes.lead", **values)]
+        said += [words("changes.silent", **values)] if counts["silent"] else []
         said += [words("changes.followed", **values)] if counts["suggested"] else []
         if counts["changed"]:
             named = [words(f"changes.count_{key}", **values) for key in CAUSES if self._causes[key]]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from assistant.facts import labels
 from assistant.report.case import LARGE, Case
@@ -12,6 +12,7 @@ from assistant.report.entry import Unpriced
 from assistant.report.scope import Composer, Scope, product_cells, product_columns
 from assistant.report.spool import Ordered
 from assistant.report.statements import capitalised, counted, values_of
+from assistant.store.reports import RowsSetAside
 from assistant.wording import Language
 
 FLOORS = frozenset(["lowest_price", "min_margin", "below_cost", "below_cost_floor", "map"])
@@ -21,8 +22,9 @@ FLOORS = frozenset(["lowest_price", "min_margin", "below_cost", "below_cost_floo
 class Coverage:
     """Section `coverage`."""
 
-    def __init__(self, composer: Composer) -> None:
+    def __init__(self, composer: Composer, set_aside: Sequence[RowsSetAside] = ()) -> None:
         self._composer = composer
+        self._set_aside = set_aside
         self._counts: Counter[str] = Counter()
         self._reasons: Counter[str] = Counter()
         self._rows = composer.rows()
@@ -63,7 +65,9 @@ class Coverage:
         kinds = ("raise", "cut", "keep", "large", "at_floor", "below_cost", "no_cost")
         numbers |= {key: counts[key] for key in kinds} | {"unread": self._unread_count}
         sheet = scope.sheet("report.coverage")
-        counted(sheet, numbers)
+        rows_aside = sum(it.count for it in self._set_aside)
+        listed = sum(len(it.rows) for it in self._set_aside)
+        counted(sheet, numbers | {"rows_aside": rows_aside, "rows_listed": listed})
         sheet.percent("large_step", LARGE)
         said = []
         if scope.outdated and scope.sales_end is not None:
@@ -74,6 +78,11 @@ class Coverage:
         said += [words("coverage.lead", **values), words("coverage.stands_out", **values)]
         said += [words(f"coverage.{key}", **values) for key in ("below_cost", "no_cost") if counts[key]]
         said += [words("coverage.unread", **values)] if self._unread_count else []
+        if rows_aside:
+            said.append(words("coverage.set_aside", **values))
+            said.append(
+                words("coverage.aside_all" if listed == rows_aside else "coverage.aside_some", **values)
+            )
         shown = ["products", "priced", "raise", "cut", "keep", "not_priced"]
         rows: list[Row] = [
             {"what": words(f"coverage.row_{key}", **values), "count": numbers[key]}
@@ -88,6 +97,8 @@ class Coverage:
         tables = [composer.table("coverage", columns, rows)]
         if scope.products > priced:
             tables.append(self._not_priced(scope))
+        if rows_aside:
+            tables.append(self._rows_aside(scope))
         return Section(
             id="coverage",
             title=words("coverage.title"),
@@ -95,6 +106,27 @@ class Coverage:
             facts=tuple(sheet.facts),
             tables=tuple(tables),
         )
+
+    def _rows_aside(self, scope: Scope) -> Table:
+        composer, words = self._composer, self._composer.statements.words
+        rows: list[Row] = [
+            {"file": it.file, "why": words(f"set_aside.{row['why']}")}
+            | {key: row[key] or None for key in ("sku", "store", "date", "column", "found")}
+            | {"row": str(row["row"])}
+            for it in self._set_aside
+            for row in it.rows
+        ]
+        columns = [
+            composer.column("file"),
+            composer.column("row", "code", label="file_row"),
+            composer.column("sku", "code"),
+            *([composer.column("store", "code")] if any(row["store"] for row in rows) else []),
+            composer.column("date", "date", label="file_date"),
+            composer.column("column", label="file_column"),
+            composer.column("found"),
+            composer.column("why"),
+        ]
+        return composer.table("set_aside", columns, rows)
 
     def _not_priced(self, scope: Scope) -> Table:
         composer = self._composer

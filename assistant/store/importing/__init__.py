@@ -7,7 +7,8 @@ report.py    what was understood, in words           parts.py     large files, s
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import datetime as dt
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +17,14 @@ import pandas as pd
 from assistant.store.importing.columns import ColumnMatch, dates_orders, match_columns, plain, platform_of
 from assistant.store.importing.parts import cells_in_parts, is_large
 from assistant.store.importing.reading import Cells, read_cells
-from assistant.store.importing.report import SOME_BAD, ImportReport, combined, error_text, problem
+from assistant.store.importing.report import (
+    LISTED,
+    SOME_BAD,
+    ImportReport,
+    combined,
+    error_text,
+    problem,
+)
 from assistant.store.importing.sales import Sheet, as_text, read_sales
 from policy.history import Gaps, Period, canonical_history
 from policy.history.jumps import refuse_jumps
@@ -25,6 +33,9 @@ __all__ = [
     "SOME_BAD", "ImportReport", "Imported", "combined", "error_text",
     "is_large", "read_history", "read_parts",
 ]  # fmt: skip
+
+SalesEnd = Callable[[], tuple[dt.date, Period] | None]
+"""The last day that a shop's sales cover and the length of their periods; None without sales."""
 
 _ISO_OF_SIGN = {"$": "USD", "¥": "CNY"}
 """What a sign that several countries share is taken for; the report says so."""
@@ -40,7 +51,12 @@ class Imported:
 
 
 def read_history(
-    path: str | Path, *, period: Period | None = None, gaps: Gaps | None = None, skip_bad_rows: bool = False
+    path: str | Path,
+    *,
+    period: Period | None = None,
+    gaps: Gaps | None = None,
+    skip_bad_rows: bool = False,
+    sales_end: SalesEnd | None = None,
 ) -> Imported:
     """Read sales from CSV, TSV, Excel or Parquet, each also as .gz.
 
@@ -52,6 +68,9 @@ def read_history(
         See `policy.history.canonical_history`; both are found out where None.
     skip_bad_rows
         Set aside rows that cannot be read, with a note, instead of refusing the file.
+    sales_end
+        `Store.sales_end` of the shop that the file is meant for: asked for its period where the file's own
+        dates do not tell one.
 
     Raises
     ------
@@ -60,11 +79,16 @@ def read_history(
     """
     path = Path(path)
     cells = read_cells(path, skip_bad_rows=skip_bad_rows)
-    return _imported(cells, path.name, period=period, gaps=gaps, skip_bad_rows=skip_bad_rows)
+    return _imported(cells, path.name, period, gaps, skip_bad_rows, sales_end)
 
 
 def read_parts(
-    path: str | Path, *, period: Period | None = None, gaps: Gaps | None = None, skip_bad_rows: bool = False
+    path: str | Path,
+    *,
+    period: Period | None = None,
+    gaps: Gaps | None = None,
+    skip_bad_rows: bool = False,
+    sales_end: SalesEnd | None = None,
 ) -> Iterator[Imported]:
     """Read sales as `read_history` does, a large file in parts: memory does not grow with it.
 
@@ -74,13 +98,18 @@ def read_parts(
     """
     path = Path(path)
     for cells in cells_in_parts(path, skip_bad_rows=skip_bad_rows):
-        imported = _imported(cells, path.name, period=period, gaps=gaps, skip_bad_rows=skip_bad_rows)
+        imported = _imported(cells, path.name, period, gaps, skip_bad_rows, sales_end)
         period, gaps = imported.report.history.period, imported.report.history.gaps
         yield imported
 
 
 def _imported(
-    cells: Cells, file: str, *, period: Period | None, gaps: Gaps | None, skip_bad_rows: bool
+    cells: Cells,
+    file: str,
+    period: Period | None,
+    gaps: Gaps | None,
+    skip_bad_rows: bool,
+    sales_end: SalesEnd | None,
 ) -> Imported:
     blank = [_is_blank(cells.table[i]) for i in range(len(cells.header))]
     matches = match_columns(cells.header, blank=blank)
@@ -94,6 +123,11 @@ def _imported(
     is_log = (platform is not None and platform.log) or bool(sheet.at.keys() & {"order", "event"})
     is_log |= any(match.field == "date" and dates_orders(match.source) for match in matches)
     table, history = canonical_history(rows, period=period, gaps=gaps, transactions=is_log or None)
+    assumed = any(note.code == "period_assumed" for note in history.notes)
+    if assumed and sales_end is not None and (end := sales_end()) is not None:
+        # One date does not tell how long its period is: it is as long as those that the shop has.
+        sheet.note("period_of_shop", len(rows), end[1])
+        table, history = canonical_history(rows, period=end[1], gaps=gaps, transactions=is_log or None)
     refuse_jumps(table)
     used = {match.position for match in matches}
     report = ImportReport(
@@ -109,6 +143,7 @@ def _imported(
         ignored=tuple(name for i, name in enumerate(cells.header) if name and i not in used),
         notes=tuple(sheet.notes),
         history=history,
+        set_aside=tuple(sorted(sheet.set_aside, key=lambda it: it.row)[:LISTED]),
     )
     return Imported(frame=table, report=report)
 

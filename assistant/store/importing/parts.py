@@ -198,10 +198,12 @@ def _key(cells: Cells) -> tuple[int, ...] | None:
     return tuple(matches[field] for field in ("sku", "name") if field in matches) or None
 
 
-def _sorted_into_parts(path: Path, layout: _Layout, folder: Path, skip_bad_rows: bool) -> tuple[int, ...]:
-    """Write each part's rows, numbered as in the file, piece by piece into a file of its own; returns the
-    numbers of rows set aside for having more cells than the header."""
-    ragged: list[int] = []
+def _sorted_into_parts(
+    path: Path, layout: _Layout, folder: Path, skip_bad_rows: bool
+) -> tuple[tuple[int, str], ...]:
+    """Write each part's rows, numbered as in the file, piece by piece into a file of its own; returns
+    numbers and texts of rows set aside for having more cells than the header."""
+    ragged: list[tuple[int, str]] = []
     rows = _parquet_rows(path) if layout.cells.kind == "parquet" else _text_rows(path, layout)
     for piece in rows:
         if layout.cells.delimiter is not None:

@@ -59,8 +59,8 @@ class Cells:
     delimiter: str | None = None
     sheet: str | None = None
     other_sheets: tuple[str, ...] = ()
-    ragged: tuple[int, ...] = ()
-    """Numbers of rows that were set aside for having more cells than the header."""
+    ragged: tuple[tuple[int, str], ...] = ()
+    """Numbers and texts of rows that were set aside for having more cells than the header."""
 
 
 def read_cells(path: Path, *, skip_bad_rows: bool = False) -> Cells:
@@ -89,6 +89,8 @@ def read_cells(path: Path, *, skip_bad_rows: bool = False) -> Cells:
 
 
 def _bytes(path: Path) -> bytes:
+    if path.is_dir():
+        raise problem("file_is_folder", file=str(path))
     if not path.is_file():
         raise problem("file_missing", file=str(path))
     if path.stat().st_size > LARGEST:
@@ -169,22 +171,23 @@ def named_columns(rows: pd.DataFrame) -> tuple[int, list[str]]:
 
 def even_rows(
     body: pd.DataFrame, width: int, delimiter: str, path: Path, skip_bad_rows: bool
-) -> tuple[pd.DataFrame, tuple[int, ...]]:
-    """Rows with as many cells as the header, and the numbers of those set aside for having more."""
-    ragged: tuple[int, ...] = ()
+) -> tuple[pd.DataFrame, tuple[tuple[int, str], ...]]:
+    """Rows with as many cells as the header, and numbers and texts of those set aside for having more."""
+    ragged: tuple[tuple[int, str], ...] = ()
     if (overfull := (body.iloc[:, width:] != "").any(axis=1)).any():
-        numbers = tuple(int(number) for number in body.index[overfull])
+        texts = (delimiter.join(cells).rstrip(delimiter)[:80] for cells in body[overfull].to_numpy())
+        ragged = tuple(zip(map(int, body.index[overfull]), texts, strict=True))
         if not skip_bad_rows:
             raise problem(
                 "rows_ragged",
                 file=path.name,
-                count=f"{len(numbers):,}",
+                count=f"{len(ragged):,}",
                 rows=f"{len(body):,}",
-                row=str(numbers[0]),
+                row=str(ragged[0][0]),
                 width=str(width),
-                found=delimiter.join(body[overfull].iloc[0]).rstrip(delimiter)[:80],
+                found=ragged[0][1],
             )
-        body, ragged = body[~overfull], numbers
+        body = body[~overfull]
     return body.iloc[:, :width].copy(), ragged
 
 

@@ -58,6 +58,28 @@ def bad_rows_error(problems: list[tuple[str, dict[str, str]]], remedy: str) -> H
 
 
 @dataclass(frozen=True, kw_only=True)
+class SetAside:
+    """A row that cannot be read, and so is not among the sales; texts are empty where they are not known."""
+
+    row: int
+    """Its number in the file, as a spreadsheet shows it."""
+    sku: str
+    store: str
+    date: str
+    """ISO 8601."""
+    why: str
+    """A key of `[set_aside]` in `report.toml`."""
+    column: str
+    """The file's name of the column that cannot be read."""
+    found: str
+    """What is written there."""
+
+
+LISTED = 200
+"""Rows set aside that an import names; how many there are is in its notes."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class ImportReport:
     """What was understood of a file, and what was mended on the way."""
 
@@ -77,6 +99,8 @@ class ImportReport:
     notes: tuple[HistoryNote, ...]
     """Of reading the file; those on the sales are in `history`."""
     history: HistoryReport
+    set_aside: tuple[SetAside, ...] = ()
+    """The first `LISTED` rows that cannot be read, in the file's order."""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types."""
@@ -140,7 +164,9 @@ def combined(reports: Sequence[ImportReport]) -> ImportReport:
         last_date=max(it.last_date for it in histories),
         notes=_summed([note for it in histories for note in it.notes]),
     )
-    return replace(first, notes=_summed([note for it in reports for note in it.notes]), history=history)
+    aside = sorted((row for it in reports for row in it.set_aside), key=lambda it: it.row)
+    notes = _summed([note for it in reports for note in it.notes])
+    return replace(first, notes=notes, history=history, set_aside=tuple(aside[:LISTED]))
 
 
 ADDED_UP = ("transactions_added_up", "repeats_added_up", "periods_added_up", "returns_exceed_sales")

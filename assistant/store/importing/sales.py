@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from assistant.store.importing.columns import ColumnMatch, Platform, nearest
 from assistant.store.importing.dates import read_dates
 from assistant.store.importing.reading import Cells, listed
-from assistant.store.importing.report import bad_rows_error, problem
+from assistant.store.importing.report import LISTED, SetAside, bad_rows_error, problem
 from assistant.store.importing.values import (
     BLANK,
     SHARED_SIGNS,
@@ -44,8 +44,14 @@ class Sheet:
         self.at = {match.field: match.position for match in matches}
         self.table = cells.table
         self.notes: list[HistoryNote] = []
+        self.set_aside: list[SetAside] = []
+        """Some of the rows that cannot be read: of each fault the first `LISTED`."""
         if cells.ragged:
-            self.note("rows_ragged_skipped", len(cells.ragged), str(cells.ragged[0]))
+            self.note("rows_ragged_skipped", len(cells.ragged), str(cells.ragged[0][0]))
+            unknown = dict.fromkeys(("sku", "store", "date", "column"), "")
+            self.set_aside += [
+                SetAside(row=row, why="ragged", found=text, **unknown) for row, text in cells.ragged[:LISTED]
+            ]
 
     def note(self, code: str, count: int, detail: str = "") -> None:
         self.notes.append(HistoryNote(code, count, detail))
@@ -294,6 +300,8 @@ def _checked(
         failed = test()
         if failed.any():
             problems.append((code, _first_place(sheet, frame, failed, field, rows)))
+            fresh = frame.index[failed & ~broken][:LISTED]
+            sheet.set_aside += [_set_aside(sheet, frame, row, code, field) for row in fresh]
             broken |= failed
     if not problems:
         return frame
@@ -303,6 +311,19 @@ def _checked(
         raise bad_rows_error(problems, "some_bad")
     sheet.note("bad_rows_skipped", int(broken.sum()), str(broken.index[broken][0]))
     return frame[~broken]
+
+
+def _set_aside(sheet: Sheet, frame: pd.DataFrame, row: int, code: str, field: str) -> SetAside:
+    cell, moment = sheet.table[sheet.at[field]][row], pd.Timestamp(frame["date"][row])
+    return SetAside(
+        row=int(row),
+        sku=str(frame.at[row, "sku"]),
+        store=str(frame.at[row, "store"]) if "store" in frame else "",
+        date="" if pd.isna(moment) else f"{moment:%Y-%m-%d}",
+        why=code,
+        column=_name_of(sheet, field),
+        found="" if pd.isna(cell) else str(cell)[:60],
+    )
 
 
 def _first_place(
