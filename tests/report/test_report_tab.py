@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -14,7 +15,7 @@ import pytest
 from openpyxl import load_workbook
 
 from assistant import report_page
-from assistant.background import Run
+from assistant.background import COMMAND, Run
 from assistant.desk import Desk
 from assistant.facts import facts_for
 from assistant.page import Changes
@@ -221,6 +222,33 @@ def test_a_report_can_be_stopped_and_gone_on_with(visit: Visit, monkeypatch: pyt
     assert wait(visit, ended).status == "stopped"
     changes = report_page.tick(visit, "en", True)
     assert changes["make"]["value"] == "Go on" and "Stopped at" in changes["unmade"]["value"]
+
+
+def test_a_stop_before_the_first_line_is_not_lost(visit: Visit, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FAKE_LOADING", "1")
+    report_page.make(visit, "en")
+    time.sleep(0.5)  # it runs, and hears no SIGINT
+    report_page.halt(visit, "en")
+    assert wait(visit, ended).status == "stopped"
+    assert visit.reporting.latest("en") is None
+    monkeypatch.setenv("FAKE_LOADING", "0")
+    assert made(visit)["get_json"]["visible"]
+
+
+def test_a_stop_ends_the_command_of_an_app_started_in_the_background(
+    visit: Visit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("assistant.reporting.COMMAND", COMMAND)
+    former = signal.signal(
+        signal.SIGINT, signal.SIG_IGN
+    )  # as `nohup` and `&` leave it, also to what it starts
+    try:
+        report_page.make(visit, "en")
+    finally:
+        signal.signal(signal.SIGINT, former)
+    report_page.halt(visit, "en")
+    assert wait(visit, ended).status == "stopped"
+    assert visit.reporting.latest("en") is None
 
 
 @pytest.mark.parametrize(("outcome", "said"), [("refused", "The disk is full."), ("crash", "a bug")])
