@@ -155,11 +155,12 @@ def _after(reply: Reply, state: State) -> State:
 
 def _asked_back(reply: Reply) -> str:
     """What the reply asks of the merchant, by one word; nothing where it does not."""
-    if reply.kind == "decided" and any(it.get("code") == "reason_below_cost" for it in reply.payloads):
+    if reply.kind == "decided" and any(it.get("code") in _WITHOUT_REASON for it in reply.payloads):
         return "reason"
     return _QUESTIONS.get(reply.kind, "")
 
 
+_WITHOUT_REASON = ("reason_below_cost", "reason_breaks_rules")
 _QUESTIONS: Mapping[str, str] = {
     "clarify": "which",
     "which": "which",

@@ -64,7 +64,7 @@ def test_a_price_of_ones_own_is_held_against_rules_of_its_day(
     for first, frozen in ((26, True), (27, False)):
         week = Freeze(start=dt.date(2026, 10, first), end=dt.date(2026, 10, 31))
         store.set_rules(Rules(freezes=(week,)), scope="store", actor="merchant")
-        asked = assistant(RECOMMEND, approving(price=17.5), says_result).ask("set the candle to 17.50")
+        asked = assistant(RECOMMEND, approving(price=17.5, reason="a promise"), says_result).ask("17.50")
         assert any("price freeze" in note for note in asked.pending[0].notes) == frozen
 
 

@@ -1,8 +1,8 @@
 """Stands in for `pricing-assistant report --out DIR --events`, without pricing anything.
 
 Before its first line it takes FAKE_LOADING seconds (default 0) and hears no SIGINT. Steps take FAKE_STEP
-seconds (default 0.02). On SIGINT it exits 130. FAKE_OUTCOME is `made` (default), `refused` or `crash`. What it
-makes are the files of FAKE_REPORT.
+seconds (default 0.02). On SIGINT it exits 130. FAKE_OUTCOME is `made` (default), `refused` or `crash`. What
+it makes are the files of FAKE_REPORT.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -329,6 +330,23 @@ def test_an_own_price_below_cost_needs_a_reason(visit: Visit, store: Store) -> N
 
 
 @pytest.mark.parametrize(
+    ("language", "said"),
+    [("en", "breaks a rule of yours (largest change in one step)"), ("zh", "不符合您的规则（")],
+)
+def test_an_own_price_that_breaks_a_rule_needs_a_reason(
+    language: Language, said: str, visit: Visit, store: Store
+) -> None:
+    id = record(made(visit), "Lavender")
+    refused = report_page.asking(visit, language, [id], "own", 90.0, " ")
+    assert "agree" not in visible(refused) and said in refused["decided"]["value"]
+    shown = report_page.asking(visit, language, [id], "own", 90.0, "a special edition")
+    assert "a special edition" in shown["proposal"]["value"]
+    report_page.agreeing(visit, language, True)
+    verdict = store.verdict(id)
+    assert verdict is not None and (verdict.price, verdict.reason) == (90.0, "a special edition")
+
+
+@pytest.mark.parametrize(
     ("ticked", "choice", "price"), [(0, "approve", None), (1, "own", None), (1, "own", -3.0), (2, "own", 9.0)]
 )
 def test_what_cannot_be_is_said(ticked: int, choice: Any, price: float | None, visit: Visit) -> None:
@@ -383,8 +401,36 @@ def test_approved_prices_are_written_for_a_shop(visit: Visit) -> None:
     changes = report_page.exporting(visit, "en", "woocommerce", None)
     assert "CAN-LAV-200,16.20" in Path(changes["get_export"]["value"]).read_text(encoding="utf-8")
     assert "Nothing is live" in changes["exported"]["value"]
-    assert report_page.choosing_shop(visit, "en", "shopify")["catalogue"]["visible"]
-    assert "--catalogue" in report_page.exporting(visit, "en", "shopify", None)["exported"]["value"]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_shopify_asks_for_the_upload_that_the_tab_has(
+    language: Language, visit: Visit, tmp_path: Path
+) -> None:
+    id = record(made(visit), "Lavender")
+    report_page.asking(visit, language, [id], "approve", None, "")
+    report_page.agreeing(visit, language, True)
+    assert report_page.choosing_shop(visit, language, "shopify")["catalogue"]["visible"]
+    assert not report_page.choosing_shop(visit, language, "amazon")["catalogue"]["visible"]
+    asked = report_page.exporting(visit, language, "shopify", None)["exported"]["value"]
+    field = report_page.report_tab(visit, language)["catalogue"]["label"]
+    assert escape(field) in asked and "--" not in asked
+    catalogue = tmp_path / "products_export.csv"
+    catalogue.write_text(
+        "Handle,Title,Option1 Name,Option1 Value,Variant SKU,Variant Price\n"
+        "candle,Candle,Title,Default Title,CAN-LAV-200,18.00\n",
+        encoding="utf-8",
+    )
+    written = report_page.exporting(visit, language, "shopify", str(catalogue))
+    assert Path(written["get_export"]["value"]).read_text(encoding="utf-8").endswith("CAN-LAV-200,16.20\n")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_nothing_that_the_tab_says_of_a_shops_file_names_an_option_that_it_lacks(
+    language: Language, visit: Visit
+) -> None:
+    said = report_page.exporting(visit, language, "woocommerce", None)["exported"]["value"]
+    assert "--on" not in said and "2026" in said
 
 
 def test_a_long_report_lists_the_first_and_says_where_the_rest_is(
