@@ -155,6 +155,21 @@ def test_anything_else_leaves_it_undone_and_says_so(
     assert written(store) == []
 
 
+@pytest.mark.parametrize(
+    ("asked", "instead", "note"),
+    [
+        ("at most 10 % at once", "给我看看马克杯的价格", "（刚才请您确认的改动没有执行"),
+        ("一次最多动10%", "what about the mug?", "(The change I had asked about was left undone"),
+    ],
+)
+def test_that_it_was_left_is_said_in_the_language_of_what_is_asked_instead(
+    assistant: Callable[..., Assistant], asked: str, instead: str, note: str
+) -> None:
+    one = assistant(SET_RULES, AIMessage("OK."))
+    one.ask(asked)
+    assert one.ask(instead).text.startswith(note)
+
+
 def test_a_yes_to_nothing_does_nothing(assistant: Callable[..., Assistant], store: Store) -> None:
     one = assistant(SET_RULES, says_result)
     assert one.confirm(approve=True).text == "Nothing is waiting for your answer."

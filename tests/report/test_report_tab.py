@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import signal
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
-from html import escape
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
 from openpyxl import load_workbook
+from tab import Guest, ended, visible, wait
 
 from assistant import report_page
-from assistant.background import COMMAND, Run
 from assistant.desk import Desk
 from assistant.facts import facts_for
 from assistant.page import Changes
@@ -26,7 +23,6 @@ from assistant.report.workbook import write_workbook
 from assistant.reporting import Reporting
 from assistant.session import Visit
 from assistant.store import Store
-from assistant.verdicts import Waiting
 from assistant.wording import LANGUAGES, Language
 
 COLUMNS = (
@@ -90,19 +86,6 @@ def _fake_process(printed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FAKE_STEP", "0.003")
 
 
-class Guest:
-    """A page about a shop, as far as the tab looks at it."""
-
-    def __init__(self, desk: Desk) -> None:
-        self.desk, self.store = desk, desk.store
-        self.reporting = Reporting(desk.store)
-        self.report: object = None
-        self.waiting: Waiting | None = None
-
-    def situation(self, language: Language) -> str:
-        return "the small shop"
-
-
 @pytest.fixture
 def visit(desk: Desk) -> Iterator[Visit]:
     guest = Guest(desk)
@@ -110,29 +93,11 @@ def visit(desk: Desk) -> Iterator[Visit]:
     guest.reporting.close(keep=False)
 
 
-def wait(visit: Visit, until: Callable[[Run], bool]) -> Run:
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        run = visit.reporting.run
-        if run is not None and until(run):
-            return run
-        time.sleep(0.01)
-    raise AssertionError(f"waited in vain: {visit.reporting.run}")
-
-
-def ended(run: Run) -> bool:
-    return not run.going
-
-
 def made(visit: Visit) -> Changes:
     """The tab once a report was made."""
     report_page.make(visit, "en")
     assert wait(visit, ended).status == "done"
     return report_page.tick(visit, "en", True)
-
-
-def visible(changes: Changes) -> set[str]:
-    return {name for name, properties in changes.items() if properties.get("visible")}
 
 
 def record(changes: Changes, product: str) -> str:
@@ -223,33 +188,6 @@ def test_a_report_can_be_stopped_and_gone_on_with(visit: Visit, monkeypatch: pyt
     assert wait(visit, ended).status == "stopped"
     changes = report_page.tick(visit, "en", True)
     assert changes["make"]["value"] == "Go on" and "Stopped at" in changes["unmade"]["value"]
-
-
-def test_a_stop_before_the_first_line_is_not_lost(visit: Visit, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("FAKE_LOADING", "1")
-    report_page.make(visit, "en")
-    time.sleep(0.5)  # it runs, and hears no SIGINT
-    report_page.halt(visit, "en")
-    assert wait(visit, ended).status == "stopped"
-    assert visit.reporting.latest("en") is None
-    monkeypatch.setenv("FAKE_LOADING", "0")
-    assert made(visit)["get_json"]["visible"]
-
-
-def test_a_stop_ends_the_command_of_an_app_started_in_the_background(
-    visit: Visit, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("assistant.reporting.COMMAND", COMMAND)
-    former = signal.signal(
-        signal.SIGINT, signal.SIG_IGN
-    )  # as `nohup` and `&` leave it, also to what it starts
-    try:
-        report_page.make(visit, "en")
-    finally:
-        signal.signal(signal.SIGINT, former)
-    report_page.halt(visit, "en")
-    assert wait(visit, ended).status == "stopped"
-    assert visit.reporting.latest("en") is None
 
 
 @pytest.mark.parametrize(("outcome", "said"), [("refused", "The disk is full."), ("crash", "a bug")])
@@ -387,50 +325,6 @@ def test_a_file_that_is_no_workbook_is_refused(visit: Visit, tmp_path: Path) -> 
     path.write_bytes(b"no")
     changes = report_page.reading(visit, "zh", str(path))
     assert "other.xlsx" in changes["decided"]["value"] and visit.waiting is None
-
-
-# Prices for the shop
-
-
-def test_approved_prices_are_written_for_a_shop(visit: Visit) -> None:
-    nothing = report_page.exporting(visit, "en", "woocommerce", None)
-    assert "No approved price" in nothing["exported"]["value"] and "get_export" not in visible(nothing)
-    id = record(made(visit), "Lavender")
-    report_page.asking(visit, "en", [id], "approve", None, "")
-    report_page.agreeing(visit, "en", True)
-    changes = report_page.exporting(visit, "en", "woocommerce", None)
-    assert "CAN-LAV-200,16.20" in Path(changes["get_export"]["value"]).read_text(encoding="utf-8")
-    assert "Nothing is live" in changes["exported"]["value"]
-
-
-@pytest.mark.parametrize("language", LANGUAGES)
-def test_shopify_asks_for_the_upload_that_the_tab_has(
-    language: Language, visit: Visit, tmp_path: Path
-) -> None:
-    id = record(made(visit), "Lavender")
-    report_page.asking(visit, language, [id], "approve", None, "")
-    report_page.agreeing(visit, language, True)
-    assert report_page.choosing_shop(visit, language, "shopify")["catalogue"]["visible"]
-    assert not report_page.choosing_shop(visit, language, "amazon")["catalogue"]["visible"]
-    asked = report_page.exporting(visit, language, "shopify", None)["exported"]["value"]
-    field = report_page.report_tab(visit, language)["catalogue"]["label"]
-    assert escape(field) in asked and "--" not in asked
-    catalogue = tmp_path / "products_export.csv"
-    catalogue.write_text(
-        "Handle,Title,Option1 Name,Option1 Value,Variant SKU,Variant Price\n"
-        "candle,Candle,Title,Default Title,CAN-LAV-200,18.00\n",
-        encoding="utf-8",
-    )
-    written = report_page.exporting(visit, language, "shopify", str(catalogue))
-    assert Path(written["get_export"]["value"]).read_text(encoding="utf-8").endswith("CAN-LAV-200,16.20\n")
-
-
-@pytest.mark.parametrize("language", LANGUAGES)
-def test_nothing_that_the_tab_says_of_a_shops_file_names_an_option_that_it_lacks(
-    language: Language, visit: Visit
-) -> None:
-    said = report_page.exporting(visit, language, "woocommerce", None)["exported"]["value"]
-    assert "--on" not in said and "2026" in said
 
 
 def test_a_long_report_lists_the_first_and_says_where_the_rest_is(

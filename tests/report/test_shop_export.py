@@ -287,3 +287,17 @@ def test_the_command(store: Store, tmp_path: Path, capsys: pytest.CaptureFixture
     assert "--catalogue" in capsys.readouterr().err
     with pytest.raises(SystemExit):
         cli.main([*command[:-1], "Monday"])
+
+
+@pytest.mark.usefixtures("ids")
+def test_a_file_that_cannot_be_written_is_named_as_it_was_asked_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder := tmp_path / "taken").mkdir()
+    for out, why in ((tmp_path / "missing" / "x.csv", "No such file"), (folder, "Is a directory")):
+        assert (
+            cli.main(["report-export", "--for", "amazon", "--out", str(out), "--on", START.isoformat()]) == 1
+        )
+        said = capsys.readouterr().err
+        assert f"{out}: {why}" in said and ".part" not in said
+    assert [it.name for it in tmp_path.iterdir() if it.name.endswith(".part")] == []
