@@ -321,6 +321,8 @@ def _instead(request: Request, state: State) -> Request:
     """The request with its intent set to what can be answered where its topic cannot, or to nothing."""
     if request.topic is None:
         return request
+    if request.topic == "report_read":  # of a product in it: what holds of it now
+        return replace(request, topic=None, intent="price" if request.intent in _VAGUE else request.intent)
     intent = INSTEAD.get(request.topic, UNKNOWN)
     if (
         request.topic == "action"
@@ -336,6 +338,9 @@ def _instead(request: Request, state: State) -> Request:
     if intent in PRODUCT_INTENTS and not named and request.topic != "match":
         intent = UNKNOWN
     return replace(request, intent=intent)
+
+
+_VAGUE = frozenset({UNKNOWN, "find", "overview"})
 
 
 def _failed(payload: Payload) -> bool:
