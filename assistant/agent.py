@@ -142,8 +142,9 @@ class Assistant:
         if self._waiting(config) and (agreed := reply_of(text)) is not None:
             yield from self.settle(agreed, thread=thread)
             return
-        note = self._left_undone(config)
-        turn = self._turn(config, self._language(text, config, language), said=text)
+        spoken = self._language(text, config, language)
+        note = self._left_undone(config, spoken)
+        turn = self._turn(config, spoken, said=text)
         yield from self._answering({"messages": [HumanMessage(text)]}, thread, turn, note=note)
 
     def confirm(self, thread: str = "default", *, approve: bool, reason: str | None = None) -> Answer:
@@ -219,14 +220,14 @@ class Assistant:
         self._memory.keep_latest(thread)
         yield _noted(answer, note) if note else answer
 
-    def _left_undone(self, config: RunnableConfig) -> str:
-        """Leave what waits undone, and say so; nothing where nothing waits."""
+    def _left_undone(self, config: RunnableConfig, language: Language) -> str:
+        """Leave what waits undone, and say so in the language of what is asked instead; nothing where nothing
+        waits."""
         with self._claims.of(lambda: self._waiting(config)) as waiting:
             if not waiting:
                 return ""
-            language = waiting[0].language
             leave: Command[Any] = Command(resume=refused(waiting, "cancelled"))
-            for _ in self._run(leave, config, self._turn(config, language), until="tools"):
+            for _ in self._run(leave, config, self._turn(config, waiting[0].language), until="tools"):
                 pass
             return wording(language, WORDS)("ask.cancelled")
 

@@ -133,7 +133,7 @@ class Background(ABC):
             )
             self._reader.start()
             if self._run is not None and self._run.status == "stopping":  # while it was being prepared
-                self._process.send_signal(signal.SIGINT)
+                self._ask_to_end(self._process)
 
     def stop(self) -> None:
         """Ask the run to write its checkpoint and end; without effect where none goes on."""
@@ -141,7 +141,16 @@ class Background(ABC):
             if self._run is not None and self._run.status == "running":
                 self._run = replace(self._run, status="stopping")
                 if self._process is not None:
-                    self._process.send_signal(signal.SIGINT)
+                    self._ask_to_end(self._process)
+
+    def _ask_to_end(self, process: subprocess.Popen[str]) -> None:
+        """With its work kept, once it has begun to tell of any.
+
+        Until then there is nothing to keep, and SIGINT may be lost: a library that is being loaded swallows
+        it, and a process whose app was started in the background (`nohup`, `&`) begins by ignoring it.
+        """
+        begun = self._run is not None and self._run.stage is not None
+        process.send_signal(signal.SIGINT if begun else signal.SIGTERM)
 
     def close(self, *, keep: bool = True) -> None:
         """End the run for good; with `keep` it may write its checkpoint first, if that does not take long."""
@@ -186,7 +195,7 @@ class Background(ABC):
                 assert self._run is not None
                 if code == 0 and did:
                     self._run = replace(self._run, status="done", done=1.0, seconds_left=0.0)
-                elif code in STOPPED:
+                elif code in STOPPED or (code == -signal.SIGTERM and self._run.status == "stopping"):
                     self._run = replace(self._run, status="stopped", seconds_left=None)
                 else:
                     self._run = replace(self._run, status="failed", error=_complaint(said, code, self.NAME))

@@ -360,7 +360,9 @@ def exporting(visit: Visit, language: Language, shop: Shop, catalogue: str | Non
     try:
         folder.mkdir(parents=True, exist_ok=True)
         given = Path(catalogue) if catalogue else None
-        written = export_prices(visit.store, shop, path, on=on, catalogue=given, language=language)
+        written = export_prices(
+            visit.store, shop, path, on=on, catalogue=given, place="app", language=language
+        )
     except (ExportError, OSError) as error:
         notice = panels.notice(words("export.failed"), str(error), kind="error")
         return {"exported": shown(notice), "get_export": {"visible": False}}

@@ -155,11 +155,12 @@ def _after(reply: Reply, state: State) -> State:
 
 def _asked_back(reply: Reply) -> str:
     """What the reply asks of the merchant, by one word; nothing where it does not."""
-    if reply.kind == "decided" and any(it.get("code") == "reason_below_cost" for it in reply.payloads):
+    if reply.kind == "decided" and any(it.get("code") in _WITHOUT_REASON for it in reply.payloads):
         return "reason"
     return _QUESTIONS.get(reply.kind, "")
 
 
+_WITHOUT_REASON = ("reason_below_cost", "reason_breaks_rules")
 _QUESTIONS: Mapping[str, str] = {
     "clarify": "which",
     "which": "which",
@@ -320,6 +321,8 @@ def _instead(request: Request, state: State) -> Request:
     """The request with its intent set to what can be answered where its topic cannot, or to nothing."""
     if request.topic is None:
         return request
+    if request.topic == "report_read":  # of a product in it: what holds of it now
+        return replace(request, topic=None, intent="price" if request.intent in _VAGUE else request.intent)
     intent = INSTEAD.get(request.topic, UNKNOWN)
     if (
         request.topic == "action"
@@ -335,6 +338,9 @@ def _instead(request: Request, state: State) -> Request:
     if intent in PRODUCT_INTENTS and not named and request.topic != "match":
         intent = UNKNOWN
     return replace(request, intent=intent)
+
+
+_VAGUE = frozenset({UNKNOWN, "find", "overview"})
 
 
 def _failed(payload: Payload) -> bool:

@@ -148,8 +148,9 @@ def cost_told(reply: Reply, words: Sentences) -> str:
 def track(reply: Reply, words: Sentences) -> str:
     payload = reply.payloads[0]
     lead = words.say("track.baseline") if reply.request.topic == "baseline" else ""
+    reports = words.say("track.reports") if "of_report" in reply.request.flags else ""
     if payload["status"] == "not_measured":
-        return paragraphs(lead, words.say("track.not_measured"))
+        return paragraphs(lead, words.say("track.not_measured"), reports)
     facts, against = payload["facts"], payload.get("against", {})
     return paragraphs(
         lead,
@@ -163,6 +164,7 @@ def track(reply: Reply, words: Sentences) -> str:
             words.known("track.given", facts) if facts["given"] != "0" else words.say("track.given_none"),
             words.say("track.cannot"),
         ),
+        reports,
     )
 
 

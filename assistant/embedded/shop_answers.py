@@ -29,7 +29,7 @@ RECORDS = (
     "upside",
 )  # fmt: skip
 """Kinds of answer of these plans that say all there is to say."""
-SOFT = frozenset({"report", "clearance", "below_cost", "endings", "live", "law"})
+SOFT = frozenset({"report", "report_read", "clearance", "below_cost", "endings", "live", "law"})
 """Topics that words of a question about the shop may touch; the question itself is answered."""
 MOST_COMPARED = 12
 
@@ -69,12 +69,13 @@ def about_records(request: Request, state: State, ask: Ask) -> Reply | None:
 
 def about_shop(request: Request, state: State, ask: Ask) -> Reply | None:
     """The reply to a question about the whole shop, or some of its products side by side; None for others."""
-    if request.topic == "report" and request.intent not in OF_SHOP:
+    of_report = request.topic if request.topic in ("report", "report_read") else None
+    if of_report and request.intent not in OF_SHOP:
         request = replace(request, intent="overview")
     soft = SOFT | {"promo", "bundle"} if request.intent == "compare" else SOFT
     if request.intent not in OF_SHOP or (request.topic is not None and request.topic not in soft):
         return None
-    request = replace(request, topic="report" if request.topic == "report" else None)
+    request = replace(request, topic=of_report)
     if request.intent == "priced_between":
         return _priced_between(request, ask)
     if request.intent == "compare":
@@ -82,7 +83,7 @@ def about_shop(request: Request, state: State, ask: Ask) -> Reply | None:
     found = _named(request, state, ask)
     if found.failed is not None:
         return Reply(kind="error", request=request, payloads=(found.failed,), resolved=found)
-    if found.missing and not found.products and request.topic != "report":
+    if found.missing and not found.products and of_report is None:
         return Reply(kind="not_found", request=request, resolved=found)
     if found.candidates and not found.products:
         return Reply(kind="clarify", request=request, resolved=found)

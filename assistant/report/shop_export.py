@@ -25,16 +25,19 @@ from typing import Literal
 
 from babel.numbers import get_currency_precision
 
-from assistant.facts import count, day, labels
+from assistant.facts import count, day, labels, money
 from assistant.report.review_sheet import WORDS
 from assistant.report.whole_file import whole_file
 from assistant.store import Store
-from assistant.store.reviews import ApprovedPrice
+from assistant.store.reviews import ApprovedPrice, Superseded
 from assistant.wording import Language, Wording, printable, wording
 
 Shop = Literal["shopify", "woocommerce", "amazon"]
 SHOPS: Mapping[Shop, str] = {"shopify": "Shopify", "woocommerce": "WooCommerce", "amazon": "Amazon"}
 """Shops whose layouts are known, and what each calls itself."""
+
+Place = Literal["app", "terminal"]
+"""Where the file is asked for: what is missing is given by a field there, or by an option."""
 
 _SHOPIFY_NAMES = {
     "handle": ("url handle", "handle"),
@@ -75,6 +78,7 @@ def export_prices(
     on: dt.date,
     outlet: str | None = None,
     catalogue: Path | None = None,
+    place: Place = "terminal",
     language: Language,
 ) -> Exported:
     """Write the approved prices that are in force on a day in a shop's import layout.
@@ -92,11 +96,12 @@ def export_prices(
         No approved price is in force, one layout cannot hold them all, or the catalogue does not fit.
     """
     words = wording(language, WORDS)
-    in_force, later = _of_outlet(store, on, outlet, words)
+    in_force, later, superseded = _of_outlet(store, on, outlet, words)
+    left_out = [_superseded(superseded, words, language)] if superseded else []
     if not in_force:
-        raise ExportError(words("export.none", day=day(on.isoformat(), language)))
-    _require_one_price_each(in_force, words, language)
-    left_out = []
+        none = words(f"export.{place}.none", day=day(on.isoformat(), language))
+        raise ExportError("\n".join([none, *left_out]))
+    _require_one_price_each(in_force, place, words, language)
     if later:
         first = min(later, key=lambda it: it.effective_from)
         values = {
@@ -110,7 +115,7 @@ def export_prices(
     match shop:
         case "shopify":
             if catalogue is None:
-                raise ExportError(words("export.needs_catalogue"))
+                raise ExportError(words(f"export.{place}.needs_catalogue"))
             rows, missing = _shopify(in_force, catalogue, words, language)
             if missing:
                 values = {"count": count(len(missing), language), "file": catalogue.name}
@@ -145,27 +150,47 @@ def price_text(price: ApprovedPrice) -> str:
 
 def _of_outlet(
     store: Store, on: dt.date, outlet: str | None, words: Wording
-) -> tuple[list[ApprovedPrice], list[ApprovedPrice]]:
-    in_force, later = store.reviews.approved_prices(on)
+) -> tuple[list[ApprovedPrice], list[ApprovedPrice], list[Superseded]]:
+    in_force, later, superseded = store.reviews.approved_prices(on)
     if outlet is None:
-        return in_force, later
+        return in_force, later, superseded
     known = sorted({it.store for it in store.products() if it.store})
     if outlet not in known:
         raise ExportError(words("export.unknown_outlet", outlet=outlet, outlets=", ".join(known) or "–"))
-    return [it for it in in_force if it.store == outlet], [it for it in later if it.store == outlet]
+    return (
+        [it for it in in_force if it.store == outlet],
+        [it for it in later if it.store == outlet],
+        [it for it in superseded if it.approved.store == outlet],
+    )
 
 
-def _require_one_price_each(prices: Sequence[ApprovedPrice], words: Wording, language: Language) -> None:
+def _superseded(prices: Sequence[Superseded], words: Wording, language: Language) -> str:
+    """How many approved prices no longer hold, which is the first, why, and what to do."""
+    first, approved = prices[0], prices[0].approved
+    return words(
+        "export.superseded",
+        count=count(len(prices), language),
+        sku=printable(approved.sku),
+        price=money(approved.price, approved.currency, language),
+        approved_from=day(approved.effective_from.isoformat(), language),
+        sold=money(first.sold_at, approved.currency, language),
+        since=day(first.since.isoformat(), language),
+    )
+
+
+def _require_one_price_each(
+    prices: Sequence[ApprovedPrice], place: Place, words: Wording, language: Language
+) -> None:
     """Raise ExportError where a layout without outlets and currencies cannot hold the prices."""
     comma = str(labels(language)["answer"]["comma"])
     counts = Counter(it.sku for it in prices)
     for sku in (sku for sku, times in counts.items() if times > 1):
         outlets = comma.join(sorted(str(it.store or "–") for it in prices if it.sku == sku))
         values = {"count": str(counts[sku]), "outlets": printable(outlets)}
-        raise ExportError(words("export.several_outlets", sku=printable(sku), **values))
+        raise ExportError(words(f"export.{place}.several_outlets", sku=printable(sku), **values))
     currencies = sorted({it.currency or "–" for it in prices})
     if len(currencies) > 1:
-        raise ExportError(words("export.several_currencies", currencies=comma.join(currencies)))
+        raise ExportError(words(f"export.{place}.several_currencies", currencies=comma.join(currencies)))
 
 
 def _shopify(

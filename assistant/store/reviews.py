@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -13,6 +14,7 @@ from assistant.store import decisions
 from assistant.store.database import Database, StoreError
 from assistant.store.ledger import decision_name
 from assistant.store.records import Verdict
+from assistant.store.sales import SAME
 from assistant.store.schema import AuditRow, ImportRow, LedgerRow, ProductRow, SaleRow
 
 REVIEWED = "report_review"
@@ -43,6 +45,16 @@ class ApprovedPrice:
     price: float
     """Store currency."""
     effective_from: dt.date
+
+
+@dataclass(frozen=True, kw_only=True)
+class Superseded:
+    """The newest approval of a product that was sold at another price since."""
+
+    approved: ApprovedPrice
+    sold_at: float
+    """Store currency."""
+    since: dt.date
 
 
 class DecidedMeanwhile(StoreError):
@@ -99,11 +111,14 @@ class Reviews:
             )
             return session.scalars(query.limit(1)).first() is not None
 
-    def approved_prices(self, on: dt.date) -> tuple[list[ApprovedPrice], list[ApprovedPrice]]:
-        """The approved prices in force on a day, and those that hold from a later one.
+    def approved_prices(
+        self, on: dt.date
+    ) -> tuple[list[ApprovedPrice], list[ApprovedPrice], list[Superseded]]:
+        """The approved prices in force on a day, those that hold from a later one, and those that sales at
+        another price have superseded by that day.
 
-        A product has one where the ledger's price for that day comes from an approval that was not taken
-        back: sales that came in since at another price supersede it. Both in order of outlet and SKU.
+        A product has one in force where the ledger's price for that day comes from an approval that was not
+        taken back. All in order of outlet and SKU.
         """
         approved = sa.select(LedgerRow.product_id).where(LedgerRow.source == "decision")
         query = (
@@ -121,15 +136,26 @@ class Reviews:
                         there[:] = [it for it in there if it.decision_id != row.decision_id]
                 else:
                     days.setdefault(row.effective_from, []).append(row)
-            in_force, later = [], []
+            in_force, later, superseded = [], [], []
             for product, days in standing.values():
-                newest = [(day, days[day][-1]) for day in sorted(days) if days[day]]
-                now = [row for day, row in newest if day <= on][-1:]
-                in_force += [_approved(product, row) for row in now if row.source == "decision"]
+                rows = [row for day in sorted(days) for row in days[day]]
                 later += [
-                    _approved(product, row) for day, row in newest if day > on and row.source == "decision"
+                    _approved(product, days[day][-1])
+                    for day in sorted(days)
+                    if day > on and days[day] and days[day][-1].source == "decision"
                 ]
-        return in_force, later
+                past = [row for row in rows if row.effective_from <= on]
+                approvals = [row for row in past if row.source == "decision"]
+                if not approvals:
+                    continue
+                now, newest = past[-1], _approved(product, approvals[-1])
+                if now.source == "decision":
+                    in_force.append(newest)
+                elif not math.isclose(now.price, newest.price, rel_tol=SAME):
+                    superseded.append(
+                        Superseded(approved=newest, sold_at=now.price, since=now.effective_from)
+                    )
+        return in_force, later, superseded
 
 
 def _approved(product: ProductRow, row: LedgerRow) -> ApprovedPrice:

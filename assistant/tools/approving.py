@@ -32,7 +32,12 @@ Ids = Annotated[
     ),
 ]
 Reason = Annotated[
-    str | None, Field(description="Why, in the merchant's words; for the record.", max_length=500)
+    str | None,
+    Field(
+        description="Why, in the merchant's words, for the record; never made up. A price of their own needs "
+        "it where it is below cost or breaks a rule.",
+        max_length=500,
+    ),
 ]
 
 
@@ -169,10 +174,14 @@ def _own_price(
         what_if = turn.desk.what_if(it.sku, store=it.store, price=price)
     if what_if.unit_cost is not None and price < what_if.unit_cost and not reason:
         raise DeskError("reason_below_cost", name=_name(it))
+    broken = _broken_rules(turn, what_if)
+    if broken and not reason:
+        raise DeskError("reason_breaks_rules", name=_name(it), rules=broken)
     facts = what_if_facts(what_if, turn.language)
     suggested = [] if it.abstained else [_named(facts_for(it, turn.language), "price")]
     cautions = tuple(code for code in what_if.cautions if not code.startswith("breaks_"))
-    notes = [*_broken_rules(turn, what_if), *_cautions(turn, cautions)]
+    notes = [words_of(turn)("notes.breaks_rules", rules=broken)] if broken else []
+    notes += _cautions(turn, cautions)
     if told is not None:
         facts, notes = [*facts, *told.facts], [told.note, *notes]
     return _staged(
@@ -317,14 +326,14 @@ def _rows(turn: Turn, it: Recommendation | WhatIf, facts: list[Fact]) -> list[Ro
     return [row for row in rows if row.after is not None]
 
 
-def _broken_rules(turn: Turn, what_if: WhatIf) -> list[str]:
-    """Which of the shop's rules a price of the merchant's own breaks."""
+def _broken_rules(turn: Turn, what_if: WhatIf) -> str:
+    """Which of the shop's rules a price of the merchant's own breaks, as they read; empty for none."""
     from policy.decision.limits import violated
 
-    words, names = words_of(turn), labels(turn.language)["rules"]
-    broken = [names.get(rule, rule) for rule in violated(what_if.verdicts)]
-    listed = labels(turn.language)["answer"]["and"].join(broken)
-    return [words("notes.breaks_rules", rules=listed)] if broken else []
+    said = labels(turn.language)
+    return str(said["answer"]["and"]).join(
+        str(said["rules"].get(rule, rule)) for rule in violated(what_if.verdicts)
+    )
 
 
 def _cautions(turn: Turn, codes: tuple[str, ...]) -> list[str]:

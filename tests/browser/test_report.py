@@ -20,9 +20,17 @@ def report_tab(page: Page) -> None:
     expect(page.locator("#report-run")).to_contain_text("to act on, and to forward")
 
 
-def test_a_report_is_made_decided_on_and_exported(page: Page) -> None:
+def test_a_report_that_has_just_been_begun_is_stopped(page: Page) -> None:
     report_tab(page)
     page.get_by_role("button", name="Make the report").click()
+    page.get_by_role("button", name="Stop", exact=True).click()
+    expect(page.locator("#unmade")).to_contain_text("Stopped at 0%")
+    expect(page.locator("#make")).to_have_text("Go on")
+
+
+def test_a_report_is_made_decided_on_and_exported(page: Page) -> None:
+    report_tab(page)
+    page.locator("#make").click()
     expect(page.get_by_role("progressbar")).to_be_visible()
     expect(page.locator("#in-short")).to_contain_text("profit a week against keeping every price")
     for form, ending in {"HTML": "html", "Excel": "xlsx", "PDF": "pdf", "CSV": "csv", "JSON": "json"}.items():
@@ -41,6 +49,23 @@ def test_a_report_is_made_decided_on_and_exported(page: Page) -> None:
     expect(candle).to_have_count(0)
     page.get_by_role("button", name="Write the file").click()
     expect(page.locator("#exported")).to_contain_text("Nothing is live until you import it there")
+    with page.expect_download() as download:
+        page.locator("#get-export").click()
+    assert "CAN-LAV-200,16.69" in download.value.path().read_text(encoding="utf-8")
+
+    page.locator("#export-shop label", has_text="Shopify").click()
+    expect(page.locator("#catalogue")).to_contain_text("Shopify's product export (CSV)")
+    page.locator("#catalogue input[type=file]").set_input_files(
+        {
+            "name": "products_export.csv",
+            "mimeType": "text/csv",
+            "buffer": b"Handle,Title,Option1 Name,Option1 Value,Variant SKU,Variant Price\n"
+            b"candle,Candle,Title,Default Title,CAN-LAV-200,18.00\n",
+        }
+    )
+    expect(page.locator("#catalogue")).to_contain_text("products_export")
+    page.get_by_role("button", name="Write the file").click()
+    expect(page.locator("#exported")).to_contain_text("Overwrite products with matching handles")
     with page.expect_download() as download:
         page.locator("#get-export").click()
     assert "CAN-LAV-200,16.69" in download.value.path().read_text(encoding="utf-8")

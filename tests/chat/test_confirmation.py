@@ -64,7 +64,7 @@ def test_a_price_of_ones_own_is_held_against_rules_of_its_day(
     for first, frozen in ((26, True), (27, False)):
         week = Freeze(start=dt.date(2026, 10, first), end=dt.date(2026, 10, 31))
         store.set_rules(Rules(freezes=(week,)), scope="store", actor="merchant")
-        asked = assistant(RECOMMEND, approving(price=17.5), says_result).ask("set the candle to 17.50")
+        asked = assistant(RECOMMEND, approving(price=17.5, reason="a promise"), says_result).ask("17.50")
         assert any("price freeze" in note for note in asked.pending[0].notes) == frozen
 
 
@@ -153,6 +153,21 @@ def test_anything_else_leaves_it_undone_and_says_so(
     # A later yes is no answer to what was asked before.
     assert one.ask("at most 10 % at once, again").pending != ()
     assert written(store) == []
+
+
+@pytest.mark.parametrize(
+    ("asked", "instead", "note"),
+    [
+        ("at most 10 % at once", "给我看看马克杯的价格", "（刚才请您确认的改动没有执行"),
+        ("一次最多动10%", "what about the mug?", "(The change I had asked about was left undone"),
+    ],
+)
+def test_that_it_was_left_is_said_in_the_language_of_what_is_asked_instead(
+    assistant: Callable[..., Assistant], asked: str, instead: str, note: str
+) -> None:
+    one = assistant(SET_RULES, AIMessage("OK."))
+    one.ask(asked)
+    assert one.ask(instead).text.startswith(note)
 
 
 def test_a_yes_to_nothing_does_nothing(assistant: Callable[..., Assistant], store: Store) -> None:

@@ -82,7 +82,7 @@ def test_an_ambiguous_product_is_asked_about_first(ask: Ask) -> None:
 
 
 def test_a_price_for_every_product_of_a_kind_is_one_write_each(ask: Ask, store: Store) -> None:
-    answer = ask("set all candles to 15")
+    answer = ask("set all candles to 16")
     assert [it.skus for it in answer.pending] == [("CAN-LAV-200",), ("CAN-PIN-200",)]
     ask("ok")
     assert written(store).count("decision_approved") == 2
@@ -92,6 +92,18 @@ def test_below_cost_needs_a_reason(ask: Ask) -> None:
     assert "say why" in ask("set the lavender candle to 3").text
     answer = ask("set the lavender candle to 3 because the wax is damaged")
     assert write(answer) == ("approve", {"price": 3, "reason": "the wax is damaged"})
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [("set the lavender candle to 90", "it is a special edition"), ("把薰衣草蜡烛改成90块", "是限量版")],
+)
+def test_a_price_that_breaks_a_rule_needs_a_reason(ask: Ask, store: Store, text: str, why: str) -> None:
+    asked = ask(text)
+    assert asked.pending == () and any(word in asked.text for word in ("say why", "说明理由"))
+    answer = ask(why)
+    assert write(answer) == ("approve", {"price": 90, "reason": why})
+    assert written(store) == []
 
 
 # A suggestion

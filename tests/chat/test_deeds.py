@@ -141,8 +141,9 @@ def test_undo_of_rules_leaves_what_a_colleague_set_since(assistant: Make, store:
 
 def test_undo_goes_on_past_what_is_taken_back_already(assistant: Make, store: Store) -> None:
     one = assistant(
-        SET_RULES, says_result, RECOMMEND, approving(price=17.0), says_result, RECOMMEND,
-        approving(price=17.5), says_result, call("undo"), says_result, call("undo"), says_result,
+        SET_RULES, says_result, RECOMMEND, approving(price=17.0, reason="a promise"), says_result, RECOMMEND,
+        approving(price=17.5, reason="a promise"), says_result, call("undo"), says_result, call("undo"),
+        says_result,
     )  # fmt: skip
     for text in ("rules", "yes", "17", "yes", "17.50", "yes", "undo", "yes"):
         one.ask(text)

@@ -1,7 +1,8 @@
 """Stands in for `pricing-assistant report --out DIR --events`, without pricing anything.
 
-Steps take FAKE_STEP seconds (default 0.02). On SIGINT it exits 130. FAKE_OUTCOME is `made` (default),
-`refused` or `crash`. What it makes are the files of FAKE_REPORT.
+Before its first line it takes FAKE_LOADING seconds (default 0) and hears no SIGINT. Steps take FAKE_STEP
+seconds (default 0.02). On SIGINT it exits 130. FAKE_OUTCOME is `made` (default), `refused` or `crash`. What
+it makes are the files of FAKE_REPORT.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ def main(arguments: list[str]) -> int:
     out = Path(arguments[arguments.index("--out") + 1])
     outcome, step = os.environ.get("FAKE_OUTCOME", "made"), float(os.environ.get("FAKE_STEP", "0.02"))
     pressed = False
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    time.sleep(float(os.environ.get("FAKE_LOADING", "0")))
 
     def press(*_: object) -> None:
         nonlocal pressed

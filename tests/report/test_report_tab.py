@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,9 +11,9 @@ from typing import Any
 import pandas as pd
 import pytest
 from openpyxl import load_workbook
+from tab import Guest, ended, visible, wait
 
 from assistant import report_page
-from assistant.background import Run
 from assistant.desk import Desk
 from assistant.facts import facts_for
 from assistant.page import Changes
@@ -24,7 +23,6 @@ from assistant.report.workbook import write_workbook
 from assistant.reporting import Reporting
 from assistant.session import Visit
 from assistant.store import Store
-from assistant.verdicts import Waiting
 from assistant.wording import LANGUAGES, Language
 
 COLUMNS = (
@@ -88,19 +86,6 @@ def _fake_process(printed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FAKE_STEP", "0.003")
 
 
-class Guest:
-    """A page about a shop, as far as the tab looks at it."""
-
-    def __init__(self, desk: Desk) -> None:
-        self.desk, self.store = desk, desk.store
-        self.reporting = Reporting(desk.store)
-        self.report: object = None
-        self.waiting: Waiting | None = None
-
-    def situation(self, language: Language) -> str:
-        return "the small shop"
-
-
 @pytest.fixture
 def visit(desk: Desk) -> Iterator[Visit]:
     guest = Guest(desk)
@@ -108,29 +93,11 @@ def visit(desk: Desk) -> Iterator[Visit]:
     guest.reporting.close(keep=False)
 
 
-def wait(visit: Visit, until: Callable[[Run], bool]) -> Run:
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        run = visit.reporting.run
-        if run is not None and until(run):
-            return run
-        time.sleep(0.01)
-    raise AssertionError(f"waited in vain: {visit.reporting.run}")
-
-
-def ended(run: Run) -> bool:
-    return not run.going
-
-
 def made(visit: Visit) -> Changes:
     """The tab once a report was made."""
     report_page.make(visit, "en")
     assert wait(visit, ended).status == "done"
     return report_page.tick(visit, "en", True)
-
-
-def visible(changes: Changes) -> set[str]:
-    return {name for name, properties in changes.items() if properties.get("visible")}
 
 
 def record(changes: Changes, product: str) -> str:
@@ -301,6 +268,23 @@ def test_an_own_price_below_cost_needs_a_reason(visit: Visit, store: Store) -> N
 
 
 @pytest.mark.parametrize(
+    ("language", "said"),
+    [("en", "breaks a rule of yours (largest change in one step)"), ("zh", "不符合您的规则（")],
+)
+def test_an_own_price_that_breaks_a_rule_needs_a_reason(
+    language: Language, said: str, visit: Visit, store: Store
+) -> None:
+    id = record(made(visit), "Lavender")
+    refused = report_page.asking(visit, language, [id], "own", 90.0, " ")
+    assert "agree" not in visible(refused) and said in refused["decided"]["value"]
+    shown = report_page.asking(visit, language, [id], "own", 90.0, "a special edition")
+    assert "a special edition" in shown["proposal"]["value"]
+    report_page.agreeing(visit, language, True)
+    verdict = store.verdict(id)
+    assert verdict is not None and (verdict.price, verdict.reason) == (90.0, "a special edition")
+
+
+@pytest.mark.parametrize(
     ("ticked", "choice", "price"), [(0, "approve", None), (1, "own", None), (1, "own", -3.0), (2, "own", 9.0)]
 )
 def test_what_cannot_be_is_said(ticked: int, choice: Any, price: float | None, visit: Visit) -> None:
@@ -341,22 +325,6 @@ def test_a_file_that_is_no_workbook_is_refused(visit: Visit, tmp_path: Path) -> 
     path.write_bytes(b"no")
     changes = report_page.reading(visit, "zh", str(path))
     assert "other.xlsx" in changes["decided"]["value"] and visit.waiting is None
-
-
-# Prices for the shop
-
-
-def test_approved_prices_are_written_for_a_shop(visit: Visit) -> None:
-    nothing = report_page.exporting(visit, "en", "woocommerce", None)
-    assert "No approved price" in nothing["exported"]["value"] and "get_export" not in visible(nothing)
-    id = record(made(visit), "Lavender")
-    report_page.asking(visit, "en", [id], "approve", None, "")
-    report_page.agreeing(visit, "en", True)
-    changes = report_page.exporting(visit, "en", "woocommerce", None)
-    assert "CAN-LAV-200,16.20" in Path(changes["get_export"]["value"]).read_text(encoding="utf-8")
-    assert "Nothing is live" in changes["exported"]["value"]
-    assert report_page.choosing_shop(visit, "en", "shopify")["catalogue"]["visible"]
-    assert "--catalogue" in report_page.exporting(visit, "en", "shopify", None)["exported"]["value"]
 
 
 def test_a_long_report_lists_the_first_and_says_where_the_rest_is(

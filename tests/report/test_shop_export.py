@@ -19,7 +19,7 @@ from assistant.desk import Desk
 from assistant.report.shop_export import SHOPS, ExportError, Shop, export_prices, price_text
 from assistant.store import Store
 from assistant.store.reviews import ApprovedPrice
-from assistant.wording import Language
+from assistant.wording import LANGUAGES, Language
 from policy.decision.recommendation import Recommendation
 
 START = dt.date(2026, 10, 26)
@@ -66,8 +66,8 @@ PRICES = {"CAN-LAV-200": 16.2, "KET-17": 37.5, "MUG-CER-350W": 11.61}
 @pytest.mark.usefixtures("ids")
 def test_the_prices_approved_are_those_in_force(store: Store) -> None:
     assert approved(store) == PRICES
-    in_force, later = store.reviews.approved_prices(START - dt.timedelta(days=1))
-    assert in_force == [] and {it.sku for it in later} == set(PRICES)
+    in_force, later, superseded = store.reviews.approved_prices(START - dt.timedelta(days=1))
+    assert in_force == superseded == [] and {it.sku for it in later} == set(PRICES)
 
 
 def test_a_price_taken_back_is_not_in_force_and_the_one_before_is(store: Store, ids: dict[str, str]) -> None:
@@ -94,6 +94,53 @@ def test_newer_sales_at_another_price_supersede_an_approval(store: Store) -> Non
     newer = pd.DataFrame(history(weeks=13))
     store.import_history(newer, source="a week more", content_hash="newer")
     assert approved(store) == {}  # everything was sold at its old price in the week that was priced
+
+
+def sold_since(store: Store, **prices: float) -> None:
+    """A week more, sold at the price approved but for these (by SKU)."""
+    frame = pd.DataFrame(history(weeks=13))
+    last = frame[frame["date"] == frame["date"].max()].copy()
+    last["price"] = last["sku"].map(PRICES | prices).fillna(last["price"])
+    store.import_history(last, source="a week more", content_hash=f"newer {prices}")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.usefixtures("ids")
+def test_approved_prices_that_sales_superseded_are_named(
+    store: Store, tmp_path: Path, language: Language, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sold_since(store, **{"KET-17": 39.99})
+    assert approved(store) == {sku: price for sku, price in PRICES.items() if sku != "KET-17"}
+    out = tmp_path / "prices.csv"
+    written = export_prices(store, "woocommerce", out, on=START, language=language)
+    (said,) = written.left_out
+    assert written.prices == 2
+    for part in ("KET-17", "37.50", "39.99", " 1 " if language == "zh" else ": 1."):
+        assert part in said
+    assert ("approve them again" if language == "en" else "重新采纳") in said
+    command = ["report-export", "--for", "woocommerce", "--out", str(out), "--on", START.isoformat()]
+    assert cli.main([*command, "--language", language]) == 0
+    assert capsys.readouterr().err.strip() == said
+
+
+@pytest.mark.usefixtures("ids")
+def test_where_all_are_superseded_the_refusal_says_so(store: Store, tmp_path: Path) -> None:
+    store.import_history(pd.DataFrame(history(weeks=13)), source="a week more", content_hash="newer")
+    with pytest.raises(
+        ExportError, match=r"No approved price is in force.*\n.*: 3\. The first is “CAN-LAV-200”"
+    ):
+        exported(store, "woocommerce", tmp_path / "prices.csv")
+
+
+def test_an_approval_that_another_replaced_or_that_was_taken_back_is_not_superseded(
+    store: Store, ids: dict[str, str]
+) -> None:
+    store.approve_decision(ids["KET-17"], actor="Ada", price=36.0)  # instead of 37.50
+    store.withdraw_verdict(ids["CAN-LAV-200"], actor="Ada")
+    assert store.reviews.approved_prices(START)[2] == []
+    sold_since(store, **{"KET-17": 39.99, "CAN-LAV-200": 18.0})
+    (only,) = store.reviews.approved_prices(START)[2]
+    assert (only.approved.sku, only.approved.price, only.sold_at) == ("KET-17", 36.0, 39.99)
 
 
 @pytest.mark.usefixtures("ids")
@@ -240,3 +287,17 @@ def test_the_command(store: Store, tmp_path: Path, capsys: pytest.CaptureFixture
     assert "--catalogue" in capsys.readouterr().err
     with pytest.raises(SystemExit):
         cli.main([*command[:-1], "Monday"])
+
+
+@pytest.mark.usefixtures("ids")
+def test_a_file_that_cannot_be_written_is_named_as_it_was_asked_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder := tmp_path / "taken").mkdir()
+    for out, why in ((tmp_path / "missing" / "x.csv", "No such file"), (folder, "Is a directory")):
+        assert (
+            cli.main(["report-export", "--for", "amazon", "--out", str(out), "--on", START.isoformat()]) == 1
+        )
+        said = capsys.readouterr().err
+        assert f"{out}: {why}" in said and ".part" not in said
+    assert [it.name for it in tmp_path.iterdir() if it.name.endswith(".part")] == []
