@@ -26,7 +26,16 @@ Status = Literal["open", "again", "approved", "edited", "rejected"]
 """`again`: open, though the merchant rejected such a change before; `edited`: approved at a price of the
 merchant's own."""
 Risk = Literal[
-    "unclear", "edge", "few_changes", "thin", "rival_old", "stock", "no_cost", "below_cost", "large"
+    "unclear",
+    "edge",
+    "few_changes",
+    "thin",
+    "rival_old",
+    "stock_old",
+    "stock",
+    "no_cost",
+    "below_cost",
+    "large",
 ]
 RISKS: tuple[Risk, ...] = get_args(Risk)
 """The worst first."""
@@ -172,6 +181,8 @@ class Case:
             found.add("thin")
         if self.standing.competitor_stale and any(d.name == "competitor_price" for d in it.drivers):
             found.add("rival_old")
+        if self.standing.stock_old and ("stock" in found or any(d.name == "stock" for d in it.drivers)):
+            found.add("stock_old")
         if self.large:
             found.add("large")
         return [risk for risk in RISKS if risk in found]

@@ -90,6 +90,11 @@ class Standing:
         return "slow" if self.cover is not None and self.cover > SLOW_COVER[self.period] else None
 
     @property
+    def stock_old(self) -> bool:
+        """Whether sales are on record after the last record of stock, which counts none of them."""
+        return self.stock_date is not None and self.stock_date < self.last_date
+
+    @property
     def price_index(self) -> float | None:
         """Own price over the competitor's; 1 is level."""
         return None if self.competitor_price is None else self.current_price / self.competitor_price

@@ -19,7 +19,7 @@ from assistant.report.compose import compose
 from assistant.report.entry import Entry, Gone, Priced, Unpriced
 from assistant.report.statements import FILE
 from assistant.store.records import Verdict
-from assistant.store.reports import LastRuling
+from assistant.store.reports import LastRuling, RowsSetAside
 from assistant.wording import Language, Wording
 
 UNCHECKED = ("columns", "tables", "notes", "indicators", "join", "moves", "status")
@@ -27,11 +27,26 @@ UNCHECKED = ("columns", "tables", "notes", "indicators", "join", "moves", "statu
 CANNOT = {"appendix.dropped", "coverage.broken"}
 """Of what is dropped, and of what never came this far."""
 SEEDS = range(60)
+SILENT = entry("B", standing={"last_date": "2026-10-26"})
+UNREADABLE = {
+    "row": 4, "sku": "C", "store": "", "date": "", "column": "price", "found": "abc", "why": "no_price",
+}  # fmt: skip
 RARE = (
     priced(entry("A"), entry("B", units=(100.0, 95.0))),
     priced(entry("A"), entry("B", spread=500.0)),
     priced(entry("A", units=(0.0, 0.0))),
     priced(entry("A", standing={"stock": 50.0}, record={"cautions": ("stock_limits_sales",)})),
+    priced(entry("A", standing={"stock": 50.0, "stock_date": "2026-10-26"})),
+    *(
+        priced(
+            entry("A"),
+            replace(SILENT, earlier=SILENT.recommendation),
+            last_report="2026-11-16T08:00:00+00:00",
+            since_last=True,
+            set_aside=[RowsSetAside(file="sales.csv", count=count, rows=[UNREADABLE])],
+        )
+        for count in (1, 5)
+    ),
 )
 """What chance does not bring."""
 

@@ -17,7 +17,7 @@ from assistant.report.statements import Statements
 from assistant.report.totals import adding_decimals, effect_of
 from assistant.shop_facts import evidence_facts, position_facts, stock_facts
 
-ONLY_HERE = frozenset(["thin", "rival_old", "large"])
+ONLY_HERE = frozenset(["thin", "rival_old", "stock_old", "large"])
 """Risks that the chat's explanation does not name."""
 
 
@@ -86,6 +86,8 @@ def _facts(case: Case, statements: Statements) -> list[Fact]:
         if case.verdict.effective_from is not None:
             sheet.day("effective_from", case.verdict.effective_from.isoformat())
     standing = case.standing
+    if standing.stock_date is not None and standing.stock_old:
+        sheet.day("stock_date", standing.stock_date)
     rest = [*stock_facts(standing, language), *position_facts(standing, language)]
     every = [*case.facts, *rest, *evidence_facts(standing, language), *sheet.facts]
     return list({fact.id: fact for fact in reversed(every)}.values())[::-1]
@@ -123,6 +125,8 @@ def _standing(case: Case, statements: Statements, facts: list[Fact]) -> list[str
         said.append(words("page.stock", **values))
     elif case.standing.stock is not None:
         said.append(words("page.stock_plain", **values))
+    if case.standing.stock_old:
+        said.append(words("page.stock_old", **values))
     if "price_gap" in values and "competitor_date" in values:
         key = "stale" if case.standing.competitor_stale else str(case.standing.position)
         said.append(words(f"page.rival_{key}", **values))

@@ -21,7 +21,7 @@ class Stock:
     def __init__(self, composer: Composer) -> None:
         self._composer = composer
         self._states: Counter[str] = Counter()
-        self._unknown = 0
+        self._unknown = self._old = 0
         self._idle_value, self._valued = 0.0, 0
         self._rows = composer.rows()
 
@@ -30,6 +30,7 @@ class Stock:
         if standing.stock is None:
             self._unknown += 1
             return
+        self._old += standing.stock_old
         limits = "stock_limits_sales" in it.cautions
         state = standing.stock_state or ("limits" if limits else "fine")
         self._states[state] += 1
@@ -40,6 +41,7 @@ class Stock:
         words = self._composer.statements.words
         row = product_cells(case) | {
             "stock": standing.stock,
+            "stock_date": standing.stock_date,
             "pace": standing.pace,
             "cover": standing.cover,
             "idle": standing.idle_periods,
@@ -57,13 +59,14 @@ class Stock:
         sheet = scope.sheet("report.stock")
         counted(sheet, {key: self._states[key] for key in ("dead", "slow", "sold_out", "limits")})
         known = sum(self._states.values())
-        counted(sheet, {"stock_known": known, "stock_unknown": self._unknown})
+        counted(sheet, {"stock_known": known, "stock_unknown": self._unknown, "stock_old": self._old})
         counted(sheet, {"products": scope.products})
         if scope.one_currency and self._valued:
             text = money(self._idle_value, scope.currency, scope.language, decimals=0)
             sheet.add("idle_value", text, self._idle_value, scope.currency or "money")
         values = values_of(sheet) | {"period": period}
         said = [words("stock.lead", **values)]
+        said += [words("stock.old", **values)] if self._old else []
         said += [words("stock.limits", **values)] if self._states["limits"] else []
         said += [words("stock.value", **values)] if "idle_value" in values else []
         said += [words("stock.clear")] if self._states["dead"] + self._states["slow"] else []
@@ -72,6 +75,7 @@ class Stock:
             *product_columns(composer, scope),
             composer.column("state"),
             composer.column("stock", "units"),
+            *([composer.column("stock_date", "date")] if self._old else []),
             composer.column("pace", "units", period=period),
             composer.column("cover", "units", period=period),
             composer.column("idle", "count", period=period),
