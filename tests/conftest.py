@@ -13,6 +13,9 @@ from typing import Any
 import numpy as np
 import pytest
 from hypothesis import settings
+from small_shop import open_shop
+
+from assistant.store import Store
 
 settings.register_profile("project", deadline=None, derandomize=True, database=None)
 settings.load_profile("project")
@@ -77,3 +80,11 @@ def _fixed_seeds() -> None:
     np.random.seed(0)  # noqa: NPY002
     if "torch" in sys.modules:
         sys.modules["torch"].manual_seed(0)
+
+
+@pytest.fixture
+def store(home: Path) -> Iterator[Store]:
+    """The small shop, for what needs no transformer."""
+    opened = open_shop(home)
+    yield opened
+    opened.close()

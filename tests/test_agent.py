@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage, ToolMessage
 from langsmith.utils import tracing_is_enabled
 from scripted_model import Scripted, result_in
-from small_shop import INJECTION, ThumbPolicy, open_shop
+from small_shop import INJECTION, ThumbPolicy
 
 from assistant.agent import Answer, Assistant, ToolCall
 from assistant.graph import MODEL_CALLS
@@ -28,13 +27,6 @@ def call(name: str, **arguments: Any) -> AIMessage:
 RECOMMEND = call("recommend", skus=["CAN-LAV-200"])
 GOOD = AIMessage("Cut the price from $18.00 to $16.20 (-10%).")
 CITED = (("$18.00", "current_price"), ("$16.20", "price"), ("-10%", "change"))
-
-
-@pytest.fixture
-def store(home: Path) -> Iterator[Store]:
-    opened = open_shop(home)
-    yield opened
-    opened.close()
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import sys
 import threading
-from collections.abc import Iterator
 from concurrent.futures import Future
 from pathlib import Path
 from types import SimpleNamespace
@@ -31,13 +30,6 @@ from policy.decision.given import QuestionError
 from policy.decision.rules import Rules
 from policy.model.adapter_files import AdapterError
 from policy.model.shelf import Shelf
-
-
-@pytest.fixture
-def store(home: Path) -> Iterator[Store]:
-    opened = open_shop(home)
-    yield opened
-    opened.close()
 
 
 @pytest.fixture

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 from fake_fine_tune import a_report, add_version
-from small_shop import open_shop
 
 from assistant import tuning_page
 from assistant.adapters import adapter_error_text
@@ -36,13 +35,6 @@ def _fake_process(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[N
     monkeypatch.setattr("tempfile.tempdir", str(temporary))
     yield
     assert list(temporary.iterdir()) == []  # the copy of the sales is gone, however it ended
-
-
-@pytest.fixture
-def store(home: Path) -> Iterator[Store]:
-    store = open_shop(home)
-    yield store
-    store.close()
 
 
 @pytest.fixture

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from scripted_model import Scripted
-from small_shop import ThumbPolicy, open_shop
+from small_shop import ThumbPolicy
 
-from assistant.agent import Assistant
+from assistant.agent import Answer, Assistant
+from assistant.embedded import EmbeddedChatModel
 from assistant.store import Store
 
 
 @pytest.fixture
-def store(home: Path) -> Iterator[Store]:
-    opened = open_shop(home)
-    yield opened
-    opened.close()
+def ask(store: Store) -> Iterator[Callable[[str], Answer]]:
+    """The embedded model on the small shop."""
+    policy: Any = ThumbPolicy()
+    one = Assistant(store, model=EmbeddedChatModel(), pipeline=policy)
+    yield one.ask
+    one.close()
 
 
 @pytest.fixture

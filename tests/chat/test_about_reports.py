@@ -2,25 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable
 
 import pytest
-from small_shop import ThumbPolicy
 
-from assistant.agent import Answer, Assistant
-from assistant.embedded import EmbeddedChatModel
-from assistant.store import Store
+from assistant.agent import Answer
 
 Ask = Callable[[str], Answer]
-
-
-@pytest.fixture
-def ask(store: Store) -> Iterator[Ask]:
-    policy: Any = ThumbPolicy()
-    one = Assistant(store, model=EmbeddedChatModel(), pipeline=policy)
-    yield one.ask
-    one.close()
 
 
 def tools(answer: Answer) -> list[str]:

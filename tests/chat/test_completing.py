@@ -2,26 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from scripts import call, says_result, values, written
-from small_shop import ThumbPolicy
 
 from assistant.agent import Answer, Assistant
-from assistant.embedded import EmbeddedChatModel
 from assistant.store import Store
 
 Ask = Callable[[str], Answer]
-
-
-@pytest.fixture
-def ask(store: Store) -> Iterator[Ask]:
-    policy: Any = ThumbPolicy()
-    one = Assistant(store, model=EmbeddedChatModel(), pipeline=policy)
-    yield one.ask
-    one.close()
 
 
 def arguments(answer: Answer) -> dict[str, Any]:

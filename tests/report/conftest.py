@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from demo_entries import demo_priced
-from small_shop import ThumbPolicy, open_shop
+from small_shop import ThumbPolicy
 
 from assistant.desk import Desk
 from assistant.report.entry import Priced
@@ -34,14 +33,6 @@ def shop(tmp_path: Path) -> Store:
     store = Store.open(home=tmp_path / "shop")
     create_demo(store)
     return store
-
-
-@pytest.fixture
-def store(home: Path) -> Iterator[Store]:
-    """The small shop, for what needs no transformer."""
-    opened = open_shop(home)
-    yield opened
-    opened.close()
 
 
 @pytest.fixture
