@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 INTERRUPTED = 130
@@ -18,12 +18,8 @@ def ending(*signals: signal.Signals) -> Iterator[None]:
     def end(*_: object) -> None:
         raise KeyboardInterrupt
 
-    former = {number: signal.signal(number, end) for number in signals}
-    try:
+    with _handled(end, signals):
         yield
-    finally:
-        for number, handler in former.items():
-            signal.signal(number, handler)
 
 
 @contextmanager
@@ -45,9 +41,16 @@ def stopping(once_more: str, *signals: signal.Signals) -> Iterator[Callable[[], 
         asked = True
         print("\n" + once_more, file=sys.stderr, flush=True)
 
-    former = {number: signal.signal(number, ask) for number in signals}
-    try:
+    with _handled(ask, signals):
         yield lambda: asked
+
+
+@contextmanager
+def _handled(handler: Callable[..., None], signals: Iterable[signal.Signals]) -> Iterator[None]:
+    """These signals go to this handler meanwhile."""
+    former = {number: signal.signal(number, handler) for number in signals}
+    try:
+        yield
     finally:
-        for number, handler in former.items():
-            signal.signal(number, handler)
+        for number, earlier in former.items():
+            signal.signal(number, earlier)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -177,6 +178,7 @@ class ThumbPolicy:
             confidence="medium", cautions=() if cost is not None else ("cost_missing",),
             remedies=("run_price_test",) if reason else (), abstained=reason,
             test_price=round(now * 0.95, 2) if reason else None,
+            history_hash=hashlib.sha256(group.to_csv(index=False).encode()).hexdigest(),
         )  # fmt: skip
 
 

@@ -279,18 +279,19 @@ class _Reader:
 
     def _out_of_date(self, decision_id: str, record: Mapping[str, Any]) -> bool:
         """Whether the suggestion rests on other sales than the shop has now."""
-        from assistant.desk import DeskError
+        from assistant.store.importing import error_text
+        from policy.history import HistoryError
 
-        last = self._products[str(record["sku"]), record["store"] or None].last_date
-        if last >= dt.date.fromisoformat(str(record["date"])[:10]):
+        sku, store = str(record["sku"]), record["store"] or None
+        if self._products[sku, store].last_date >= dt.date.fromisoformat(str(record["date"])[:10]):
             return True
         if not self._desk.store.reviews.sales_written_since(decision_id):
             return False
-        try:  # what was corrected, and what was corrected back, only pricing it again tells apart
-            self._desk.current(decision_id)
-        except DeskError:
-            return True
-        return False
+        try:  # what was corrected, and what was corrected back, only reading it again tells apart
+            now = self._desk.recommendation_of(sku, store=store)
+        except HistoryError as error:
+            raise _Refused("cannot_price", error=error_text(error, self._language)) from error
+        return bool(now.history_hash != record["history_hash"])
 
     def _money(self, price: float, record: Mapping[str, Any]) -> str:
         return money(price, record["currency"], self._language)

@@ -99,8 +99,9 @@ def local_engine(store: Store, pipeline: PricingPipeline, *, adapter: Path | Non
                         yield done.pop().result()
             except BrokenProcessPool as error:
                 raise ReportError(
-                    "A process that priced products was ended, perhaps for want of memory. Run the same "
-                    "command again: it goes on with what is priced."
+                    "A process that priced products was ended, perhaps for want of memory, or could not "
+                    "start for a reason that stands above. Run the same command again: it goes on with what "
+                    "is priced."
                 ) from error
             finally:
                 pool.shutdown(cancel_futures=True)

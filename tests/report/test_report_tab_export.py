@@ -97,7 +97,7 @@ def test_shopify_asks_for_the_upload_that_the_tab_has(
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_nothing_that_the_tab_says_of_a_shops_file_names_an_option_that_it_lacks(
+def test_that_no_price_is_approved_is_said_without_an_option_that_the_tab_lacks(
     language: Language, visit: Visit
 ) -> None:
     said = report_page.exporting(visit, language, "woocommerce", None)["exported"]["value"]

@@ -22,6 +22,7 @@ from assistant.report.review import Review, carry_out, read_review
 from assistant.report.review_file import ReviewError
 from assistant.store import Store
 from assistant.wording import Language
+from policy import PricingPipeline
 from policy.decision.outcomes import WhatIf
 from policy.decision.rules import Rules
 
@@ -220,6 +221,20 @@ def test_a_report_whose_sales_were_corrected_is_not_approved_from(
     assert "not those any more" in review.refused[0]
     store.import_history(lavender, source="mended back", content_hash="mended back")
     assert len(read_review(report, desk, "en").changes) == 2
+
+
+def test_sales_corrected_back_are_the_same_whatever_the_rules_are_now(
+    shop: Store, pipeline: PricingPipeline, report: Path
+) -> None:
+    one = Desk(shop, pipeline=pipeline)
+    written(one, report)
+    fill(report, {"CHG-65W": {"decision": "approve"}})
+    newest = shop.history(["CHG-65W"]).tail(1)
+    for number, units in enumerate((1.0, float(newest["units"].iloc[0]))):
+        shop.import_history(newest.assign(units=units), source="mended", content_hash=str(number))
+    shop.set_rules({"max_change": 0.001}, scope="store", actor="merchant")
+    (line,) = read_review(report, one, "en").refused
+    assert "not those any more" not in line and "largest" in line
 
 
 def test_another_shops_report_is_refused(desk: Desk, report: Path, tmp_path: Path) -> None:
