@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -66,7 +67,7 @@ class RowsSetAside:
     file: str
     count: int
     rows: Sequence[Mapping[str, Any]]
-    """The first of them: fields of `SetAside`."""
+    """The first of them, in each part of a large file: fields of `SetAside`."""
 
 
 SET_ASIDE = ("bad_rows_skipped", "rows_ragged_skipped")
@@ -103,24 +104,26 @@ class Reports:
     def set_aside(self, *, after: int) -> tuple[list[RowsSetAside], int]:
         """What the imports since the one of this id left out, file by file, and the id of the newest import.
 
-        A large file has an import for each of its parts.
+        A large file has an import for each of its parts, all of one moment. One that is read again in another
+        way, with another period perhaps, counts once.
         """
-        query = sa.select(ImportRow.id, ImportRow.source, ImportRow.content_hash, ImportRow.report)
-        found: dict[str, list[tuple[str, Mapping[str, Any]]]] = {}
+        told_of = (ImportRow.source, ImportRow.content_hash, ImportRow.created_at, ImportRow.report)
+        query = sa.select(ImportRow.id, *told_of).where(ImportRow.id > after).order_by(ImportRow.id)
+        files: dict[str, str] = {}
+        counts: defaultdict[str, Counter[dt.datetime]] = defaultdict(Counter)
+        rows: defaultdict[str, dict[int, Mapping[str, Any]]] = defaultdict(dict)
         newest = after
         with self._database.read() as session:
-            for id, source, hash, report in session.execute(
-                query.where(ImportRow.id > after).order_by(ImportRow.id)
-            ):
-                newest = id
-                found.setdefault(hash, []).append((source, report))
-        told = []
-        for parts in found.values():
-            notes = [note for _, report in parts for note in report.get("notes", ())]
-            rows = [row for _, report in parts for row in report.get("set_aside", ())]
-            if number := sum(note["count"] for note in notes if note["code"] in SET_ASIDE):
-                rows.sort(key=lambda row: row["row"])
-                told.append(RowsSetAside(file=parts[0][0], count=number, rows=rows))
+            for newest, source, hash, at, report in session.execute(query):  # noqa: B007 - told at the end
+                files[hash] = source
+                notes = report.get("notes", ())
+                counts[hash][at] += sum(note["count"] for note in notes if note["code"] in SET_ASIDE)
+                rows[hash] |= {row["row"]: row for row in report.get("set_aside", ())}
+        told = [
+            RowsSetAside(file=source, count=number, rows=[rows[hash][row] for row in sorted(rows[hash])])
+            for hash, source in files.items()
+            if (number := max(counts[hash].values()))
+        ]
         return told, newest
 
     def made(self, limit: int) -> list[dict[str, Any]]:

@@ -99,6 +99,15 @@ def test_a_large_file_lists_the_same_rows(sales: Path, monkeypatch: pytest.Monke
     assert [it["row"] for it in kept.rows] == [it.row for it in whole] == [5, 7, 9]
 
 
+def test_a_file_that_is_read_again_in_another_way_counts_once(sales: Path, home: Path) -> None:
+    store = Store.open(home=home)
+    for gaps in ("zero", "unknown"):
+        store.import_parts(read_parts(sales, skip_bad_rows=True, gaps=gaps))
+    (kept,), newest = store.reports.set_aside(after=0)
+    assert (kept.count, [it["row"] for it in kept.rows]) == (3, [5, 7, 9])
+    assert newest == 2  # both were taken in
+
+
 def test_of_very_many_the_first_are_listed_and_all_are_counted(tmp_path: Path) -> None:
     file = tmp_path / "sales.csv"
     bad = [f"A,2025-01-05,{'n/a' if n % 2 else 5},{3 if n % 2 else 'x'},4\n" for n in range(3 * LISTED)]
