@@ -121,7 +121,7 @@ def outcome_at(
 
 
 def gain_between(values: NDArray, posterior: Posterior) -> Interval:
-    """Posterior of a difference: values of the objective per curve at two prices, shape (K, 2)."""
+    """Posterior of a difference: values per curve at two prices, such as the objective's, shape (K, 2)."""
     mean, low, high = posterior.gain_interval((values[:, 0] - values[:, 1])[None, :])
     return Interval(mean=float(mean[0]), low=float(low[0]), high=float(high[0]))
 

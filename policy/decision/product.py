@@ -83,7 +83,6 @@ class Product:
         rules: Rules,
         *,
         day: str | None = None,
-        current_price: float | None = None,
         unit_cost: float | None = None,
         competitor_price: float | None = None,
     ) -> Circumstances:
@@ -94,8 +93,6 @@ class Product:
         ----------
         day
             ISO 8601; by default the first of the next period.
-        current_price
-            What is charged before that day, store currency; by default the last price charged.
         unit_cost, competitor_price
             In place of the known ones, store currency.
         """
@@ -106,7 +103,7 @@ class Product:
         now = circumstances_of(self.panel, situation, 0, rules=rules, currency=self.label.currency)
         if day is not None:
             now = replace(now, date=Date.fromisoformat(day))
-        return now if current_price is None else replace(now, current_price=current_price)
+        return now
 
     def window(
         self,

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
 from policy.decision.bounds import Circumstances
-from policy.decision.choice import best_price, component_objective, mean_objective
+from policy.decision.choice import best_price, component_objective, mean_objective, sales
 from policy.decision.drivers import drivers
 from policy.decision.evidence import FEW_MOVES, REMEDY, STEP_BEYOND, Evidence, weigh
 from policy.decision.limits import apply, violated
@@ -216,9 +216,7 @@ class Case:
 
     def units_at(self, prices: list[float]) -> NDArray:
         """Units per curve at prices, per period, limited by stock, shape (K, P)."""
-        stock = self.situation.stock[0]
-        limit = stock if np.isfinite(stock) else np.inf
-        return np.minimum(self.posterior.component_units(np.array([prices]))[0], limit)
+        return sales(self.posterior.component_units(np.array([prices])), self.situation.stock)[0]
 
     def mean_objective(self, prices: list[float]) -> NDArray:
         """Expected objective at prices, currency per period, shape (P,)."""
